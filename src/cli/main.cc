@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The `ferry` command: builds the parser, runs one verb, and is one of the three places where errors are caught.
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "cli/verbs.h"
+
+int main(int argc, char** argv) {
+  using ferry::base::Error;
+  using ferry::base::Exit;
+  int exit_code = 0;
+  try {
+    CLI::App app{"ferry: moves running processes and containers to another host while they keep serving"};
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.set_version_flag("--version", FERRY_VERSION);
+    bool verbose = false;
+    app.add_flag("-v,--verbose", verbose, "say on stderr what is being done");
+    if (const char* faults = std::getenv("FERRY_FAULTS")) ferry::base::set_faults(faults);
+    app.parse_complete_callback([&] { ferry::base::set_log(verbose, "ferry"); });
+
+    ferry::cli::add_move(app, exit_code);
+    ferry::cli::add_run(app, exit_code);
+    ferry::cli::add_ps(app, exit_code);
+    ferry::cli::add_logs(app, exit_code);
+    ferry::cli::add_stop(app, exit_code);
+    ferry::cli::add_cancel(app, exit_code);
+    ferry::cli::add_load_test(app, exit_code);
+    ferry::cli::add_bench(app, exit_code);
+    ferry::cli::add_lab(app, exit_code);
+    ferry::cli::add_receive(app, exit_code);
+    ferry::cli::add_capsule(app, exit_code);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app.exit(error);
+      return code == 0 ? 0 : static_cast<int>(Exit::kUsage);
+    }
+  } catch (const Error& error) {
+    std::fprintf(stderr, "ferry: %s\n", error.what());
+    return static_cast<int>(error.exit());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ferry: %s\n", error.what());
+    return static_cast<int>(Exit::kFailed);
+  }
+  return exit_code;
+}

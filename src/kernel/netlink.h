@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// rtnetlink: links, addresses, routes and neighbours of one network namespace. A Netlink belongs to the network
+// namespace that its thread was in when it was made (see kernel/namespaces.h, `in_namespace`), and stays there.
+// Plain verbs throw SysError; `find_…` returns nothing when there is none.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct nl_sock;
+
+namespace ferry::kernel {
+
+struct MacAddr {
+  std::array<uint8_t, 6> bytes{};
+  auto operator<=>(const MacAddr&) const = default;
+  static MacAddr parse(std::string_view text);  // "02:55:00:00:00:09"; throws Error
+  static MacAddr random_local();                // locally administered, unicast
+  std::string text() const;
+};
+
+// IPv4 or IPv6, in network byte order; `size` is 4 or 16.
+struct IpAddr {
+  std::array<uint8_t, 16> bytes{};
+  uint8_t size = 4;
+  auto operator<=>(const IpAddr&) const = default;
+  static IpAddr parse(std::string_view text);  // throws Error
+  std::string text() const;
+  int family() const;  // AF_INET or AF_INET6
+};
+
+// An address with the length of its network: 10.77.0.9/24.
+struct IpPrefix {
+  IpAddr address;
+  int length = 0;
+  auto operator<=>(const IpPrefix&) const = default;
+  static IpPrefix parse(std::string_view text);  // throws Error; the length must be written
+  std::string text() const;
+  bool contains(const IpAddr& other) const;
+};
+
+struct Link {
+  int index = 0;
+  std::string name;
+  std::string kind;  // "bridge", "veth", …; empty for hardware and lo
+  MacAddr mac;
+  int master = 0;  // index of its bridge; 0: none
+  int mtu = 0;
+  bool up = false;
+};
+
+struct Address {
+  int link = 0;  // index
+  IpPrefix prefix;
+};
+
+struct Neighbour {
+  int link = 0;  // index
+  IpAddr address;
+  MacAddr mac;
+};
+
+class Netlink {
+ public:
+  Netlink();  // in the calling thread's network namespace
+  ~Netlink();
+  Netlink(Netlink&&) noexcept;
+  Netlink& operator=(Netlink&&) noexcept;
+
+  std::vector<Link> links() const;
+  std::optional<Link> find_link(std::string_view name) const;
+  std::vector<Address> addresses() const;
+  std::vector<Neighbour> neighbours() const;  // those with a known MAC (reachable, stale, permanent…)
+  std::optional<IpAddr> find_default_gateway() const;  // IPv4
+
+  void add_bridge(const std::string& name);
+  // `peer` is made in the namespace that `peer_netns` (a descriptor) is; its MAC may be given.
+  void add_veth(const std::string& name, const std::string& peer, int peer_netns,
+                std::optional<MacAddr> peer_mac = {});
+  void delete_link(const std::string& name);  // gone already is fine
+  void set_up(const std::string& name, bool up);
+  void set_mac(const std::string& name, const MacAddr& mac);
+  void set_master(const std::string& name, const std::string& bridge);  // empty bridge: detach
+  void add_address(const std::string& name, const IpPrefix& prefix);
+  void delete_address(const std::string& name, const IpPrefix& prefix);
+  void add_default_route(const IpAddr& gateway);
+  void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
+  // Token bucket on what leaves the link (TBF); bytes per second.
+  void limit_rate(const std::string& name, uint64_t bytes_per_second);
+
+ private:
+  struct Closer {
+    void operator()(nl_sock* socket) const;
+  };
+  std::unique_ptr<nl_sock, Closer> socket_;
+};
+
+}  // namespace ferry::kernel
