@@ -169,6 +169,7 @@ def serve(listener):
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: web_counter.py PORT [ADDRESS]")
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # whatever a careless parent left open
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((sys.argv[2] if len(sys.argv) == 3 else "0.0.0.0", int(sys.argv[1])))
