@@ -68,7 +68,8 @@ class Link {
 
   bool torn() const { return torn_; }
   std::string close_reason() const;
-  // The peer's recv() gives kClosed after everything that was sent before. Idempotent.
+  // The peer's recv() gives kClosed after everything that was sent before; but bytes that came and were not
+  // received yet turn a TCP close into a reset, which may overtake them. Idempotent.
   void close();
 
  private:
@@ -76,12 +77,12 @@ class Link {
   Io write_all(std::span<const std::byte> data, Wait& wait);
   Io flush_all(Wait& wait);
   Io tear(Io why);
+  Io recv_frame(Frame& frame, base::MonoTime deadline, int wake_fd);
   // Fills `into` from `have` on; kDone when full.
   Io fill(std::span<std::byte> into, size_t& have, base::MonoTime deadline, int wake_fd);
-  bool in_frame() const { return header_have_ > 0; }
 
   std::unique_ptr<Channel> channel_;
-  bool torn_ = false;
+  bool torn_ = false, closed_ = false;
   uint64_t bytes_sent_ = 0, bytes_received_ = 0;
   // The frame that is being received; survives timeouts and wake-ups.
   HeaderBytes header_bytes_{};
