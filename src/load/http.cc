@@ -75,7 +75,8 @@ HttpParser::State HttpParser::feed(std::string_view data) {
 HttpParser::State HttpParser::end_of_stream() {
   if (part_ == Part::kUntilClose) part_ = Part::kEnd;
   if (part_ != Part::kEnd && part_ != Part::kBroken)
-    broken("the connection ended within the answer");
+    broken(untouched_ ? "the connection was closed before the answer"
+                      : "the connection was closed within the answer");
   keep_alive_ = false;
   return state();
 }
@@ -212,8 +213,11 @@ void HttpParser::parse_header(std::string_view line) {
 
 // RFC 9112, 6.3: which of the ways a body can end is this one's.
 void HttpParser::choose_body() {
-  if (status_ < 200)
-    return start(keep_body_), void(untouched_ = false);  // "100 Continue": the real one follows
+  if (status_ < 200) {  // "100 Continue": the real one follows
+    start(keep_body_);
+    untouched_ = false;
+    return;
+  }
   if (status_ == 204 || status_ == 304) {
     part_ = Part::kEnd;
   } else if (chunked_) {

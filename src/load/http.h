@@ -30,8 +30,6 @@ class HttpParser {
   std::string_view body() const { return body_; }
   // Bytes after the answer, which nobody had asked for.
   size_t surplus() const { return surplus_; }
-  // Nothing of the answer has come yet.
-  bool untouched() const { return untouched_; }
   const std::string& complaint() const { return complaint_; }  // why kBad
 
  private:

@@ -43,7 +43,8 @@ void Recorder::done(const Sample& sample, std::string_view message) {
     then.worst_ns = std::max(then.worst_ns, sample.latency_ns());
     return;
   }
-  if (is_error(sample.outcome)) ++bucket(sample.done_ns).errors;
+  if (!is_error(sample.outcome)) return;
+  ++bucket(sample.done_ns).errors;
   if (at(result_.counts, sample.outcome) == 1) {
     result_.examples.push_back({sample.outcome, sample.done_ns, std::string(message)});
   }
