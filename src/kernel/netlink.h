@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // rtnetlink: links, addresses, routes and neighbours of one network namespace. A Netlink belongs to the network
-// namespace that its thread was in when it was made (see kernel/namespaces.h, `in_namespace`), and stays there.
-// Plain verbs throw SysError; `find_…` returns nothing when there is none.
+// namespace that its thread was in when it was made (see kernel/namespaces.h, `in_network_namespace`), and stays there.
+// Plain verbs throw SysError; `find_…` returns nothing when there is none. One thread at a time.
 #pragma once
 
 #include <array>
@@ -80,6 +80,7 @@ class Netlink {
   std::vector<Neighbour> neighbours() const;  // those with a known MAC (reachable, stale, permanent…)
   std::optional<IpAddr> find_default_gateway() const;  // IPv4
 
+  // Forwards at once: no spanning tree, no forward delay, no multicast snooping.
   void add_bridge(const std::string& name);
   // `peer` is made in the namespace that `peer_netns` (a descriptor) is; its MAC may be given.
   void add_veth(const std::string& name, const std::string& peer, int peer_netns,
@@ -91,6 +92,7 @@ class Netlink {
   void add_address(const std::string& name, const IpPrefix& prefix);
   void delete_address(const std::string& name, const IpPrefix& prefix);
   void add_default_route(const IpAddr& gateway);
+  // Entered as stale: used at once, and checked by the kernel soon after.
   void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
   // Token bucket on what leaves the link (TBF); bytes per second.
   void limit_rate(const std::string& name, uint64_t bytes_per_second);

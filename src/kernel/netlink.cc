@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libnl builds and parses the messages; sending and receiving is done here, because its own reply handling turns
+// the kernel's errno into a smaller set of codes.
+#include "kernel/netlink.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
+#include "base/error.h"
+
+namespace ferry::kernel {
+
+using base::SysError;
+
+namespace {
+
+constexpr size_t kReceiveBytes = 256 << 10;  // the kernel fills at most 32 KiB per dump message today
+constexpr int kDumpAttempts = 20;            // a dump that was interrupted by a change is asked for again
+
+// A request under construction.
+class Message {
+ public:
+  Message(int type, int flags) : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
+    CHECK(message_ != nullptr);
+  }
+  ~Message() { nlmsg_free(message_); }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  template <typename Header>
+  Message& header(const Header& header) {
+    CHECK(nlmsg_append(message_, const_cast<Header*>(&header), sizeof header, NLMSG_ALIGNTO) == 0);
+    return *this;
+  }
+  Message& put(int type, const void* data, size_t size) {
+    CHECK(nla_put(message_, type, static_cast<int>(size), data) == 0);
+    return *this;
+  }
+  template <typename Integer>
+  Message& number(int type, Integer value) {
+    return put(type, &value, sizeof value);
+  }
+  Message& text(int type, std::string_view value) {
+    return put(type, std::string(value).c_str(), value.size() + 1);
+  }
+  Message& nest(int type, const std::function<void(Message&)>& fill) {
+    nlattr* const start = nla_nest_start(message_, type);
+    CHECK(start != nullptr);
+    fill(*this);
+    nla_nest_end(message_, start);
+    return *this;
+  }
+  nl_msg* get() { return message_; }
+
+ private:
+  nl_msg* message_;
+};
+
+using OnReply = std::function<void(nlmsghdr*)>;
+
+// Reads the replies to request `sequence` until the acknowledgement or the end of the dump. Returns the errno that
+// the kernel answered with, and whether a dump was consistent.
+struct Outcome {
+  int error = 0;
+  bool interrupted = false;
+};
+
+Outcome receive(nl_sock* socket, uint32_t sequence, const OnReply& on_reply) {
+  std::vector<char> buffer(kReceiveBytes);
+  Outcome outcome;
+  for (;;) {
+    const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return {errno, false};
+    int left = static_cast<int>(got);
+    for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left);
+         head = nlmsg_next(head, &left)) {
+      if (head->nlmsg_seq != sequence) continue;
+      if (head->nlmsg_flags & NLM_F_DUMP_INTR) outcome.interrupted = true;
+      if (head->nlmsg_type == NLMSG_ERROR) {
+        outcome.error = -static_cast<nlmsgerr*>(nlmsg_data(head))->error;
+        return outcome;
+      }
+      if (head->nlmsg_type == NLMSG_DONE) return outcome;
+      if (on_reply) on_reply(head);
+    }
+  }
+}
+
+Outcome exchange(nl_sock* socket, Message& message, const OnReply& on_reply = {}) {
+  const int sent = nl_send_auto(socket, message.get());
+  if (sent < 0) throw SysError("netlink", EIO, nl_geterror(sent));
+  return receive(socket, nlmsg_hdr(message.get())->nlmsg_seq, on_reply);
+}
+
+void request(nl_sock* socket, Message& message, std::string_view what) {
+  if (const int error = exchange(socket, message).error) throw SysError("netlink", error, what);
+}
+
+template <typename Header>
+void dump(nl_sock* socket, int type, const Header& header, std::string_view what,
+          const std::function<void()>& restart, const OnReply& on_reply) {
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    Message message(type, NLM_F_DUMP);
+    message.header(header);
+    restart();
+    const Outcome outcome = exchange(socket, message, on_reply);
+    if (outcome.error != 0) throw SysError("netlink", outcome.error, what);
+    if (!outcome.interrupted) return;
+  }
+  throw SysError("netlink", EAGAIN, what);
+}
+
+template <typename Header>
+struct Parsed {
+  const Header* header;
+  std::vector<nlattr*> attributes;
+};
+
+template <typename Header>
+Parsed<Header> parse(nlmsghdr* head, int highest) {
+  Parsed<Header> parsed{static_cast<const Header*>(nlmsg_data(head)),
+                        std::vector<nlattr*>(static_cast<size_t>(highest) + 1)};
+  if (nlmsg_parse(head, sizeof(Header), parsed.attributes.data(), highest, nullptr) < 0) {
+    throw SysError("netlink", EBADMSG, "cannot parse a reply");
+  }
+  return parsed;
+}
+
+std::optional<IpAddr> address_in(const nlattr* attribute) {
+  if (attribute == nullptr) return std::nullopt;
+  const int size = nla_len(attribute);
+  if (size != 4 && size != 16) return std::nullopt;
+  IpAddr address;
+  address.size = static_cast<uint8_t>(size);
+  std::copy_n(static_cast<const uint8_t*>(nla_data(attribute)), size, address.bytes.begin());
+  return address;
+}
+
+std::optional<MacAddr> mac_in(const nlattr* attribute) {
+  if (attribute == nullptr || nla_len(attribute) != 6) return std::nullopt;
+  MacAddr mac;
+  std::copy_n(static_cast<const uint8_t*>(nla_data(attribute)), 6, mac.bytes.begin());
+  return mac;
+}
+
+Link link_in(nlmsghdr* head) {
+  const auto [header, attributes] = parse<ifinfomsg>(head, IFLA_MAX);
+  Link link;
+  link.index = header->ifi_index;
+  link.up = (header->ifi_flags & IFF_UP) != 0;
+  if (attributes[IFLA_IFNAME]) link.name = nla_get_string(attributes[IFLA_IFNAME]);
+  if (attributes[IFLA_MTU]) link.mtu = static_cast<int>(nla_get_u32(attributes[IFLA_MTU]));
+  if (attributes[IFLA_MASTER]) link.master = static_cast<int>(nla_get_u32(attributes[IFLA_MASTER]));
+  if (const auto mac = mac_in(attributes[IFLA_ADDRESS])) link.mac = *mac;
+  if (attributes[IFLA_LINKINFO]) {
+    nlattr* info[IFLA_INFO_MAX + 1];
+    if (nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], nullptr) == 0 &&
+        info[IFLA_INFO_KIND]) {
+      link.kind = nla_get_string(info[IFLA_INFO_KIND]);
+    }
+  }
+  return link;
+}
+
+ifinfomsg link_header(int index = 0) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  return header;
+}
+
+Link link_named(const Netlink& netlink, const std::string& name) {
+  auto link = netlink.find_link(name);
+  if (!link) throw SysError("netlink", ENODEV, name);
+  return *link;
+}
+
+ifaddrmsg address_header(const IpPrefix& prefix, int index) {
+  ifaddrmsg header{};
+  header.ifa_family = static_cast<uint8_t>(prefix.address.family());
+  header.ifa_prefixlen = static_cast<uint8_t>(prefix.length);
+  // An IPv6 address that first has to be checked for duplicates would be unusable for a second.
+  if (header.ifa_family == AF_INET6) header.ifa_flags = IFA_F_NODAD;
+  header.ifa_index = static_cast<uint32_t>(index);
+  return header;
+}
+
+}  // namespace
+
+void Netlink::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+
+Netlink::Netlink() : socket_(nl_socket_alloc()) {
+  CHECK(socket_ != nullptr);
+  if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
+    throw SysError("netlink", EIO, nl_geterror(error));
+  }
+}
+
+Netlink::~Netlink() = default;
+Netlink::Netlink(Netlink&&) noexcept = default;
+Netlink& Netlink::operator=(Netlink&&) noexcept = default;
+
+std::vector<Link> Netlink::links() const {
+  std::vector<Link> links;
+  dump(socket_.get(), RTM_GETLINK, link_header(), "list links", [&] { links.clear(); },
+       [&](nlmsghdr* head) { links.push_back(link_in(head)); });
+  return links;
+}
+
+std::optional<Link> Netlink::find_link(std::string_view name) const {
+  if (name.empty() || name.size() >= IFNAMSIZ) return std::nullopt;
+  Message message(RTM_GETLINK, NLM_F_ACK);
+  message.header(link_header()).text(IFLA_IFNAME, name);
+  std::optional<Link> link;
+  const int error =
+      exchange(socket_.get(), message, [&](nlmsghdr* head) { link = link_in(head); }).error;
+  if (error != 0 && error != ENODEV) throw SysError("netlink", error, name);
+  return link;
+}
+
+std::vector<Address> Netlink::addresses() const {
+  std::vector<Address> found;
+  dump(socket_.get(), RTM_GETADDR, ifaddrmsg{}, "list addresses", [&] { found.clear(); },
+       [&](nlmsghdr* head) {
+         const auto [header, attributes] = parse<ifaddrmsg>(head, IFA_MAX);
+         // On a point-to-point link IFA_ADDRESS is the other end.
+         auto address = address_in(attributes[IFA_LOCAL]);
+         if (!address) address = address_in(attributes[IFA_ADDRESS]);
+         if (address) {
+           found.push_back({static_cast<int>(header->ifa_index), {*address, header->ifa_prefixlen}});
+         }
+       });
+  return found;
+}
+
+std::vector<Neighbour> Netlink::neighbours() const {
+  std::vector<Neighbour> found;
+  dump(socket_.get(), RTM_GETNEIGH, ndmsg{}, "list neighbours", [&] { found.clear(); },
+       [&](nlmsghdr* head) {
+         const auto [header, attributes] = parse<ndmsg>(head, NDA_MAX);
+         if (header->ndm_state & (NUD_NOARP | NUD_INCOMPLETE | NUD_FAILED)) return;
+         const auto address = address_in(attributes[NDA_DST]);
+         const auto mac = mac_in(attributes[NDA_LLADDR]);
+         if (address && mac) found.push_back({header->ndm_ifindex, *address, *mac});
+       });
+  return found;
+}
+
+std::optional<IpAddr> Netlink::find_default_gateway() const {
+  std::optional<IpAddr> gateway;
+  rtmsg wanted{};
+  wanted.rtm_family = AF_INET;
+  dump(socket_.get(), RTM_GETROUTE, wanted, "list routes", [&] { gateway.reset(); },
+       [&](nlmsghdr* head) {
+         const auto [header, attributes] = parse<rtmsg>(head, RTA_MAX);
+         if (header->rtm_dst_len != 0 || header->rtm_table != RT_TABLE_MAIN || gateway) return;
+         gateway = address_in(attributes[RTA_GATEWAY]);
+       });
+  return gateway;
+}
+
+void Netlink::add_bridge(const std::string& name) {
+  Message message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(link_header()).text(IFLA_IFNAME, name).nest(IFLA_LINKINFO, [](Message& info) {
+    info.text(IFLA_INFO_KIND, "bridge").nest(IFLA_INFO_DATA, [](Message& data) {
+      data.number(IFLA_BR_FORWARD_DELAY, uint32_t{0});
+      data.number(IFLA_BR_STP_STATE, uint32_t{0});
+      data.number(IFLA_BR_MCAST_SNOOPING, uint8_t{0});
+    });
+  });
+  request(socket_.get(), message, "add bridge " + name);
+}
+
+void Netlink::add_veth(const std::string& name, const std::string& peer, int peer_netns,
+                       std::optional<MacAddr> peer_mac) {
+  Message message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(link_header()).text(IFLA_IFNAME, name).nest(IFLA_LINKINFO, [&](Message& info) {
+    info.text(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, [&](Message& data) {
+      data.nest(VETH_INFO_PEER, [&](Message& other) {
+        other.header(link_header()).text(IFLA_IFNAME, peer);
+        if (peer_mac) other.put(IFLA_ADDRESS, peer_mac->bytes.data(), peer_mac->bytes.size());
+        other.number(IFLA_NET_NS_FD, static_cast<uint32_t>(peer_netns));
+      });
+    });
+  });
+  request(socket_.get(), message, "add veth " + name);
+}
+
+void Netlink::delete_link(const std::string& name) {
+  Message message(RTM_DELLINK, NLM_F_ACK);
+  message.header(link_header()).text(IFLA_IFNAME, name);
+  const int error = exchange(socket_.get(), message).error;
+  if (error != 0 && error != ENODEV) throw SysError("netlink", error, "delete link " + name);
+}
+
+void Netlink::set_up(const std::string& name, bool up) {
+  ifinfomsg header = link_header();
+  header.ifi_change = IFF_UP;
+  header.ifi_flags = up ? IFF_UP : 0;
+  Message message(RTM_NEWLINK, NLM_F_ACK);
+  message.header(header).text(IFLA_IFNAME, name);
+  request(socket_.get(), message, (up ? "set up " : "set down ") + name);
+}
+
+void Netlink::set_mac(const std::string& name, const MacAddr& mac) {
+  Message message(RTM_NEWLINK, NLM_F_ACK);
+  message.header(link_header()).text(IFLA_IFNAME, name);
+  message.put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size());
+  request(socket_.get(), message, "set the MAC of " + name);
+}
+
+void Netlink::set_master(const std::string& name, const std::string& bridge) {
+  const int index = bridge.empty() ? 0 : link_named(*this, bridge).index;
+  Message message(RTM_NEWLINK, NLM_F_ACK);
+  message.header(link_header()).text(IFLA_IFNAME, name);
+  message.number(IFLA_MASTER, static_cast<uint32_t>(index));
+  request(socket_.get(), message, name + " to bridge " + bridge);
+}
+
+void Netlink::add_address(const std::string& name, const IpPrefix& prefix) {
+  Message message(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(address_header(prefix, link_named(*this, name).index));
+  message.put(IFA_LOCAL, prefix.address.bytes.data(), prefix.address.size);
+  message.put(IFA_ADDRESS, prefix.address.bytes.data(), prefix.address.size);
+  if (prefix.address.family() == AF_INET && prefix.length < 31) {
+    IpAddr broadcast = prefix.address;
+    for (int bit = prefix.length; bit < 32; ++bit) broadcast.bytes[static_cast<size_t>(bit / 8)] |= 0x80 >> (bit % 8);
+    message.put(IFA_BROADCAST, broadcast.bytes.data(), broadcast.size);
+  }
+  request(socket_.get(), message, "add " + prefix.text() + " to " + name);
+}
+
+void Netlink::delete_address(const std::string& name, const IpPrefix& prefix) {
+  Message message(RTM_DELADDR, NLM_F_ACK);
+  message.header(address_header(prefix, link_named(*this, name).index));
+  message.put(IFA_LOCAL, prefix.address.bytes.data(), prefix.address.size);
+  request(socket_.get(), message, "delete " + prefix.text() + " from " + name);
+}
+
+void Netlink::add_default_route(const IpAddr& gateway) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(gateway.family());
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_STATIC;
+  header.rtm_scope = RT_SCOPE_UNIVERSE;
+  header.rtm_type = RTN_UNICAST;
+  Message message(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(header).put(RTA_GATEWAY, gateway.bytes.data(), gateway.size);
+  request(socket_.get(), message, "add default route by " + gateway.text());
+}
+
+void Netlink::replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac) {
+  ndmsg header{};
+  header.ndm_family = static_cast<uint8_t>(address.family());
+  header.ndm_ifindex = link_named(*this, link).index;
+  header.ndm_state = NUD_STALE;
+  Message message(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+  message.header(header).put(NDA_DST, address.bytes.data(), address.size);
+  message.put(NDA_LLADDR, mac.bytes.data(), mac.bytes.size());
+  request(socket_.get(), message, "neighbour " + address.text() + " on " + link);
+}
+
+void Netlink::limit_rate(const std::string& name, uint64_t bytes_per_second) {
+  // The burst covers late timers: 4 ms worth of data; but at least one large frame's worth of packets, and
+  // little enough that a slow link does not start with a second for free. The queue holds 50 ms.
+  const auto burst = static_cast<uint32_t>(std::clamp<uint64_t>(bytes_per_second / 250, 16 << 10, 2 << 20));
+  tc_tbf_qopt options{};
+  options.rate.rate = static_cast<uint32_t>(std::min<uint64_t>(bytes_per_second, UINT32_MAX));
+  options.rate.linklayer = TC_LINKLAYER_ETHERNET;  // or the kernel wants a table of rates
+  options.limit = static_cast<uint32_t>(
+      std::min<uint64_t>(std::max<uint64_t>(bytes_per_second / 20, 64 << 10) + burst, UINT32_MAX));
+  tcmsg header{};
+  header.tcm_ifindex = link_named(*this, name).index;
+  header.tcm_parent = TC_H_ROOT;
+  Message message(RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+  message.header(header).text(TCA_KIND, "tbf").nest(TCA_OPTIONS, [&](Message& nested) {
+    nested.put(TCA_TBF_PARMS, &options, sizeof options).number(TCA_TBF_BURST, burst);
+    if (bytes_per_second > UINT32_MAX) nested.number(TCA_TBF_RATE64, bytes_per_second);
+  });
+  request(socket_.get(), message, "limit the rate of " + name);
+}
+
+}  // namespace ferry::kernel
