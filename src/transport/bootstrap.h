@@ -76,12 +76,16 @@ struct Peer {
        const Key& secret);
   Peer(Peer&&) noexcept;
   Peer& operator=(Peer&&) = delete;
+  // The last lines that ssh and the target wrote to stderr, for an error message.
+  std::string target_errors() const;
   ~Peer();
 };
 
-// Throws Error; each cause has its own text and remedy: unknown name, refused, no route, permission
-// denied, host key changed or unknown, no ssh program, broken remote shell, no space for the copy,
-// a copy that does not run there, a line that disagrees with ours.
+// The source speaks first: through the pipe, the target takes the first frame for "we go this way".
+// Ignores SIGPIPE in this process. Throws Error; each cause has its own text and remedy: unknown
+// name, refused, no route, permission denied, host key changed or unknown, no ssh program, broken
+// remote shell, no space for the copy, a copy that does not run there, a line that disagrees with
+// ours.
 Peer connect(const Destination& destination, const ConnectOptions& options, const Notices& notices);
 
 // ---- the target's half (bootstrap_target.cc) ----

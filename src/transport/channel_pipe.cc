@@ -20,7 +20,8 @@ void make_nonblocking(int fd) {
   }
 }
 
-// 64 KiB, the default, is a switch of tasks per 64 KiB. Sockets (sshd may use them) do not take it: no harm.
+// 64 KiB, the default, is a switch of tasks per 64 KiB. Sockets (sshd may use them) do not take it:
+// no harm.
 constexpr int kPipeBytes = 1 << 20;
 
 class PipeChannel final : public Channel {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// OpenSSL talks to a BIO of ours: records are gathered and leave in large writes (one system call for 4 records
-// instead of one each), without SIGPIPE; reads take whatever the socket has. (OpenSSL's own read-ahead moves all
-// that is left in its buffer once per record, which cost a fifth of the time.)
+// OpenSSL talks to a BIO of ours: records are gathered and leave in large writes (one system call
+// for 4 records instead of one each), without SIGPIPE; reads take whatever the socket has.
+// (OpenSSL's own read-ahead moves all that is left in its buffer once per record, which cost a
+// fifth of the time.)
 #include "transport/channel_tls.h"
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@
 namespace ferry::transport {
 namespace {
 
-// Plain bytes per gathered write: 4 records of 16 KiB. More falls out of the cache (measured on loopback).
+// Plain bytes per gathered write: 4 records of 16 KiB. More falls out of the cache (measured on
+// loopback).
 constexpr size_t kGatherBytes = size_t{64} << 10;
 constexpr size_t kReadAheadBytes = size_t{256} << 10;
 constexpr std::string_view kIdentity = "ferry";  // the PSK's name; the key itself is used once
@@ -141,8 +143,8 @@ SSL_SESSION* psk_session(SSL* ssl) {
   const bool good =
       cipher && session && SSL_SESSION_set_cipher(session, cipher) &&
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
-      SSL_SESSION_set1_master_key(
-          session, reinterpret_cast<const unsigned char*>(wire.key.data()), wire.key.size());
+      SSL_SESSION_set1_master_key(session, reinterpret_cast<const unsigned char*>(wire.key.data()),
+                                  wire.key.size());
   if (good) return session;
   SSL_SESSION_free(session);
   return nullptr;
@@ -172,7 +174,8 @@ Context make_context(Role role) {
   SSL_CTX_set_ciphersuites(context.get(), "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256");
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context.get(), 0);
-  // Only the key authenticates: a peer without it could offer a certificate, and none would be believed.
+  // Only the key authenticates: a peer without it could offer a certificate, and none would be
+  // believed.
   if (role == Role::kConnects) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_psk_use_session_callback(context.get(), use_psk);
   SSL_CTX_set_psk_find_session_callback(context.get(), find_psk);
@@ -207,7 +210,7 @@ class TlsChannel final : public Channel {
 
   int read_fd() const override { return wire_->socket.get(); }
   int write_fd() const override { return wire_->socket.get(); }
-  bool pending() const override { 
+  bool pending() const override {
     return wire_->socket && (wire_->in_begin < wire_->in_end || SSL_has_pending(ssl_.get()) == 1);
   }
 
@@ -242,7 +245,8 @@ class TlsChannel final : public Channel {
 
 Key random_key() {
   Key key;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), kKeyBytes) != 1) fail(openssl_reason());
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), kKeyBytes) != 1)
+    fail(openssl_reason());
   return key;
 }
 
@@ -314,7 +318,8 @@ Step TlsHandshake::step() {
     case SSL_R_SSLV3_ALERT_ILLEGAL_PARAMETER:
     case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-      fail(fmt::format("the other side does not have this move's key (TLS: {})", openssl_reason(code)));
+      fail(fmt::format("the other side does not have this move's key (TLS: {})",
+                       openssl_reason(code)));
     default:
       if (!wire.lost.empty()) return Step::kClosed;
       fail("TLS: " + openssl_reason(code));

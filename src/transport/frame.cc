@@ -26,7 +26,8 @@ uint64_t checksum(std::span<const std::byte> payload) {
 }
 
 [[noreturn]] void corrupt(std::string why) {
-  throw base::Error({"corrupt frame", std::move(why),
+  throw base::Error({"corrupt frame",
+                     std::move(why),
                      "run it again; when it happens again, suspect a host's memory or network card",
                      {},
                      {}});

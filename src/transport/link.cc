@@ -9,21 +9,23 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/fault.h"
+#include "base/fd.h"
 
 namespace ferry::transport {
 namespace {
 
-using base::MonoTime;
 using base::mono_now;
+using base::MonoTime;
 
-// Header and the start of the payload go out together: one TLS record (16 KiB), one packet for a short message.
+// Header and the start of the payload go out together: one TLS record (16 KiB), one packet for a
+// short message.
 constexpr size_t kFirstBytes = 16384;
 
 int poll_ms(MonoTime deadline) {
   if (deadline == kNoDeadline) return -1;
-  constexpr auto kLongest = std::chrono::hours(1);  // poll(2) takes an int; longer waits come round again
+  constexpr auto kLongest =
+      std::chrono::hours(1);  // poll(2) takes an int; longer waits come round again
   return base::ms_until(std::min(deadline, mono_now() + kLongest));
 }
 
@@ -114,14 +116,16 @@ Io Link::send(FrameType type, std::span<const std::byte> payload, int wake_fd,
   std::memcpy(first, header.data(), kHeaderBytes);
   if (with_header > 0) std::memcpy(first + kHeaderBytes, payload.data(), with_header);
   // The last byte copied: of the payload, or of the checksum when there is none.
-  if (base::fault_due("channel.frame", "corrupt")) first[kHeaderBytes + with_header - 1] ^= std::byte{1};
+  if (base::fault_due("channel.frame", "corrupt"))
+    first[kHeaderBytes + with_header - 1] ^= std::byte{1};
   const bool truncate = base::fault_due("channel.frame", "truncate");
   if (truncate) {
     with_header = std::min(with_header, payload.size() / 2);
     payload = payload.first(payload.size() / 2);
   }
   Wait wait{wake_fd, stall};
-  Io io = write_all({first, kHeaderBytes + with_header - (truncate && payload.empty() ? 1 : 0)}, wait);
+  Io io =
+      write_all({first, kHeaderBytes + with_header - (truncate && payload.empty() ? 1 : 0)}, wait);
   if (io == Io::kDone) io = write_all(payload.subspan(with_header), wait);
   if (io == Io::kDone) io = flush_all(wait);
   if (!truncate) return io;

@@ -68,8 +68,8 @@ class Link {
 
   bool torn() const { return torn_; }
   std::string close_reason() const;
-  // The peer's recv() gives kClosed after everything that was sent before; but bytes that came and were not
-  // received yet turn a TCP close into a reset, which may overtake them. Idempotent.
+  // The peer's recv() gives kClosed after everything that was sent before; but bytes that came and
+  // were not received yet turn a TCP close into a reset, which may overtake them. Idempotent.
   void close();
 
  private:

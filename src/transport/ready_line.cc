@@ -16,7 +16,8 @@
 namespace ferry::transport {
 namespace {
 
-constexpr std::string_view kReadyMark = "FERRY-READY", kCopyMark = "FERRY-COPY", kFailedMark = "FERRY-FAILED";
+constexpr std::string_view kReadyMark = "FERRY-READY", kCopyMark = "FERRY-COPY",
+                           kFailedMark = "FERRY-FAILED";
 
 std::vector<std::string_view> split(std::string_view line) {
   std::vector<std::string_view> words;
@@ -43,15 +44,17 @@ bool has_mark(std::string_view line, std::string_view mark) {
 
 std::string format_ready_line(const ReadyLine& line) {
   // The first line feed ends whatever a shell wrote without one.
-  return fmt::format("\n{} {} {} {} {}\n", kReadyMark, line.protocol, line.endpoint.port, to_hex(line.key),
-                     line.endpoint.address.empty() ? "-" : line.endpoint.address);
+  return fmt::format("\n{} {} {} {} {}\n", kReadyMark, line.protocol, line.endpoint.port,
+                     to_hex(line.key), line.endpoint.address.empty() ? "-" : line.endpoint.address);
 }
 
 ReadyLine parse_ready_line(std::string_view line) {
   const auto disagree = [](std::string_view why) {
     throw base::Error({"the target answered with a line that this ferry does not understand",
                        std::string(why),
-                       "use the same version of ferry on both hosts", {}, {}});
+                       "use the same version of ferry on both hosts",
+                       {},
+                       {}});
   };
   const auto words = split(line);
   ReadyLine ready;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the target's side of the bootstrap says on its stdout, one line each, before anything else is spoken:
+// What the target's side of the bootstrap says on its stdout, one line each, before anything else
+// is spoken:
 //
-//     FERRY-READY PROTOCOL PORT KEY ADDRESS   `ferry receive` listens; KEY is 64 hex digits; ADDRESS is where
-//                                             the source reached this host (numeric), or "-" when not known
-//     FERRY-COPY PATH                         no ferry of our protocol here: send one, it will be PATH
-//     FERRY-FAILED WORD                       the script gives up; the reason is on stderr
+//     FERRY-READY PROTOCOL PORT KEY ADDRESS   `ferry receive` listens; KEY is 64 hex digits;
+//     ADDRESS is where
+//                                             the source reached this host (numeric), or "-" when
+//                                             not known
+//     FERRY-COPY PATH                         no ferry of our protocol here: send one, it will be
+//     PATH FERRY-FAILED WORD                       the script gives up; the reason is on stderr
 //
 // All other lines (a login message, a chatty shell start-up file) are skipped, within a bound.
 #pragma once
@@ -30,7 +33,8 @@ struct ReadyLine {
 };
 
 std::string format_ready_line(const ReadyLine& line);  // with line feeds around it
-// Throws Error on a line that begins right but does not go on right (a longer or shorter one of another version).
+// Throws Error on a line that begins right but does not go on right (a longer or shorter one of
+// another version).
 ReadyLine parse_ready_line(std::string_view line);
 
 enum class Said { kReady, kCopy, kFailed, kNothing, kClosed, kTimeout, kWoken };

@@ -54,7 +54,10 @@ std::optional<Address> parse_address(const std::string& text, uint16_t port) {
 
 [[noreturn]] void cannot_connect(const Endpoint& endpoint, std::string why) {
   throw base::Error({fmt::format("cannot connect to {} port {}", endpoint.address, endpoint.port),
-                     std::move(why), "", {}, {}});
+                     std::move(why),
+                     "",
+                     {},
+                     {}});
 }
 
 void set_option(int fd, int level, int name, int value) {
@@ -68,7 +71,8 @@ base::Fd make_tcp_socket(int family) {
   return fd;
 }
 
-// An invalid Fd when the port is taken or the address is not (or not of a kind that is) on this host.
+// An invalid Fd when the port is taken or the address is not (or not of a kind that is) on this
+// host.
 base::Fd try_listen(Address address) {
   base::Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return fd;
@@ -86,7 +90,8 @@ uint16_t bound_port(int fd) {
   if (::getsockname(fd, &address.value.any, &address.size) < 0) {
     throw base::SysError("getsockname", errno, "");
   }
-  return ntohs(address.family() == AF_INET ? address.value.v4.sin_port : address.value.v6.sin6_port);
+  return ntohs(address.family() == AF_INET ? address.value.v4.sin_port
+                                           : address.value.v6.sin6_port);
 }
 
 }  // namespace
@@ -96,8 +101,12 @@ PortRange parse_port_range(std::string_view text) {
     uint16_t value = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     if (error != std::errc() || end != part.data() + part.size() || value == 0) {
-      throw base::Error({fmt::format("\"{}\" is not a range of ports", text), "",
-                         "write 9000-9010 or 9000", {}, {}}, base::Exit::kUsage);
+      throw base::Error({fmt::format("\"{}\" is not a range of ports", text),
+                         "",
+                         "write 9000-9010 or 9000",
+                         {},
+                         {}},
+                        base::Exit::kUsage);
     }
     return value;
   };
@@ -106,7 +115,11 @@ PortRange parse_port_range(std::string_view text) {
   const PortRange range{number(text.substr(0, dash)), number(text.substr(dash + 1))};
   if (range.first <= range.last) return range;
   throw base::Error({fmt::format("\"{}\" is not a range of ports", text),
-                     "its end comes before its start", "", {}, {}}, base::Exit::kUsage);
+                     "its end comes before its start",
+                     "",
+                     {},
+                     {}},
+                    base::Exit::kUsage);
 }
 
 void tune_socket(int fd) {
@@ -160,7 +173,9 @@ Listener::Listener(const std::string& address, std::optional<PortRange> ports) {
                        ports ? fmt::format("no port of {}-{} is free{}", range.first, range.last,
                                            address.empty() ? "" : " on " + address)
                              : fmt::format("{}: {}", address, std::strerror(errno)),
-                       "give another range with --port, or use --tunnel", {}, {}});
+                       "give another range with --port, or use --tunnel",
+                       {},
+                       {}});
   }
   port_ = bound_port(fd_.get());
 }
