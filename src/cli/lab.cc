@@ -40,13 +40,16 @@ lab::LabSpec spec_of(const Options& options) {
 }
 
 void add_shape(CLI::App& verb, Options& options) {
-  verb.add_option("--hosts", options.spec.hosts, "names of the hosts (default: east,west,client)")->delimiter(',');
+  // One value each time: an option that takes all words up to "--" swallows the "--" as well.
+  const auto list = [](CLI::Option* option) { option->delimiter(',')->allow_extra_args(false); };
+  list(verb.add_option("--hosts", options.spec.hosts, "names of the hosts (default: east,west,client)"));
   verb.add_option("--name", options.name, "of the lab, when there are several (default: \"default\")");
   verb.add_option("--rate", options.rate, "of each host's link in each direction, as 1gbit");
   verb.add_option("--delay", options.delay,
                   "of one crossing of a link, as 2ms; a round trip between two hosts has four of them");
-  verb.add_option("--layer", options.layers, "directory to lay over the machine's root; the first one wins");
-  verb.add_option("--no-ferry", options.spec.without_ferry, "hosts that shall not have ferry")->delimiter(',');
+  verb.add_option("--layer", options.layers, "directory to lay over the machine's root; the first one wins")
+      ->allow_extra_args(false);
+  list(verb.add_option("--no-ferry", options.spec.without_ferry, "hosts that shall not have ferry"));
 }
 
 void need_root(const char* what) {

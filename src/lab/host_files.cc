@@ -171,13 +171,7 @@ void write_ssh(const KeyPair& host_key, const KeyPair& user_key, const std::vect
   put("/etc/ssh/sshd_config", sshd_config());
   std::filesystem::create_directories("/run/sshd");
 
-  // The machine's own keys and settings have no business in a host.
   const Path directory = "/root/.ssh";
-  std::filesystem::remove_all(directory);
-  std::filesystem::create_directory(directory);
-  if (::chmod(directory.c_str(), 0700) < 0 || ::chmod("/root", 0700) < 0) {
-    throw SysError("chmod", errno, directory.string());
-  }
   put(directory / "id_ed25519", user_key.private_key, 0600);
   put(directory / "id_ed25519.pub", user_key.public_key);
   put(directory / "authorized_keys", user_key.public_key, 0600);
@@ -185,6 +179,19 @@ void write_ssh(const KeyPair& host_key, const KeyPair& user_key, const std::vect
   std::string known;
   for (const auto& host : hosts) known += fmt::format("{},{} {}", host.name, host.address, host.public_key);
   put(directory / "known_hosts", known, 0600);
+}
+
+void clear_home() {
+  // The machine's own keys, settings and start-up scripts have no business in a host: they would make its shells slow,
+  // and different from those that `ferry lab exec` starts.
+  const Path home = "/root";
+  for (const char* name : {".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".profile", ".zshrc", ".zshenv"}) {
+    std::filesystem::remove_all(home / name);
+  }
+  std::filesystem::create_directories(home / ".ssh");
+  if (::chmod(home.c_str(), 0700) < 0 || ::chmod((home / ".ssh").c_str(), 0700) < 0) {
+    throw SysError("chmod", errno, home.string());
+  }
 }
 
 void link_ferry(const std::optional<Path>& executable) {

@@ -31,6 +31,7 @@ KeyPair make_key();  // with ssh-keygen
 
 void write_names(const std::string& own_name, const std::vector<KnownHost>& hosts);
 void add_users();
+void clear_home();  // before write_ssh
 // One user key for all hosts: root of each may log in to every other one.
 void write_ssh(const KeyPair& host_key, const KeyPair& user_key, const std::vector<KnownHost>& hosts);
 // As /usr/local/bin/ferry; nothing: there shall be none, also if the machine has one there.

@@ -101,6 +101,7 @@ void set_up(const HostPlan& plan, int channel) {
   const auto hosts = hosts_in(told);
   write_names(plan.name, hosts);
   add_users();
+  clear_home();
   write_ssh(host_key, {told.at("user_key"), told.at("user_public_key")}, hosts);
   link_ferry(plan.executable);
   set_up_network(plan.index, plan.rate_bytes_per_second);
