@@ -62,9 +62,15 @@ class StopWatch {
                     {stdin_ ? STDIN_FILENO : -1, POLLIN, 0}};
     while (::poll(fds, std::size(fds), -1) >= 0 || errno == EINTR) {
       if (fds[0].revents) return;
-      if (fds[1].revents || (fds[2].revents && at_end())) break;
+      if (fds[1].revents && signalled()) break;
+      if (fds[2].revents && at_end()) break;
     }
     stop_.stop();
+  }
+  // Takes the signal, which would otherwise strike once it is no longer blocked.
+  bool signalled() const {
+    signalfd_siginfo info;
+    return ::read(signals_.get(), &info, sizeof info) == sizeof info;
   }
   static bool at_end() {
     char ignored[4096];

@@ -70,6 +70,7 @@ TEST(Generator, StallIsChargedToEveryRequestDueMeanwhile) {
   EXPECT_GE(slower_than(10'000'000), 140);
   EXPECT_GE(slower_than(150'000'000), 70);
   EXPECT_NEAR(static_cast<double>(result.latency.max()), 300e6, 60e6);
+  EXPECT_LT(result.from_sent.quantile(0.99), 100'000'000) << "as a closed loop would have it";
   const auto gap_ms = result.client_gap_ms(stall_began);
   ASSERT_TRUE(gap_ms);
   EXPECT_NEAR(*gap_ms, 302, 40);

@@ -39,6 +39,7 @@ void Recorder::done(const Sample& sample, std::string_view message) {
   if (sample.outcome == Outcome::kOk) {
     ++bucket(sample.done_ns).completed;
     result_.latency.record(sample.latency_ns());
+    result_.from_sent.record(sample.done_ns - sample.sent_ns);
     Bucket& then = bucket(sample.due_ns);
     then.worst_ns = std::max(then.worst_ns, sample.latency_ns());
     return;

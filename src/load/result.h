@@ -101,7 +101,9 @@ struct Result {
   uint64_t unsolicited = 0;  // connections on which something came that nobody had asked for
   double cpu_s = 0;          // of the generator itself
   Histogram latency;         // of the answered requests
-  Histogram lag;             // how late the generator itself saw that a request was due
+  Histogram from_sent;  // of the same, but from when they were sent: what closed-loop tools (wrk,
+                        // ab) show
+  Histogram lag;        // how late the generator itself saw that a request was due
   std::vector<Bucket> timeline;
   std::vector<Sample> samples;  // by done_ns; empty when read from a JSON without them
   std::vector<Example> examples;

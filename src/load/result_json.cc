@@ -163,6 +163,7 @@ Result parse(const json& in) {
   result.unsolicited = in.at("unsolicited");
   result.cpu_s = in.at("generator").at("cpu_s");
   result.latency = histogram_from(in.at("latency"));
+  result.from_sent = histogram_from(in.at("latency_from_sent"));
   result.lag = histogram_from(in.at("generator").at("lag"));
   result.timeline = timeline_from(in.at("timeline"));
   for (const json& example : in.at("examples")) {
@@ -201,6 +202,7 @@ std::string Result::to_json(bool with_samples) const {
               {"connects", connects},
               {"unsolicited", unsolicited},
               {"latency", load::to_json(latency)},
+              {"latency_from_sent", load::to_json(from_sent)},
               {"generator", {{"cpu_s", cpu_s}, {"lag", load::to_json(lag)}}},
               {"timeline", load::to_json(timeline)},
               {"examples", json::array()}};

@@ -52,6 +52,7 @@ TEST(Result, CountsByKind) {
   ASSERT_EQ(result.examples.size(), 1u);
   EXPECT_EQ(result.examples[0].message, "waiting for the answer: reset");
   EXPECT_EQ(result.lag.max(), 1000);
+  EXPECT_EQ(result.from_sent.count(), 999u);
 }
 
 TEST(Result, WindowsSelectByWhenRequestsWereDue) {

@@ -15,10 +15,10 @@ constexpr int64_t kClockStepNs = 1'000'000;
 
 double ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
-std::string latency_line(const Histogram& latency) {
-  if (latency.count() == 0) return "  latency    no answer\n";
+std::string latency_line(std::string_view label, const Histogram& latency) {
+  if (latency.count() == 0) return {};
   return fmt::format(
-      "  latency    p50 {:.3f} ms · p90 {:.3f} · p99 {:.3f} · p99.9 {:.3f} · worst {:.3f}\n",
+      "  {:<10} p50 {:.3f} ms · p90 {:.3f} · p99 {:.3f} · p99.9 {:.3f} · worst {:.3f}\n", label,
       ms(latency.quantile(0.5)), ms(latency.quantile(0.9)), ms(latency.quantile(0.99)),
       ms(latency.quantile(0.999)), ms(latency.max()));
 }
@@ -75,7 +75,8 @@ std::string summary(const Result& result) {
       result.ok(), seconds > 0 ? static_cast<double>(result.ok()) / seconds : 0.0, result.errors());
   if (const uint64_t cut = at(result.counts, Outcome::kAbandoned))
     text += fmt::format(", {} cut short", cut);
-  text += "\n" + errors_lines(result) + latency_line(result.latency);
+  text += "\n" + errors_lines(result) + latency_line("latency", result.latency) +
+          latency_line("from sent", result.from_sent);
   if (result.ok() > 1) {
     const Gap gap = result.longest_gap(result.real(result.start_ns), result.real(result.end_ns));
     text += fmt::format(
