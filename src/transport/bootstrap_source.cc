@@ -94,13 +94,13 @@ class Bootstrap {
   }
 
   ReadyLine checked(const std::string& line) const {
-    ReadyLine ready = parse_ready_line(line);
+    ReadyLine ready = parse_ready_line(line, destination_.host);
     if (ready.protocol == kProtocol) return ready;
     throw base::Error({fmt::format("ferry on {} speaks protocol {}, this one {}", destination_.host,
                                    ready.protocol, kProtocol),
                        "they are of different versions",
                        "install the same version on both hosts",
-                       destination_.host,
+                       {},
                        {}});
   }
 
@@ -181,14 +181,7 @@ std::string Peer::target_errors() const { return quote_errors(ssh->errors()); }
 Peer connect(const Destination& destination, const ConnectOptions& options,
              const Notices& notices) {
   ::signal(SIGPIPE, SIG_IGN);  // a peer that has gone is a result, not a signal
-  try {
-    return Bootstrap(destination, options, notices).run();
-  } catch (const base::Error& error) {
-    base::Explanation explanation = error.explanation();
-    if (explanation.host.empty() && error.exit() == base::Exit::kFailed)
-      explanation.host = destination.host;
-    throw base::Error(std::move(explanation), error.exit());
-  }
+  return Bootstrap(destination, options, notices).run();
 }
 
 }  // namespace ferry::transport

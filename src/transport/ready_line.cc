@@ -48,13 +48,14 @@ std::string format_ready_line(const ReadyLine& line) {
                      to_hex(line.key), line.endpoint.address.empty() ? "-" : line.endpoint.address);
 }
 
-ReadyLine parse_ready_line(std::string_view line) {
-  const auto disagree = [](std::string_view why) {
-    throw base::Error({"the target answered with a line that this ferry does not understand",
-                       std::string(why),
-                       "use the same version of ferry on both hosts",
-                       {},
-                       {}});
+ReadyLine parse_ready_line(std::string_view line, std::string_view host) {
+  const auto disagree = [&](std::string_view why) {
+    throw base::Error(
+        {fmt::format("{} answered with a line that this ferry does not understand", host),
+         std::string(why),
+         "use the same version of ferry on both hosts",
+         {},
+         {}});
   };
   const auto words = split(line);
   ReadyLine ready;

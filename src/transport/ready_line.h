@@ -35,7 +35,8 @@ struct ReadyLine {
 std::string format_ready_line(const ReadyLine& line);  // with line feeds around it
 // Throws Error on a line that begins right but does not go on right (a longer or shorter one of
 // another version).
-ReadyLine parse_ready_line(std::string_view line);
+// `host` is for its text.
+ReadyLine parse_ready_line(std::string_view line, std::string_view host);
 
 enum class Said { kReady, kCopy, kFailed, kNothing, kClosed, kTimeout, kWoken };
 

@@ -28,7 +28,8 @@ constexpr std::string_view kScript =
     "[ -x \"$copy/ferry\" ] || fail unpack; clean; "
     // What copies that were cut off left behind.
     "find \"$home\" -maxdepth 1 -name \"new.*\" -mtime +0 -exec rm -rf {} + 2>/dev/null; "
-    "[ \"$(\"$copy/ferry\" receive --show-protocol </dev/null)\" = @PROTOCOL@ ] || fail protocol; "
+    "[ \"$(\"$copy/ferry\" receive --show-protocol </dev/null)\" = @PROTOCOL@ ] || "
+    "{ rm -rf \"$copy\"; fail protocol; }; "
     "go \"$copy/ferry\"";
 
 void replace(std::string& text, std::string_view mark, std::string_view with) {

@@ -43,7 +43,7 @@ base::Argv ssh_argv(const Destination& destination, const std::vector<std::strin
 
 SshSession::SshSession(const Destination& destination, const std::vector<std::string>& ssh_options,
                        const std::string& command)
-    : errors_(::memfd_create("ferry-ssh-errors", MFD_CLOEXEC)) {
+    : host_(destination.host), errors_(::memfd_create("ferry-ssh-errors", MFD_CLOEXEC)) {
   if (!errors_ || ::fcntl(errors_.get(), F_SETFL, O_APPEND) < 0) {
     throw base::SysError("memfd_create", errno, "");
   }
@@ -92,7 +92,7 @@ bool SshSession::write(std::string_view data, int wake_fd) {
       throw base::Error({"cancelled", "", "", {}, {}}, base::Exit::kCancelled);
     }
     if (ready == 0) {
-      throw base::Error({"the copy of ferry to the target hangs",
+      throw base::Error({fmt::format("copying ferry to {} hangs", host_),
                          fmt::format("ssh took nothing for {} s", kStallTimeout.count() / 1000),
                          "check the network between the hosts",
                          {},

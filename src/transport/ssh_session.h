@@ -30,6 +30,7 @@ class SshSession {
   std::optional<int> wait_exit(base::milliseconds patience);
 
  private:
+  std::string host_;
   base::Fd errors_, to_, from_;
   base::Child child_;
   std::optional<int> exit_code_;
