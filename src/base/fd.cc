@@ -122,14 +122,17 @@ void write_file(const Path& path, std::string_view text) {
   if (put < 0) throw SysError("write", errno, path.string());
 }
 
-void replace_file(const Path& path, std::string_view text, mode_t mode) {
+void replace_file(const Path& path, std::string_view text, Durable durable) {
   const Path temporary = path.string() + ".new";
   {
-    const Fd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    const Fd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     write_full(fd.get(), text);
-    if (::fsync(fd.get()) < 0) throw SysError("fsync", errno, temporary.string());
+    if (durable == Durable::kYes && ::fsync(fd.get()) < 0) {
+      throw SysError("fsync", errno, temporary.string());
+    }
   }
   if (::rename(temporary.c_str(), path.c_str()) < 0) throw SysError("rename", errno, path.string());
+  if (durable == Durable::kNo) return;
   const Fd directory = open_file(path.parent_path(), O_RDONLY | O_DIRECTORY);
   if (::fsync(directory.get()) < 0) throw SysError("fsync", errno, path.parent_path().string());
 }

@@ -55,8 +55,9 @@ std::string read_file(const Path& path);
 std::optional<std::string> try_read_file(const Path& path);
 // Plain write to an existing file (kernel interfaces: cgroup, sysctl, proc).
 void write_file(const Path& path, std::string_view text);
-// The new content is there whole or not at all, also after a crash: temporary file, fsync, rename, fsync.
-void replace_file(const Path& path, std::string_view text, mode_t mode = 0600);
+// The new content is there whole or not at all: temporary file, rename; with kYes also after a crash of the machine (fsync).
+enum class Durable { kNo, kYes };
+void replace_file(const Path& path, std::string_view text, Durable durable = Durable::kYes);
 
 // True when `fd` is readable (or at its end) before `timeout_ms` is over; -1 waits for ever.
 [[nodiscard]] bool wait_readable(int fd, int timeout_ms);

@@ -69,10 +69,12 @@ void in_network_namespace(int netns_fd, const std::function<void()>& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-TimeOffsets own_time_offsets() {
+TimeOffsets own_time_offsets() { return time_offsets_of(::getpid()); }
+
+TimeOffsets time_offsets_of(pid_t pid) {
   // "monotonic  SECONDS  NANOSECONDS" and "boottime …"; both parts signed, the sum counts.
   TimeOffsets offsets;
-  std::istringstream lines(base::read_file("/proc/self/timens_offsets"));
+  std::istringstream lines(base::read_file(fmt::format("/proc/{}/timens_offsets", pid)));
   std::string clock;
   int64_t seconds = 0, rest = 0;
   while (lines >> clock >> seconds >> rest) {

@@ -43,6 +43,7 @@ struct TimeOffsets {
   int64_t monotonic_ns = 0;
   int64_t boottime_ns = 0;
 };
+TimeOffsets time_offsets_of(pid_t pid);
 TimeOffsets own_time_offsets();
 // Valid between unshare(CLONE_NEWTIME) and the first fork into it.
 void set_child_time_offsets(const TimeOffsets& offsets);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/units.h"
+#include "cli/interrupt.h"
+#include "cli/verbs.h"
+#include "migration/source.h"
+
+namespace ferry::cli {
+namespace {
+
+struct Arguments {
+  migration::MoveOptions move;
+  std::string port_range, tcp = "keep";
+  bool json = false, quiet = false;
+};
+
+// On a terminal one line that is written over; elsewhere a line per phase. All on stderr: stdout is for the result.
+class ProgressPrinter {
+ public:
+  explicit ProgressPrinter(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+  migration::Observer observer() {
+    migration::Observer observer;
+    if (quiet_) return observer;
+    observer.phase = [this](std::string_view phase) {
+      phase_ = phase;
+      show("");
+    };
+    observer.notice = [this](std::string_view text) {
+      clear();
+      fmt::print(stderr, "ferry: {}\n", text);
+    };
+    if (terminal_) {
+      observer.bytes = [this](uint64_t done, uint64_t total) {
+        if (total > 0) show(fmt::format(" {} of {}", base::format_bytes(done), base::format_bytes(total)));
+      };
+    }
+    return observer;
+  }
+  void clear() {
+    if (terminal_ && !quiet_) fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  void show(const std::string& detail) {
+    if (terminal_) {
+      fmt::print(stderr, "\r\033[K{} …{}", phase_, detail);
+      std::fflush(stderr);
+    } else {
+      fmt::print(stderr, "ferry: {}\n", phase_);
+    }
+  }
+  bool quiet_, terminal_;
+  std::string phase_;
+};
+
+void print_report(const migration::Report& report) {
+  if (report.result == "moved") {
+    fmt::print("{} runs on {} now: frozen {}, moved in {}, {} sent ({})\n", report.name, report.target,
+               base::format_ms(report.frozen_ms), base::format_ms(report.total_ms), base::format_bytes(report.bytes_sent),
+               report.via == "tls" ? "direct TLS" : "through the SSH pipe");
+    for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
+    return;
+  }
+  const auto& e = report.error;
+  fmt::print(stderr, "ferry: {}{}{}{}\n", e.what, e.host.empty() ? "" : fmt::format(" (on {})", e.host),
+             e.why.empty() ? "" : ": ", e.why);
+  if (!e.remedy.empty()) fmt::print(stderr, "  to do: {}\n", e.remedy);
+  if (!e.log.empty()) fmt::print(stderr, "  log:   {}\n", e.log);
+  if (report.result != "in-doubt" && !report.name.empty()) {
+    fmt::print(stderr, "  {} goes on here, unharmed\n", report.name);
+  }
+}
+
+base::Exit exit_of(const std::string& result) {
+  if (result == "moved") return base::Exit::kDone;
+  if (result == "refused") return base::Exit::kRefused;
+  if (result == "cancelled") return base::Exit::kCancelled;
+  if (result == "in-doubt") return base::Exit::kInDoubt;
+  return base::Exit::kFailed;
+}
+
+base::Exit run(Arguments& arguments) {
+  require_root("move");
+  auto& options = arguments.move;
+  transport::parse_destination(options.destination);
+  if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
+  options.tcp_close = arguments.tcp == "close";
+  const Interrupt interrupt;
+  options.wake_fd = interrupt.fd();
+  ProgressPrinter progress(arguments.quiet);
+  const auto report = migration::run_source(options, progress.observer());
+  progress.clear();
+  if (arguments.json) {
+    fmt::print("{}\n", migration::to_json(report));
+  } else {
+    print_report(report);
+  }
+  return exit_of(report.result);
+}
+
+}  // namespace
+
+void add_move(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* verb = app.add_subcommand("move", "move a workload to another host while it runs");
+  auto& move = arguments->move;
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, or pid:N")->required();
+  verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
+  verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
+  verb->add_option("--tcp", arguments->tcp,
+                   "open connections of a workload without an address of its own: keep (refuse the move), close")
+      ->check(CLI::IsMember({"keep", "close"}));
+  verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
+  verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
+  verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
+  verb->add_flag("--json", arguments->json, "print the report as JSON");
+  verb->add_flag("-q,--quiet", arguments->quiet, "no progress");
+  verb->callback([arguments, &exit_code] { exit_code = static_cast<int>(run(*arguments)); });
+}
+
+}  // namespace ferry::cli

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "capsule/record.h"
+#include "cli/verbs.h"
+
+namespace ferry::cli {
+namespace {
+
+std::string state_of(const capsule::Record& record) {
+  if (!record.moved_to.empty()) {
+    return fmt::format("moved to {} at {}", record.moved_to, base::local_hhmm(record.moved_at_ns));
+  }
+  if (capsule::is_running(record)) return "running";
+  if (record.exit_status) return fmt::format("ended ({})", *record.exit_status);
+  return "ended";
+}
+
+void print_json(const std::vector<capsule::Record>& records) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& r : records) {
+    nlohmann::ordered_json j = {{"name", r.name},
+                                {"state", capsule::is_running(r) ? "running" : r.moved_to.empty() ? "ended" : "moved"},
+                                {"pid", capsule::host_root_pid(r).value_or(0)},
+                                {"ip", r.ip},
+                                {"since", base::iso_time(r.created_ns)},
+                                {"came_from", r.came_from},
+                                {"moved_to", r.moved_to},
+                                {"command", r.command}};
+    if (r.exit_status) j["exit_status"] = *r.exit_status;
+    list.push_back(j);
+  }
+  fmt::print("{}\n", list.dump(2));
+}
+
+}  // namespace
+
+void add_ps(CLI::App& app, int& exit_code) {
+  struct Arguments {
+    bool all = false, json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  auto* verb = app.add_subcommand("ps", "list the workloads of this host");
+  verb->add_flag("-a,--all", arguments->all, "also those that ended or moved away");
+  verb->add_flag("--json", arguments->json, "as JSON");
+  verb->callback([arguments, &exit_code] {
+    std::vector<capsule::Record> shown;
+    for (auto& record : capsule::all_records()) {
+      if (arguments->all || capsule::is_running(record)) shown.push_back(std::move(record));
+    }
+    exit_code = 0;
+    if (arguments->json) return print_json(shown);
+    fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", "NAME", "STATE", "PID", "IP", "SINCE", "COMMAND");
+    for (const auto& r : shown) {
+      const auto pid = capsule::host_root_pid(r);
+      fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", r.name, state_of(r), pid ? std::to_string(*pid) : "-",
+                 r.ip.empty() ? "-" : r.ip, base::local_hhmm(r.created_ns), r.command);
+    }
+  });
+}
+
+}  // namespace ferry::cli

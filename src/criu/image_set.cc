@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "criu/image_set.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace ferry::criu {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const base::Path kTmpfs = "/dev/shm";
+const base::Path kKeptLogs = "/var/lib/ferry/logs";
+// CRIU's images besides the memory: some 100 KiB for a small process, a few MiB for a thousand threads.
+constexpr uint64_t kStateBytes = 16u << 20;
+
+}  // namespace
+
+ImageSet::ImageSet(const std::string& job, uint64_t bytes)
+    : directory_(kTmpfs / ("ferry-" + job)), link_(kTmpfs / ("ferry-" + job + ".link")) {
+  struct statvfs room {};
+  if (::statvfs(kTmpfs.c_str(), &room) < 0) throw base::SysError("statvfs", errno, kTmpfs.string());
+  const uint64_t free_bytes = uint64_t{room.f_bavail} * room.f_frsize;
+  if (free_bytes < bytes + kStateBytes) {
+    base::refuse("not enough room for the images of the workload",
+                 fmt::format("{} has {} free, {} are needed", kTmpfs.string(), base::format_bytes(free_bytes),
+                             base::format_bytes(bytes + kStateBytes)),
+                 fmt::format("free some, or enlarge it: mount -o remount,size=… {}", kTmpfs.string()));
+  }
+  if (::mkdir(directory_.c_str(), 0700) < 0) throw base::SysError("mkdir", errno, directory_.string());
+  fs::create_directory_symlink(directory_, link_);
+}
+
+ImageSet::~ImageSet() {
+  std::error_code ignored;
+  fs::remove(link_, ignored);
+  fs::remove_all(directory_, ignored);
+}
+
+std::vector<base::Path> ImageSet::files_to_send() const {
+  std::vector<base::Path> files;
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    const std::string name = entry.path().filename();
+    if (name.ends_with(".img") && name != "timens-0.img") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::string ImageSet::keep_log(const char* name, const std::string& job) const {
+  std::error_code error;
+  fs::create_directories(kKeptLogs, error);
+  const auto kept = kKeptLogs / (job + "." + name);
+  fs::copy_file(directory_ / name, kept, fs::copy_options::overwrite_existing, error);
+  return error ? "" : kept.string();
+}
+
+}  // namespace ferry::criu

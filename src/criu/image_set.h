@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The directory that one dump or restore works in: on tmpfs, private, gone with its owner.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace ferry::criu {
+
+class ImageSet {
+ public:
+  // Throws Error (refused) when the tmpfs has less than `bytes` free.
+  ImageSet(const std::string& job, uint64_t bytes);
+  ImageSet(const ImageSet&) = delete;
+  ImageSet& operator=(const ImageSet&) = delete;
+  ~ImageSet();
+
+  const base::Path& directory() const { return directory_; }
+  // What CRIU's images_dir option wants: it calls readlink(2) on it (criu/cr-service.c), so it must be a symbolic link.
+  std::string link() const { return link_.string(); }
+  // What has to travel: not the logs and statistics, and not the clock values of timens-0.img, which would make CRIU put
+  // the tasks into a second time namespace; the capsule's own carries the offsets.
+  std::vector<base::Path> files_to_send() const;
+  // Copies a CRIU log to where it is kept after us; returns that path, empty when there is no log.
+  std::string keep_log(const char* name, const std::string& job) const;
+
+ private:
+  base::Path directory_, link_;
+};
+
+}  // namespace ferry::criu

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "criu/session.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "kernel/spawn_in.h"
+
+namespace ferry::criu {
+
+using base::SysError;
+
+namespace {
+
+constexpr size_t kMaxMessage = 64 * 1024;  // CRIU's own messages are below 1 KiB, ours below 4
+constexpr int kLogLevel = 3;               // info: without it a failure cannot be explained; costs < 1 ms
+// Deleted files that are still open travel inside the images up to this size each.
+constexpr uint32_t kGhostLimit = 256u << 20;
+
+}  // namespace
+
+Session Session::start(const Installation& installation, const kernel::Namespaces& namespaces,
+                       base::SpawnOptions options) {
+  base::FdPair sockets = base::make_socketpair(SOCK_SEQPACKET);
+  const int theirs = sockets.second.get();
+  options.inherit.push_back(theirs);
+  auto child =
+      kernel::spawn_in(namespaces, installation.command({"swrk", std::to_string(theirs)}), std::move(options));
+  return Session(std::move(child), std::move(sockets.first));
+}
+
+void Session::request(const criu_req& request) {
+  const std::string bytes = request.SerializeAsString();
+  if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
+    throw SysError("send", errno, "to criu");
+  }
+}
+
+Event Session::next(base::MonoTime deadline, int wake_fd) {
+  pollfd entries[2] = {{socket_.get(), POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  for (;;) {
+    const int ready = ::poll(entries, 2, base::ms_until(deadline));
+    if (ready > 0) break;
+    if (ready == 0) return TimedOut{};
+    if (errno != EINTR) throw SysError("poll", errno, "criu");
+  }
+  if (entries[0].revents == 0) return Interrupted{};
+  std::string bytes(kMaxMessage, '\0');
+  const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
+  criu_resp response;
+  if (got <= 0 || !response.ParseFromArray(bytes.data(), static_cast<int>(got))) {
+    return Died{child_ ? child_.wait() : 0};
+  }
+  if (response.type() == NOTIFY) {
+    base::log("criu {}: {}", child_.pid(), response.notify().script());
+    return Notified{response.notify().script(), response.notify().pid()};
+  }
+  return Finished{response.success(), response.cr_errno(), response.cr_errmsg(), response.restore().pid()};
+}
+
+Event Session::run_until(const std::string& point, base::MonoTime deadline, int wake_fd) {
+  for (;;) {
+    Event event = next(deadline, wake_fd);
+    const auto* notified = std::get_if<Notified>(&event);
+    if (notified == nullptr || notified->point == point) return event;
+    answer(true);
+  }
+}
+
+void Session::answer(bool go_on) {
+  criu_req reply;
+  reply.set_type(NOTIFY);
+  reply.set_notify_success(go_on);
+  request(reply);
+}
+
+namespace {
+
+criu_req common_request(const std::string& images, const char* log) {
+  criu_req request;
+  auto* options = request.mutable_opts();
+  options->set_images_dir_fd(-1);
+  options->set_images_dir(images);
+  options->set_log_file(log);
+  options->set_log_level(kLogLevel);
+  options->set_notify_scripts(true);
+  options->set_tcp_established(true);
+  options->set_file_locks(true);
+  options->set_network_lock(SKIP);  // the workload's port is shut instead: no rule that could stay behind
+  // The cgroup is ferry's, on both sides: a recorded frozen one would restore tasks that hang.
+  options->set_manage_cgroups(false);
+  options->set_manage_cgroups_mode(IGNORE);
+  options->set_ghost_limit(kGhostLimit);
+  options->set_timeout(0);  // no alarm: CRIU waits at our gates
+  return request;
+}
+
+}  // namespace
+
+criu_req dump_request(const std::string& images, pid_t pid, const base::Path& freezer) {
+  criu_req request = common_request(images, kDumpLog);
+  request.set_type(DUMP);
+  request.mutable_opts()->set_pid(pid);
+  request.mutable_opts()->set_freeze_cgroup(freezer.string());
+  request.mutable_opts()->set_link_remap(true);
+  return request;
+}
+
+criu_req restore_request(const std::string& images) {
+  criu_req request = common_request(images, kRestoreLog);
+  request.set_type(RESTORE);
+  return request;
+}
+
+}  // namespace ferry::criu

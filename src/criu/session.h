@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One `criu swrk` process and the protobuf RPC with it (criu/rpc.proto of the installed package; criu/cr-service.c).
+// It serves one dump or one restore. CRIU asks at its notification points and waits for our answer, which makes
+// each of them a gate: pre-dump (nothing touched yet), post-dump (all dumped, tasks still seized), post-restore
+// (all built, none running).
+//
+// The destructor kills CRIU. That is an abort path only: at post-dump CRIU then cannot take its sockets out of repair mode.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/clock.h"
+#include "base/subprocess.h"
+#include "criu/installation.h"
+#include "criu/rpc.pb.h"
+#include "kernel/namespaces.h"
+
+namespace ferry::criu {
+
+struct Notified {
+  std::string point;  // "pre-dump", "post-dump", "post-restore", …
+  pid_t pid = 0;      // of the root task, where CRIU knows it
+};
+struct Finished {
+  bool success = false;
+  int error_number = 0;  // CRIU's cr_errno; 0: unknown
+  std::string message;   // CRIU's own last words, may be empty
+  pid_t pid = 0;         // restore: the root task in CRIU's pid namespace
+};
+struct Died {
+  int wait_status = 0;
+};
+struct Interrupted {};  // the wake descriptor became readable
+struct TimedOut {};
+using Event = std::variant<Notified, Finished, Died, Interrupted, TimedOut>;
+
+class Session {
+ public:
+  // Starts CRIU in the namespaces of the task it will dump, or of the capsule it will restore into.
+  static Session start(const Installation& installation, const kernel::Namespaces& namespaces,
+                       base::SpawnOptions options = {});
+
+  void request(const criu_req& request);
+  // Waits for what CRIU says next. `wake_fd` -1: nothing else is watched.
+  [[nodiscard]] Event next(base::MonoTime deadline, int wake_fd = -1);
+  // Like next(), but passes every notification but `point` with "go on". Gives the notification, or what else happened.
+  [[nodiscard]] Event run_until(const std::string& point, base::MonoTime deadline, int wake_fd = -1);
+  void answer(bool go_on);
+
+  pid_t pid() const { return child_.pid(); }
+
+ private:
+  Session(base::Child child, base::Fd socket) : child_(std::move(child)), socket_(std::move(socket)) {}
+  base::Child child_;
+  base::Fd socket_;
+};
+
+// What both requests have in common: images and log in `images`, quiet about cgroups and locks on the network.
+criu_req dump_request(const std::string& images, pid_t pid, const base::Path& freezer);
+criu_req restore_request(const std::string& images);
+
+inline constexpr const char* kDumpLog = "dump.log";
+inline constexpr const char* kRestoreLog = "restore.log";
+
+}  // namespace ferry::criu

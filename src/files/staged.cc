@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files/staged.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ferry::files {
+
+using base::SysError;
+
+namespace {
+
+namespace fs = std::filesystem;
+constexpr size_t kChunk = 256 * 1024;
+
+}  // namespace
+
+Hasher::Hasher() : state_(XXH3_createState(), &XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
+void Hasher::add(std::span<const std::byte> data) { XXH3_64bits_update(state_.get(), data.data(), data.size()); }
+uint64_t Hasher::digest() const { return XXH3_64bits_digest(state_.get()); }
+
+std::optional<uint64_t> hash_prefix(const base::Path& path, uint64_t bytes) {
+  const auto fd = base::try_open_file(path, O_RDONLY);
+  if (!fd) return std::nullopt;
+  Hasher hasher;
+  std::vector<std::byte> chunk(kChunk);
+  while (bytes > 0) {
+    const auto want = std::min<uint64_t>(bytes, chunk.size());
+    const size_t got = base::read_full(fd->get(), std::span(chunk).first(want));
+    if (got < want) return std::nullopt;
+    hasher.add(std::span(chunk).first(got));
+    bytes -= got;
+  }
+  return hasher.digest();
+}
+
+StagedFile::StagedFile(base::Path path, const std::string& job)
+    : path_(std::move(path)), staged_(path_.string() + ".ferry-" + job), saved_(staged_.string() + ".old") {
+  if (!fs::is_directory(path_.parent_path())) {
+    base::refuse(fmt::format("cannot take the open file {}", path_.string()), "its directory is not there",
+                 fmt::format("mkdir -p {}", path_.parent_path().string()));
+  }
+  fd_ = base::open_file(staged_, O_RDWR | O_CREAT | O_TRUNC, 0600);
+}
+
+StagedFile::~StagedFile() {
+  if (staged_.empty() || kept_) return;  // moved from, or done
+  std::error_code ignored;
+  if (installed_) fs::remove(path_, ignored);
+  if (replaced_) fs::rename(saved_, path_, ignored);
+  fs::remove(staged_, ignored);
+}
+
+void StagedFile::begin(uint64_t kept_prefix) {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(kept_prefix)) < 0) throw SysError("ftruncate", errno, staged_.string());
+  if (::lseek(fd_.get(), 0, SEEK_END) < 0) throw SysError("lseek", errno, staged_.string());
+}
+
+void StagedFile::append(std::span<const std::byte> data) { base::write_full(fd_.get(), data); }
+
+void StagedFile::refuse_overwriting(uint64_t size) const {
+  const uint64_t there = fs::file_size(path_);
+  if (there <= size && hash_prefix(path_, there) == hash_prefix(staged_, there)) return;
+  base::refuse(fmt::format("will not overwrite {}", path_.string()),
+               "the workload has it open for writing, and another file is there already",
+               "move that one away, or start the workload with another path");
+}
+
+void StagedFile::install(uint64_t size, const Attributes& attributes, bool may_replace) {
+  if (fs::file_size(staged_) != size) {
+    throw base::Error({fmt::format("the open file {} arrived incomplete", path_.string()),
+                       fmt::format("{} of {} bytes", fs::file_size(staged_), size), "", {}, {}});
+  }
+  const bool exists = fs::exists(path_);
+  if (exists && !may_replace) refuse_overwriting(size);
+  if (::fchown(fd_.get(), attributes.uid, attributes.gid) < 0 || ::fchmod(fd_.get(), attributes.mode) < 0) {
+    throw SysError("fchown", errno, staged_.string());
+  }
+  const timespec mtime{attributes.mtime_ns / 1'000'000'000, attributes.mtime_ns % 1'000'000'000};
+  const timespec times[2] = {mtime, mtime};
+  ::futimens(fd_.get(), times);
+  if (exists) {
+    fs::rename(path_, saved_);
+    replaced_ = true;
+  }
+  fs::rename(staged_, path_);
+  installed_ = true;
+}
+
+void StagedFile::keep() {
+  kept_ = true;
+  std::error_code ignored;
+  if (replaced_) fs::remove(saved_, ignored);
+}
+
+}  // namespace ferry::files

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handover/identity.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/if_ether.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace ferry::handover {
+
+using base::SysError;
+using kernel::Netlink;
+
+namespace {
+
+constexpr const char* kInside = "eth0";
+
+// Links have at most 15 characters; a name may have 64. FNV-1a of the name keeps it recognisable by `ferry ps`.
+std::string host_link_of(const std::string& workload) {
+  uint32_t hash = 2166136261u;
+  for (const unsigned char c : workload) hash = (hash ^ c) * 16777619u;
+  return fmt::format("fy-{:08x}", hash);
+}
+
+void set_up_inside(int netns, const Identity& identity) {
+  kernel::in_network_namespace(netns, [&] {
+    Netlink inside;
+    inside.set_up("lo", true);
+    inside.add_address(kInside, identity.address);
+    inside.set_up(kInside, true);
+    if (identity.gateway) inside.add_default_route(*identity.gateway);
+  });
+}
+
+}  // namespace
+
+std::string find_bridge(const Netlink& host, const kernel::IpPrefix& address) {
+  const auto links = host.links();
+  for (const auto& candidate : host.addresses()) {
+    if (!candidate.prefix.contains(address.address)) continue;
+    for (const auto& link : links) {
+      if (link.index == candidate.link && link.kind == "bridge") return link.name;
+    }
+  }
+  base::refuse(fmt::format("cannot give a workload the address {}", address.text()),
+               "no bridge of this host has an address in that network",
+               "make the host's interface a port of a bridge (as for virtual machines) and give the bridge the "
+               "host's address");
+}
+
+Port Port::create(int netns, const std::string& workload, const Identity& identity) {
+  Netlink host;
+  Port port(host_link_of(workload), find_bridge(host, identity.address));
+  host.delete_link(port.link_);
+  host.add_veth(port.link_, kInside, netns, identity.mac);
+  host.set_up(port.link_, true);
+  set_up_inside(netns, identity);
+  return port;
+}
+
+Port Port::existing(const std::string& workload, const Identity& identity) {
+  Netlink host;
+  return Port(host_link_of(workload), find_bridge(host, identity.address));
+}
+
+void Port::open() { Netlink().set_master(link_, bridge_); }
+void Port::shut() { Netlink().set_master(link_, ""); }
+
+bool Port::is_open() const {
+  const auto link = Netlink().find_link(link_);
+  return link && link->master != 0;
+}
+
+std::vector<KnownNeighbour> neighbours_in(int netns) {
+  std::vector<KnownNeighbour> known;
+  kernel::in_network_namespace(netns, [&] {
+    for (const auto& one : Netlink().neighbours()) known.push_back({one.address, one.mac});
+  });
+  return known;
+}
+
+void put_neighbours(int netns, const std::vector<KnownNeighbour>& neighbours) {
+  kernel::in_network_namespace(netns, [&] {
+    Netlink inside;
+    for (const auto& one : neighbours) inside.replace_neighbour(kInside, one.address, one.mac);
+  });
+}
+
+namespace {
+
+std::string gratuitous_arp(const Identity& identity) {
+  ether_header ethernet{};
+  std::memset(ethernet.ether_dhost, 0xff, ETH_ALEN);
+  std::memcpy(ethernet.ether_shost, identity.mac.bytes.data(), ETH_ALEN);
+  ethernet.ether_type = htons(ETHERTYPE_ARP);
+  ether_arp arp{};
+  arp.arp_hrd = htons(ARPHRD_ETHER);
+  arp.arp_pro = htons(ETHERTYPE_IP);
+  arp.arp_hln = ETH_ALEN;
+  arp.arp_pln = 4;
+  arp.arp_op = htons(ARPOP_REQUEST);
+  std::memcpy(arp.arp_sha, identity.mac.bytes.data(), ETH_ALEN);
+  std::memcpy(arp.arp_spa, identity.address.address.bytes.data(), 4);
+  std::memcpy(arp.arp_tpa, identity.address.address.bytes.data(), 4);
+  std::string frame(sizeof ethernet + sizeof arp, '\0');
+  std::memcpy(frame.data(), &ethernet, sizeof ethernet);
+  std::memcpy(frame.data() + sizeof ethernet, &arp, sizeof arp);
+  return frame;
+}
+
+}  // namespace
+
+void announce(int netns, const Identity& identity) {
+  if (identity.address.address.family() != AF_INET) return;  // a neighbour advertisement is the kernel's own at link-up
+  kernel::in_network_namespace(netns, [&] {
+    const base::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    if (!socket) throw SysError("socket", errno, "AF_PACKET");
+    sockaddr_ll where{};
+    where.sll_family = AF_PACKET;
+    where.sll_ifindex = static_cast<int>(::if_nametoindex(kInside));
+    where.sll_halen = ETH_ALEN;
+    const std::string frame = gratuitous_arp(identity);
+    if (::sendto(socket.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where),
+                 sizeof where) < 0) {
+      throw SysError("sendto", errno, "gratuitous ARP");
+    }
+  });
+}
+
+}  // namespace ferry::handover

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What /proc says of a task. A task can go at any moment: then these answer "nothing", they do not throw.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+
+namespace ferry::kernel {
+
+// pid and start time together name a process for the life of the machine; a pid alone is reused.
+struct ProcessId {
+  pid_t pid = 0;
+  uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat
+  bool operator==(const ProcessId&) const = default;
+};
+std::optional<ProcessId> find_process(pid_t pid);
+bool is_alive(const ProcessId& id);  // the same process, not a zombie
+// Signals that very process through a pidfd; false when it has gone.
+bool signal_process(const ProcessId& id, int number);
+
+std::optional<char> task_state(pid_t pid);              // 'R', 'S', 'T', 'Z', …
+std::vector<pid_t> children_of(pid_t pid);              // of all its threads
+std::vector<pid_t> threads_of(pid_t pid);
+std::string command_of(pid_t pid);                      // argv joined by spaces, or [comm]
+std::string comm_of(pid_t pid);
+std::optional<pid_t> parent_of(pid_t pid);
+// The pid as the innermost pid namespace of the task sees it (last number of NSpid).
+std::optional<pid_t> inner_pid(pid_t pid);
+std::optional<pid_t> session_of(pid_t pid);             // in our pid namespace
+uint64_t resident_bytes(pid_t pid);                     // RssAnon + RssShmem: what a dump has to carry
+std::optional<std::string> status_field(pid_t pid, const std::string& name);  // "TracerPid" → "0"
+
+struct OpenFile {
+  int fd = 0;
+  std::string target;    // as readlink says: path, "socket:[123]", "pipe:[4]", "anon_inode:…"
+  uint64_t flags = 0;    // O_… of fdinfo
+};
+std::vector<OpenFile> open_files(pid_t pid);
+
+}  // namespace ferry::kernel

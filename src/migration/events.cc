@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/events.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace ferry::migration {
+
+void PhaseClock::start(std::string name) {
+  stop();
+  phases_.push_back({name, elapsed_ms(), 0});
+  running_ = true;
+  observer_.phase(phases_.back().name);
+}
+
+void PhaseClock::stop() {
+  if (running_) phases_.back().ms = elapsed_ms() - phases_.back().start_ms;
+  running_ = false;
+}
+
+namespace {
+
+double rounded(double ms) { return std::round(ms * 1000) / 1000; }
+
+}  // namespace
+
+std::string to_json(const Report& r) {
+  using nlohmann::ordered_json;
+  ordered_json j = {{"result", r.result},
+                    {"name", r.name},
+                    {"source", r.source},
+                    {"target", r.target},
+                    {"job", r.job},
+                    {"mode", r.mode},
+                    {"via", r.via},
+                    {"frozen_ms", rounded(r.frozen_ms)},
+                    {"total_ms", rounded(r.total_ms)},
+                    {"bytes_sent", r.bytes_sent},
+                    {"memory_bytes", r.memory_bytes},
+                    {"frozen_real_ns", r.frozen_real_ns},
+                    {"resumed_real_ns", r.resumed_real_ns},
+                    {"journal", r.journal}};
+  j["phases"] = ordered_json::array();
+  for (const auto& phase : r.phases) {
+    j["phases"].push_back({{"name", phase.name}, {"start_ms", rounded(phase.start_ms)}, {"ms", rounded(phase.ms)}});
+  }
+  if (r.result != "moved") {
+    j["error"] = {{"what", r.error.what}, {"why", r.error.why}, {"remedy", r.error.remedy},
+                  {"host", r.error.host}, {"log", r.error.log}};
+  }
+  return j.dump(2);
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a move tells while it runs, and what is left to read afterwards.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace ferry::migration {
+
+struct Observer {
+  std::function<void(std::string_view phase)> phase = [](std::string_view) {};
+  std::function<void(std::string_view text)> notice = [](std::string_view) {};
+  std::function<void(uint64_t done, uint64_t total)> bytes = [](uint64_t, uint64_t) {};
+};
+
+struct PhaseTime {
+  std::string name;
+  double start_ms = 0;  // since the move was asked for
+  double ms = 0;
+};
+
+// Phases follow each other without gaps: starting one ends the one before.
+class PhaseClock {
+ public:
+  explicit PhaseClock(const Observer& observer) : observer_(observer) {}
+  void start(std::string name);
+  void stop();
+  double elapsed_ms() const { return base::ms_between(began_, base::mono_now()); }
+  const std::vector<PhaseTime>& phases() const { return phases_; }
+  void set(std::vector<PhaseTime> phases) { phases_ = std::move(phases); }
+
+ private:
+  const Observer& observer_;
+  base::MonoTime began_ = base::mono_now();
+  std::vector<PhaseTime> phases_;
+  bool running_ = false;
+};
+
+struct Report {
+  std::string job, name, source, target;
+  std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
+  std::string mode = "stop";
+  std::string via;                // "tls" or "ssh"
+  double frozen_ms = 0;           // freeze to resume, by ferry's clocks, the hosts' difference removed
+  double total_ms = 0;
+  int64_t frozen_real_ns = 0, resumed_real_ns = 0;  // CLOCK_REALTIME of the source
+  uint64_t bytes_sent = 0, memory_bytes = 0;
+  std::vector<PhaseTime> phases;
+  base::Explanation error;        // unless moved
+  std::string journal;
+};
+
+std::string to_json(const Report& report);
+
+}  // namespace ferry::migration

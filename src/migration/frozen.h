@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A workload that is stopped on the source: its cgroup frozen and its port shut. The object's life is the state: leaving the
+// scope lets the workload go on as if nothing had happened, unless it was kept (in doubt) or buried (it lives elsewhere).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel/freezer.h"
+#include "runtime/workload.h"
+
+namespace ferry::migration {
+
+class Frozen {
+ public:
+  // The cgroup that the workload is in while it is frozen: a capsule's own, or one for the move of a bare tree.
+  static std::string cgroup_name(const runtime::Workload& workload);
+
+  // Throws Error when not every task can be stopped; the workload then runs on.
+  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer);
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+  ~Frozen();
+
+  // CRIU thaws the cgroup once it has seized the tasks (criu/seize.c): without this, its death would let them run.
+  void freeze_again() const;
+  // SIGKILL first, thaw second: no task runs another instruction. The caller lets CRIU go in between.
+  void kill_all();
+  void thaw_killed();
+  // Nobody can know yet where it lives: it stays frozen, also after our end.
+  void keep() { kept_ = true; }
+
+ private:
+  void gather_bare_tree();
+  void put_back();
+
+  const runtime::Workload& workload_;
+  const kernel::Freezer& freezer_;
+  struct Origin {
+    pid_t pid;
+    std::string cgroup;
+  };
+  std::vector<Origin> origins_;  // of a bare tree's processes
+  bool kept_ = false, killed_ = false;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/tree.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace ferry::process {
+
+Tree read_tree(pid_t root) {
+  if (!kernel::find_process(root)) {
+    base::refuse(fmt::format("cannot find process {}", root), "there is no such pid on this host",
+                 "`ferry ps` lists the workloads that ferry knows, `ps` all processes");
+  }
+  Tree tree{root, {root}};
+  for (size_t at = 0; at < tree.pids.size(); ++at) {
+    for (const pid_t child : kernel::children_of(tree.pids[at])) tree.pids.push_back(child);
+  }
+  return tree;
+}
+
+uint64_t memory_bytes(const Tree& tree) {
+  uint64_t sum = 0;
+  for (const pid_t pid : tree.pids) sum += kernel::resident_bytes(pid);
+  return sum;
+}
+
+std::vector<pid_t> inner_tids(const Tree& tree) {
+  std::vector<pid_t> tids;
+  for (const pid_t pid : tree.pids) {
+    for (const pid_t tid : kernel::threads_of(pid)) {
+      if (const auto inner = kernel::inner_pid(tid)) tids.push_back(*inner);
+    }
+    if (const auto session = kernel::inner_pid(kernel::session_of(pid).value_or(0))) tids.push_back(*session);
+  }
+  std::ranges::sort(tids);
+  const auto repeated = std::ranges::unique(tids);
+  tids.erase(repeated.begin(), repeated.end());
+  return tids;
+}
+
+pid_t pid_gap(const std::vector<pid_t>& taken) {
+  constexpr pid_t kRoom = 64;        // CRIU and its few helpers
+  constexpr pid_t kLowest = 300;     // below it the kernel does not come back after a wrap (RESERVED_PIDS)
+  constexpr pid_t kHighest = 32768;  // the smallest pid_max a host may have
+  for (pid_t start = kLowest; start + kRoom < kHighest; start += kRoom) {
+    const auto next = std::ranges::lower_bound(taken, start);
+    if (next == taken.end() || *next > start + kRoom) return start;
+  }
+  base::refuse("cannot place this workload", "it has tasks all over the range of pids");
+}
+
+std::vector<std::string> written_files(const Tree& tree) {
+  std::set<std::string> paths;
+  for (const pid_t pid : tree.pids) {
+    for (const auto& file : kernel::open_files(pid)) {
+      if ((file.flags & O_ACCMODE) == O_RDONLY || !file.target.starts_with('/')) continue;
+      struct stat open_file {}, named {};
+      const auto link = fmt::format("/proc/{}/fd/{}", pid, file.fd);
+      if (::stat(link.c_str(), &open_file) < 0 || !S_ISREG(open_file.st_mode)) continue;
+      // The name may mean another file by now, or none.
+      const auto seen_by_task = fmt::format("/proc/{}/root{}", pid, file.target);
+      if (::stat(seen_by_task.c_str(), &named) < 0 || named.st_ino != open_file.st_ino) continue;
+      paths.insert(file.target);
+    }
+  }
+  return {paths.begin(), paths.end()};
+}
+
+bool has_established_tcp(const Tree& tree) {
+  std::set<std::string> sockets;
+  for (const pid_t pid : tree.pids) {
+    for (const auto& file : kernel::open_files(pid)) {
+      if (file.target.starts_with("socket:[")) sockets.insert(file.target.substr(8, file.target.size() - 9));
+    }
+  }
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/{}", tree.root, table)).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::vector<std::string> fields;
+      for (std::string word; words >> word;) fields.push_back(word);
+      constexpr size_t kStateField = 3, kInodeField = 9;
+      if (fields.size() <= kInodeField || fields[kStateField] == "0A" /* LISTEN */) continue;
+      if (sockets.contains(fields[kInodeField])) return true;
+    }
+  }
+  return false;
+}
+
+void gather(pid_t root, const kernel::Freezer& freezer) {
+  for (;;) {
+    const auto inside = freezer.pids();
+    bool moved = false;
+    for (const pid_t pid : read_tree(root).pids) {
+      if (std::ranges::find(inside, pid) != inside.end()) continue;
+      try {
+        freezer.add(pid);
+        moved = true;
+      } catch (const base::SysError&) {
+        if (kernel::find_process(pid) && kernel::task_state(pid) != 'Z') throw;
+      }
+    }
+    if (!moved) return;
+  }
+}
+
+}  // namespace ferry::process

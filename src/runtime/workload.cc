@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/workload.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace ferry::runtime {
+namespace {
+
+std::optional<pid_t> as_pid(std::string_view what) {
+  if (what.starts_with("pid:")) what.remove_prefix(4);
+  const bool digits = !what.empty() && what.size() <= 9 &&
+                      std::ranges::all_of(what, [](unsigned char c) { return std::isdigit(c); });
+  if (!digits) return std::nullopt;
+  return std::stoi(std::string(what));
+}
+
+// A pid inside one of our capsules is that workload: its identity and log must come along.
+std::optional<capsule::Record> capsule_of(pid_t pid) {
+  for (auto& record : capsule::all_records()) {
+    if (capsule::is_running(record) &&
+        kernel::namespace_id(pid, "pid") == kernel::namespace_id(record.init.pid, "pid")) {
+      return std::move(record);
+    }
+  }
+  return std::nullopt;
+}
+
+[[noreturn]] void refuse_unknown(const std::string& what) {
+  if (what.find(':') != std::string::npos) {
+    base::refuse(fmt::format("cannot move {}", what), "this version moves processes and `ferry run` workloads only",
+                 "give a pid, or a name that `ferry ps` shows");
+  }
+  base::refuse(fmt::format("there is no workload called {} on this host", what), "",
+               "`ferry ps -a` lists those that are here or were");
+}
+
+Workload from_record(const capsule::Record& record) {
+  if (!capsule::is_running(record)) {
+    base::refuse(fmt::format("{} does not run", record.name), "it has ended", "start it again with `ferry run`");
+  }
+  const auto children = kernel::children_of(record.init.pid);
+  const auto root = capsule::host_root_pid(record);
+  if (!root || children.size() != 1) {
+    base::refuse(fmt::format("cannot move {}", record.name),
+                 fmt::format("it has {} processes without a common parent; only one tree can be moved", children.size()),
+                 "start it so that it stays in the foreground");
+  }
+  return {record.name, record.command, *root, record, identity_of(record)};
+}
+
+Workload from_pid(pid_t pid, const std::string& arrival_name) {
+  if (!kernel::find_process(pid) || kernel::task_state(pid) == 'Z') {
+    base::refuse(fmt::format("cannot move process {}", pid), "there is no such process on this host",
+                 "`ferry ps` lists workloads, `ps` all processes");
+  }
+  if (auto record = capsule_of(pid)) return from_record(*record);
+  if (kernel::parent_of(pid) == 2 || pid == 2) {
+    base::refuse(fmt::format("cannot move process {}", pid), "it is a thread of the kernel");
+  }
+  if (kernel::inner_pid(pid) == 1) {
+    base::refuse(fmt::format("cannot move process {}", pid), "it is the init of a pid namespace (a host or a container)",
+                 "name the container by its engine");
+  }
+  std::string name = arrival_name;
+  if (name.empty()) {
+    for (const char c : kernel::comm_of(pid)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '-';
+    name = fmt::format("{}-{}", std::isalnum(static_cast<unsigned char>(name[0])) ? name : "p" + name, pid);
+  }
+  capsule::check_name(name);
+  return {name, kernel::command_of(pid), pid, std::nullopt, std::nullopt};
+}
+
+}  // namespace
+
+std::optional<handover::Identity> identity_of(const capsule::Record& record) {
+  if (record.ip.empty()) return std::nullopt;
+  handover::Identity identity{kernel::IpPrefix::parse(record.ip), kernel::MacAddr::parse(record.mac), {}};
+  if (!record.gateway.empty()) identity.gateway = kernel::IpAddr::parse(record.gateway);
+  return identity;
+}
+
+kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root); }
+
+capsule::Record require_here(const std::string& name) {
+  const auto record = capsule::find_record(name);
+  if (!record) refuse_unknown(name);
+  if (!record->moved_to.empty()) {
+    base::refuse(fmt::format("{} is not on this host any more", name),
+                 fmt::format("it moved to {} at {}", record->moved_to, base::local_hhmm(record->moved_at_ns)),
+                 fmt::format("run the command there: ssh {} ferry …", record->moved_to));
+  }
+  return *record;
+}
+
+std::string lock_name(const std::string& what) {
+  const auto pid = as_pid(what);
+  if (!pid) return what;
+  if (const auto record = capsule_of(*pid)) return record->name;
+  return fmt::format("pid-{}", *pid);
+}
+
+Workload find_workload(const std::string& what, const std::string& arrival_name) {
+  if (const auto pid = as_pid(what)) return from_pid(*pid, arrival_name);
+  return from_record(require_here(what));
+}
+
+}  // namespace ferry::runtime

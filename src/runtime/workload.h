@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the user named, found on this host: a capsule that ferry runs, or a bare process tree. Either way it ends up as
+// a root task with everything that a move needs to know of it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "capsule/record.h"
+#include "handover/identity.h"
+#include "kernel/namespaces.h"
+#include "process/tree.h"
+
+namespace ferry::runtime {
+
+struct Workload {
+  std::string name;                       // also what it will be called at the target
+  std::string command;
+  pid_t root = 0;                         // as this host sees it
+  std::optional<capsule::Record> record;  // empty: a bare process tree
+  std::optional<handover::Identity> identity;
+
+  bool is_capsule() const { return record.has_value(); }
+  // Of its clocks against the initial time namespace.
+  kernel::TimeOffsets time_offsets() const;
+};
+
+// `what`: a name, a pid, or pid:N. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
+// process or workload, ended, moved away (and where to).
+Workload find_workload(const std::string& what, const std::string& arrival_name = {});
+
+// The record of a workload that is or was here. Throws Error (refused) when there is none, or that it moved, and where to.
+capsule::Record require_here(const std::string& name);
+
+// The name under which `what` is locked, cancelled and journalled.
+std::string lock_name(const std::string& what);
+
+// The identity that a record remembers; nothing for a workload on the host's own network.
+std::optional<handover::Identity> identity_of(const capsule::Record& record);
+
+}  // namespace ferry::runtime
