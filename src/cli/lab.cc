@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -22,7 +24,8 @@ namespace {
 
 struct Options {
   lab::LabSpec spec;
-  std::string name, rate, delay, host;
+  std::optional<std::string> name;
+  std::string rate, delay, host;
   std::vector<std::string> layers;
   std::vector<std::string> command;
   bool json = false;
@@ -30,7 +33,7 @@ struct Options {
 
 lab::LabSpec spec_of(const Options& options) {
   lab::LabSpec spec = options.spec;
-  if (!options.name.empty()) spec.name = options.name;
+  if (options.name) spec.name = *options.name;
   if (!options.rate.empty()) spec.rate_bytes_per_second = base::parse_rate(options.rate);
   if (!options.delay.empty()) spec.delay = base::parse_duration(options.delay);
   std::error_code none;
@@ -87,7 +90,7 @@ int run(const Options& options) {
 
 void down(const Options& options) {
   need_root("end a lab");
-  lab::end_lab(options.name);
+  lab::end_lab(options.name.value_or(""));
   const lab::StateLock lock;
   lab::sweep_dead_labs();
 }
@@ -111,8 +114,8 @@ void status(const Options& options) {
   {
     const lab::StateLock lock;
     lab::sweep_dead_labs();
-    if (!options.name.empty()) {
-      labs.push_back(lab::lab_named(options.name));
+    if (options.name) {
+      labs.push_back(lab::lab_named(*options.name));
     } else {
       for (auto& state : lab::all_labs()) {
         if (lab::is_up(state)) labs.push_back(std::move(state));
@@ -151,7 +154,7 @@ void add_lab(CLI::App& app, int& exit_code) {
   exec_verb->add_option("command", options->command, "-- CMD…")->required();
   exec_verb->callback([options, &exit_code] {
     need_root("enter a host");
-    exit_code = lab::exec_in_host(lab::lab_named(options->name), options->host, options->command);
+    exit_code = lab::exec_in_host(lab::lab_named(options->name.value_or("")), options->host, options->command);
   });
 
   CLI::App* const status_verb = verb->add_subcommand("status", "the labs that are up, and their hosts");

@@ -144,7 +144,7 @@ void run_host_init(const HostPlan& plan, const LifeTie& tie, base::Fd channel) {
     ::close(kChannel);
   } catch (const std::exception& failure) {
     send_error(kChannel, failure);
-    ::_exit(1);
+    // Stays, so that the supervisor may still look at its namespaces, and is killed by it.
   }
   reap_for_ever();
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -87,6 +88,7 @@ std::string left_of(const Traces& traces) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (kernel::task_state(std::stoi(name)) == 'Z') continue;  // dead; whoever inherited it has yet to look
     for (const char* kind : kernel::kNamespaceKinds) {
       if (traces.namespaces.contains(kernel::namespace_id(std::stoi(name), kind))) {
         left += fmt::format("pid {} in its {} namespace ", name, kind);
@@ -182,7 +184,8 @@ TEST_F(LabTest, KillingFerryLabRunLeavesNothing) {
     // A daemon that has left its session, and a tree that is frozen: neither may survive.
     lab.check("east", "setsid sleep 1000 </dev/null >/dev/null 2>&1 & "
                       "d=/sys/fs/cgroup/freezer/cold; [ -d /sys/fs/cgroup/freezer ] || d=/sys/fs/cgroup/cold; mkdir -p $d/deeper;"
-                      "sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >$d/deeper/cgroup.procs;"
+                      "sleep 1000 </dev/null >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do sleep 0.01; done;"
+                      "echo $! >$d/deeper/cgroup.procs;"
                       "echo FROZEN >$d/freezer.state 2>/dev/null || echo 1 >$d/cgroup.freeze");
     const Traces traces = traces_of(lab);
     lab.command().signal(SIGKILL);
