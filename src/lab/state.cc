@@ -110,7 +110,7 @@ StateLock::~StateLock() {
   if (file_) ::flock(file_.get(), LOCK_UN);
 }
 
-void save_lab(const LabState& lab) { base::replace_file(file_of(lab.name), to_json(lab)); }
+void save_lab(const LabState& lab) { base::replace_file(file_of(lab.name), to_json(lab), base::Durable::kNo); }
 
 void forget_lab(const std::string& name) { ::unlink(file_of(name).c_str()); }
 

@@ -72,7 +72,8 @@ SshSession::~SshSession() {
   from_.reset();
   if (is_link_ && wait_exit(kDrain)) return;
   if (!child_) return;
-  child_.signal(SIGTERM);
+  // Its own session, so its own group: a ProxyCommand is in it and may wait for ever.
+  ::kill(-child_.pid(), SIGTERM);
   (void)wait_exit(kEnd);  // a Child that is left is killed
 }
 
