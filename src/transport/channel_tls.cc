@@ -1,9 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// OpenSSL talks to a BIO of ours: records are gathered and leave in large writes (one system call
-// for 4 records instead of one each), without SIGPIPE; reads take whatever the socket has.
-// (OpenSSL's own read-ahead moves all that is left in its buffer once per record, which cost a
-// fifth of the time.)
 #include "transport/channel_tls.h"
 
 #include <fmt/format.h>
@@ -20,6 +15,7 @@
 
 #include "base/error.h"
 #include "transport/socket.h"
+#include "transport/tls_wire.h"
 
 namespace ferry::transport {
 namespace {
@@ -27,7 +23,6 @@ namespace {
 // Plain bytes per gathered write: 4 records of 16 KiB. More falls out of the cache (measured on
 // loopback).
 constexpr size_t kGatherBytes = size_t{64} << 10;
-constexpr size_t kReadAheadBytes = size_t{256} << 10;
 constexpr std::string_view kIdentity = "ferry";  // the PSK's name; the key itself is used once
 
 template <auto Free>
@@ -39,90 +34,6 @@ struct Deleter {
 };
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Deleter<SSL_free>>;
-
-// What the BIO reads and writes; stays at one address while the SSL lives.
-struct Wire {
-  base::Fd socket;
-  std::vector<std::byte> out;  // encrypted, not sent yet
-  size_t out_sent = 0;
-  std::vector<std::byte> in;  // received, not decrypted yet: in[in_begin, in_end)
-  size_t in_begin = 0, in_end = 0;
-  std::string lost;  // why the connection is of no use any more
-  Key key{};
-
-  bool lose(std::string reason) {
-    if (lost.empty()) lost = std::move(reason);
-    return false;
-  }
-
-  // False when nothing is there: errno is EAGAIN, or `lost` says why.
-  bool refill() {
-    if (in.empty()) in.resize(kReadAheadBytes);
-    ssize_t got;
-    do {
-      got = ::recv(socket.get(), in.data(), in.size(), 0);
-    } while (got < 0 && errno == EINTR);
-    if (got == 0) return lose("closed by the peer");
-    if (got < 0) return errno == EAGAIN ? false : lose(std::strerror(errno));
-    in_begin = 0;
-    in_end = static_cast<size_t>(got);
-    return true;
-  }
-
-  Step flush() {
-    while (out_sent < out.size()) {
-      const ssize_t put =
-          ::send(socket.get(), out.data() + out_sent, out.size() - out_sent, MSG_NOSIGNAL);
-      if (put >= 0) {
-        out_sent += static_cast<size_t>(put);
-      } else if (errno == EAGAIN) {
-        return Step::kWantWrite;
-      } else if (errno != EINTR) {
-        lose(errno == EPIPE ? "closed by the peer" : std::strerror(errno));
-        return Step::kClosed;
-      }
-    }
-    out.clear();
-    out_sent = 0;
-    return Step::kMoved;
-  }
-};
-
-Wire& wire_of(BIO* bio) { return *static_cast<Wire*>(BIO_get_data(bio)); }
-
-int bio_write(BIO* bio, const char* data, size_t size, size_t* written) {
-  auto& out = wire_of(bio).out;
-  const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  out.insert(out.end(), bytes, bytes + size);
-  *written = size;
-  return 1;
-}
-
-int bio_read(BIO* bio, char* data, size_t size, size_t* read) {
-  Wire& wire = wire_of(bio);
-  BIO_clear_retry_flags(bio);
-  if (wire.in_begin == wire.in_end && !wire.refill()) {
-    if (wire.lost.empty()) BIO_set_retry_read(bio);
-    return 0;
-  }
-  *read = std::min(size, wire.in_end - wire.in_begin);
-  std::memcpy(data, wire.in.data() + wire.in_begin, *read);
-  wire.in_begin += *read;
-  return 1;
-}
-
-long bio_ctrl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-BIO_METHOD* bio_method() {
-  static BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "ferry");
-    BIO_meth_set_write_ex(made, bio_write);
-    BIO_meth_set_read_ex(made, bio_read);
-    BIO_meth_set_ctrl(made, bio_ctrl);
-    return made;
-  }();
-  return method;
-}
 
 // What OpenSSL has on its mind; empties its queue.
 std::string openssl_reason(unsigned long code = ERR_get_error()) {
@@ -136,15 +47,14 @@ std::string openssl_reason(unsigned long code = ERR_get_error()) {
 }
 
 SSL_SESSION* psk_session(SSL* ssl) {
-  const auto& wire = *static_cast<Wire*>(SSL_get_app_data(ssl));
+  const auto& key = *static_cast<const Key*>(SSL_get_app_data(ssl));
   const unsigned char aes_128_gcm_sha256[] = {0x13, 0x01};
   const SSL_CIPHER* cipher = SSL_CIPHER_find(ssl, aes_128_gcm_sha256);
   SSL_SESSION* session = SSL_SESSION_new();
-  const bool good =
-      cipher && session && SSL_SESSION_set_cipher(session, cipher) &&
-      SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
-      SSL_SESSION_set1_master_key(session, reinterpret_cast<const unsigned char*>(wire.key.data()),
-                                  wire.key.size());
+  const bool good = cipher && session && SSL_SESSION_set_cipher(session, cipher) &&
+                    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
+                    SSL_SESSION_set1_master_key(
+                        session, reinterpret_cast<const unsigned char*>(key.data()), key.size());
   if (good) return session;
   SSL_SESSION_free(session);
   return nullptr;
@@ -184,7 +94,8 @@ Context make_context(Role role) {
 
 class TlsChannel final : public Channel {
  public:
-  TlsChannel(std::unique_ptr<Wire> wire, Ssl ssl) : wire_(std::move(wire)), ssl_(std::move(ssl)) {}
+  TlsChannel(std::unique_ptr<TlsWire> wire, Ssl ssl)
+      : wire_(std::move(wire)), ssl_(std::move(ssl)) {}
   ~TlsChannel() override { close(); }
 
   Moved read_some(std::span<std::byte> into) override {
@@ -211,7 +122,7 @@ class TlsChannel final : public Channel {
   int read_fd() const override { return wire_->socket.get(); }
   int write_fd() const override { return wire_->socket.get(); }
   bool pending() const override {
-    return wire_->socket && (wire_->in_begin < wire_->in_end || SSL_has_pending(ssl_.get()) == 1);
+    return wire_->socket && (wire_->has_input() || SSL_has_pending(ssl_.get()) == 1);
   }
 
   void close() override {
@@ -237,7 +148,7 @@ class TlsChannel final : public Channel {
     throw base::Error({"the encrypted connection is damaged", "TLS: " + reason, "", {}, {}});
   }
 
-  std::unique_ptr<Wire> wire_;
+  std::unique_ptr<TlsWire> wire_;
   Ssl ssl_;  // its BIO points into *wire_: destroyed first
 };
 
@@ -272,7 +183,8 @@ bool from_hex(std::string_view text, Key& key) {
 }
 
 struct TlsHandshake::State {
-  std::unique_ptr<Wire> wire = std::make_unique<Wire>();
+  Key key{};
+  std::unique_ptr<TlsWire> wire = std::make_unique<TlsWire>();
   Context context;
   Ssl ssl;
 };
@@ -281,16 +193,13 @@ TlsHandshake::TlsHandshake(base::Fd socket, const Key& key, Role role)
     : state_(std::make_unique<State>()) {
   tune_socket(socket.get());
   state_->wire->socket = std::move(socket);
-  state_->wire->key = key;
-  state_->wire->out.reserve(kGatherBytes + kGatherBytes / 16);
+  state_->key = key;
   state_->context = make_context(role);
   state_->ssl.reset(SSL_new(state_->context.get()));
-  BIO* bio = BIO_new(bio_method());
+  BIO* bio = state_->wire->make_bio();
   if (!state_->ssl || !bio) fail(openssl_reason());
-  BIO_set_data(bio, state_->wire.get());
-  BIO_set_init(bio, 1);
   SSL_set_bio(state_->ssl.get(), bio, bio);
-  SSL_set_app_data(state_->ssl.get(), state_->wire.get());
+  SSL_set_app_data(state_->ssl.get(), &state_->key);
   role == Role::kConnects ? SSL_set_connect_state(state_->ssl.get())
                           : SSL_set_accept_state(state_->ssl.get());
 }
@@ -302,7 +211,7 @@ TlsHandshake::~TlsHandshake() = default;
 int TlsHandshake::fd() const { return state_->wire->socket.get(); }
 
 Step TlsHandshake::step() {
-  Wire& wire = *state_->wire;
+  TlsWire& wire = *state_->wire;
   ERR_clear_error();
   const int done = SSL_do_handshake(state_->ssl.get());
   const int error = SSL_get_error(state_->ssl.get(), done);
@@ -327,6 +236,7 @@ Step TlsHandshake::step() {
 }
 
 std::unique_ptr<Channel> TlsHandshake::channel() {
+  SSL_set_app_data(state_->ssl.get(), nullptr);  // the key was for the handshake
   return std::make_unique<TlsChannel>(std::move(state_->wire), std::move(state_->ssl));
 }
 

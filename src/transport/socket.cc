@@ -163,7 +163,8 @@ Listener::Listener(const std::string& address, std::optional<PortRange> ports) {
     const auto named = parse_address(address, wanted);
     if (named) {
       fd_ = try_listen(*named);
-      if (fd_ || errno != EADDRNOTAVAIL) continue;  // else: sshd has that address, we (in a container) do not
+      if (fd_ || errno != EADDRNOTAVAIL)
+        continue;  // else: sshd has that address, we (in a container) do not
     }
     fd_ = try_listen(*parse_address("::", wanted));
     if (!fd_) fd_ = try_listen(*parse_address("0.0.0.0", wanted));  // a kernel without IPv6
