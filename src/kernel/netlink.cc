@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// libnl builds and parses the messages; sending and receiving is done here, because its own reply handling turns
-// the kernel's errno into a smaller set of codes.
 #include "kernel/netlink.h"
 
 #include <linux/if_addr.h>
@@ -11,136 +8,20 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 
 #include "base/error.h"
+#include "kernel/netlink_message.h"
 
 namespace ferry::kernel {
 
 using base::SysError;
 
 namespace {
-
-constexpr size_t kReceiveBytes = 256 << 10;  // the kernel fills at most 32 KiB per dump message today
-constexpr int kDumpAttempts = 20;            // a dump that was interrupted by a change is asked for again
-
-// A request under construction.
-class Message {
- public:
-  Message(int type, int flags) : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
-    CHECK(message_ != nullptr);
-  }
-  ~Message() { nlmsg_free(message_); }
-  Message(const Message&) = delete;
-  Message& operator=(const Message&) = delete;
-
-  template <typename Header>
-  Message& header(const Header& header) {
-    CHECK(nlmsg_append(message_, const_cast<Header*>(&header), sizeof header, NLMSG_ALIGNTO) == 0);
-    return *this;
-  }
-  Message& put(int type, const void* data, size_t size) {
-    CHECK(nla_put(message_, type, static_cast<int>(size), data) == 0);
-    return *this;
-  }
-  template <typename Integer>
-  Message& number(int type, Integer value) {
-    return put(type, &value, sizeof value);
-  }
-  Message& text(int type, std::string_view value) {
-    return put(type, std::string(value).c_str(), value.size() + 1);
-  }
-  Message& nest(int type, const std::function<void(Message&)>& fill) {
-    nlattr* const start = nla_nest_start(message_, type);
-    CHECK(start != nullptr);
-    fill(*this);
-    nla_nest_end(message_, start);
-    return *this;
-  }
-  nl_msg* get() { return message_; }
-
- private:
-  nl_msg* message_;
-};
-
-using OnReply = std::function<void(nlmsghdr*)>;
-
-// Reads the replies to request `sequence` until the acknowledgement or the end of the dump. Returns the errno that
-// the kernel answered with, and whether a dump was consistent.
-struct Outcome {
-  int error = 0;
-  bool interrupted = false;
-};
-
-Outcome receive(nl_sock* socket, uint32_t sequence, const OnReply& on_reply) {
-  std::vector<char> buffer(kReceiveBytes);
-  Outcome outcome;
-  for (;;) {
-    const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return {errno, false};
-    int left = static_cast<int>(got);
-    for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left);
-         head = nlmsg_next(head, &left)) {
-      if (head->nlmsg_seq != sequence) continue;
-      if (head->nlmsg_flags & NLM_F_DUMP_INTR) outcome.interrupted = true;
-      if (head->nlmsg_type == NLMSG_ERROR) {
-        outcome.error = -static_cast<nlmsgerr*>(nlmsg_data(head))->error;
-        return outcome;
-      }
-      if (head->nlmsg_type == NLMSG_DONE) return outcome;
-      if (on_reply) on_reply(head);
-    }
-  }
-}
-
-Outcome exchange(nl_sock* socket, Message& message, const OnReply& on_reply = {}) {
-  const int sent = nl_send_auto(socket, message.get());
-  if (sent < 0) throw SysError("netlink", EIO, nl_geterror(sent));
-  return receive(socket, nlmsg_hdr(message.get())->nlmsg_seq, on_reply);
-}
-
-void request(nl_sock* socket, Message& message, std::string_view what) {
-  if (const int error = exchange(socket, message).error) throw SysError("netlink", error, what);
-}
-
-template <typename Header>
-void dump(nl_sock* socket, int type, const Header& header, std::string_view what,
-          const std::function<void()>& restart, const OnReply& on_reply) {
-  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
-    Message message(type, NLM_F_DUMP);
-    message.header(header);
-    restart();
-    const Outcome outcome = exchange(socket, message, on_reply);
-    if (outcome.error != 0) throw SysError("netlink", outcome.error, what);
-    if (!outcome.interrupted) return;
-  }
-  throw SysError("netlink", EAGAIN, what);
-}
-
-template <typename Header>
-struct Parsed {
-  const Header* header;
-  std::vector<nlattr*> attributes;
-};
-
-template <typename Header>
-Parsed<Header> parse(nlmsghdr* head, int highest) {
-  Parsed<Header> parsed{static_cast<const Header*>(nlmsg_data(head)),
-                        std::vector<nlattr*>(static_cast<size_t>(highest) + 1)};
-  if (nlmsg_parse(head, sizeof(Header), parsed.attributes.data(), highest, nullptr) < 0) {
-    throw SysError("netlink", EBADMSG, "cannot parse a reply");
-  }
-  return parsed;
-}
 
 std::optional<IpAddr> address_in(const nlattr* attribute) {
   if (attribute == nullptr) return std::nullopt;

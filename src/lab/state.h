@@ -41,7 +41,6 @@ class StateLock {
  public:
   StateLock();
   ~StateLock();
-  void drop_in_child() { file_.reset(); }  // leaves the parent's lock alone
 
  private:
   base::Fd file_;
