@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
 #include "kernel/namespaces.h"
@@ -14,6 +16,7 @@
 #include "lab/foreground.h"
 #include "lab/host_files.h"
 #include "lab/life.h"
+#include "lab/terminal.h"
 
 namespace ferry::lab {
 
@@ -60,23 +63,31 @@ int exec_in_host(const LabState& lab, const std::string& name, const base::Argv&
   std::error_code none;
   const std::string directory = std::filesystem::current_path(none).string();
 
+  const base::Fd own_pids = kernel::open_namespace(::getpid(), "pid");
   Foreground foreground;
   const LifeTie tie;
   namespaces.enter();
   keep_working_directory(directory);
   set_environment();
+  std::optional<Terminal> terminal;
+  if (Terminal::is_wanted()) terminal.emplace();
   base::SpawnOptions options;
-  options.stdin_fd = STDIN_FILENO;
-  options.stdout_fd = STDOUT_FILENO;
-  options.stderr_fd = STDERR_FILENO;
+  options.stdin_fd = terminal ? terminal->program_end() : STDIN_FILENO;
+  options.stdout_fd = terminal ? terminal->program_end() : STDOUT_FILENO;
+  options.stderr_fd = terminal && ::isatty(STDERR_FILENO) ? terminal->program_end() : STDERR_FILENO;
+  options.new_session = terminal.has_value();
   options.in_child = [&] {
     tie.hold();
+    if (terminal) Terminal::take_over();
     for (const auto& file : cgroups) base::write_full(file.get(), "0");
     // Whatever the caller had open without close-on-exec stays on the machine.
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   };
   try {
     base::Child child = base::spawn(argv, options);
+    // One child in the host is enough; and while ours would land there, the kernel lets us make no threads.
+    if (::setns(own_pids.get(), CLONE_NEWPID) < 0) throw SysError("setns", errno, "pid");
+    if (terminal) terminal->carry();
     return foreground.wait_for(child);
   } catch (const SysError& failure) {
     if (failure.number() != ENOENT && failure.number() != EACCES) throw;

@@ -128,6 +128,8 @@ void bind_visible(const std::vector<Path>& paths, const Path& root) {
     const auto common = {"/", "/run", "/tmp", "/dev", "/dev/shm", "/proc", "/sys"};
     if (!is_hidden(path) || std::find(common.begin(), common.end(), path) != common.end()) continue;
     const Path inside = root / path.relative_path();
+    std::error_code missing;
+    if (std::filesystem::equivalent(path, inside, missing)) continue;  // given twice, or below one that was given
     if (std::filesystem::is_directory(path)) {
       std::filesystem::create_directories(inside);
     } else {

@@ -106,7 +106,7 @@ StateLock::StateLock() {
 }
 
 StateLock::~StateLock() {
-  // Not by closing: a process that was forked meanwhile may have a copy.
+  // Not by closing: a process that was forked meanwhile may have a copy that it does not know of.
   if (file_) ::flock(file_.get(), LOCK_UN);
 }
 

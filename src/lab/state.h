@@ -41,6 +41,9 @@ class StateLock {
  public:
   StateLock();
   ~StateLock();
+  // A forked child has the lock too, until both have let go: ours by dying at the latest.
+  int fd() const { return file_.get(); }
+  void let_go_in_child() { file_.reset(); }
 
  private:
   base::Fd file_;

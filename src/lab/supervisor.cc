@@ -187,13 +187,15 @@ void close_all_but(std::vector<int> kept) {
   ::close_range(next, ~0U, 0);
 }
 
-[[noreturn]] void supervise(const LabSpec& spec, const base::Fd& report, const base::Fd& lifeline) {
+[[noreturn]] void supervise(const LabSpec& spec, StateLock& lock, const base::Fd& report,
+                            const base::Fd& lifeline) {
   int code = 0;
   try {
     detach_from_caller();
-    close_all_but({report.get(), lifeline.get()});
+    close_all_but({report.get(), lifeline.get(), lock.fd()});
     const base::Fd signals = block_signals();
     Lab lab(spec, new_id());
+    lock.let_go_in_child();  // the state file is there: also if the front was killed, nobody takes the name
     lab.bring_up();
     send_message(report.get(), {{"step", "up"}});
     wait_for_the_end(signals, lifeline);
@@ -232,7 +234,7 @@ StartedLab start_lab(const LabSpec& spec, bool stays) {
   if (pid == 0) {
     line.second.reset();
     if (stays) line.first.reset();
-    supervise(spec, report.second, line.first);
+    supervise(spec, lock, report.second, line.first);
   }
   StartedLab started{base::Child(pid), stays ? base::Fd() : std::move(line.second),
                      base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))};

@@ -193,6 +193,24 @@ TEST_F(LabTest, KillingFerryLabRunLeavesNothing) {
   }
 }
 
+TEST_F(LabTest, KillingItWhileItComesUpLeavesNothing) {
+  const std::string name = fmt::format("early-{}", ::getpid());
+  const auto is_gone = [&] {
+    ferry_lab({"status"});  // sweeps, if it was the supervisor that died
+    return !std::filesystem::exists("/run/ferry-lab/" + name + ".json");
+  };
+  for (int after_ms = 0; after_ms < 240; after_ms += 20) {
+    Background run = start_program({ferry_program().string(), "lab", "run", "--name", name, "--layer", lab_layer().string(),
+                                    "--delay", "1ms", "--", "sleep", "1000"});
+    std::this_thread::sleep_for(milliseconds(after_ms));
+    run.signal(SIGKILL);
+    EXPECT_TRUE(comes_true(is_gone, milliseconds(20'000))) << after_ms;
+  }
+  // The very early ones may only have begun when we looked.
+  const auto running = [&] { return machine("pgrep -f 'lab [r]un --name " + name + "'"); };
+  EXPECT_TRUE(comes_true([&] { return is_gone() && running().empty(); }, milliseconds(10'000))) << running();
+}
+
 TEST_F(LabTest, HostsDieWithTheSupervisorAndTheNextCommandSweeps) {
   Lab lab({.hosts = {"east", "west"}});
   const Traces traces = traces_of(lab);
@@ -271,6 +289,13 @@ TEST_F(LabTest, ExecIsTransparent) {
   const std::string fds = machine(fmt::format("exec 7</etc/passwd; {} lab exec --name {} east -- ls /proc/self/fd",
                                               ferry_program().string(), lab.name()));
   EXPECT_EQ(fds, "0\n1\n2\n3\n");  // the last one is ls's own
+}
+
+TEST_F(LabTest, ExecOnATerminalGivesOneOfTheHosts) {
+  const Lab lab({.hosts = {"east"}});
+  const std::string out = machine(fmt::format("script -qec '{} lab exec --name {} east -- sh -c \"tty; exit 4\"' /dev/null; echo $?",
+                                              ferry_program().string(), lab.name()));
+  EXPECT_NE(out.find("/dev/pts/0\r\n4\n"), std::string::npos) << out;
 }
 
 TEST_F(LabTest, ExecPassesSignalsOn) {
