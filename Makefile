@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make demo` and `make test` do all of their own set-up and say what they do. Nothing is started on this machine by
+# installing, and nothing outside build/ is changed but for development packages.
+
+BUILD ?= build
+JOBS ?= $(shell nproc)
+# Servers and tools that run inside the lab's virtual hosts only: unpacked, never installed on this machine.
+LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server redis-tools nginx-light python3 \
+         tcpdump curl iproute2 iputils-ping procps
+
+.PHONY: all demo test test-all bench setup clean
+all: setup
+	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu -- --no-print-directory -s
+
+setup:
+	@tools/install-deps
+	@tools/get-criu $(BUILD)/criu
+	@tools/get-layer $(BUILD)/layer $(LAYER)
+	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
+	@echo "building ferry (a few minutes the first time)"
+
+# A live web counter moves to another host and back under load; prints and writes what its clients noticed.
+demo: all
+	@$(BUILD)/ferry bench demo --layer $(BUILD)/layer -o demo.json
+
+test: all
+	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
+	@echo "running the tests (those on virtual hosts one after the other)"
+	@cd $(BUILD) && ctest --output-on-failure --label-exclude slow
+
+# Also what is too slow for every change.
+test-all: all
+	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
+	@cd $(BUILD) && ctest --output-on-failure
+
+# Where the pause goes, against CRIU's own dump and restore in the same minute.
+bench: all
+	@$(BUILD)/ferry bench pause --layer $(BUILD)/layer
+
+clean:
+	rm -rf $(BUILD)
