@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -339,8 +340,10 @@ void TargetMove::end(TargetEvent event, const std::exception& failure) {
 
 void TargetMove::tear_down() {
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
-  if (capsule_) capsule_->destroy();
+  // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
+  if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
   criu_.reset();
+  if (capsule_) capsule_->destroy();
   capsule_.reset();
   if (freezer_) freezer_->remove();
   staged_.clear();
