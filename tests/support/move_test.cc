@@ -30,7 +30,7 @@ echo "# addresses"; ip -o addr | awk '{print $2, $4}' | sort
 echo "# mounts";    awk '{print $5}' /proc/self/mountinfo | sort
 echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; print}' | sort
 echo "# workloads"; ls -A /var/lib/ferry/workloads 2>/dev/null
-echo "# staged";    find /tmp /run /root /var /srv -xdev -name '*.ferry-*' 2>/dev/null
+echo "# staged";    find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' 2>/dev/null
 echo "# firewall";  nft list ruleset 2>/dev/null
 true)";
 
