@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/pause.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "bench/runner.h"
+
+namespace ferry::bench {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+// The phases from freeze to resume. "commit" holds the journal, the announcement and the resume.
+constexpr std::array kPausePhases = {"freeze", "dump", "send", "restore", "commit"};
+
+// No load: what is compared is the fixed cost.
+Scenario scenario_of(const PauseOptions& options) {
+  Scenario scenario;
+  scenario.name = "pause";
+  scenario.lab.hosts = {"east", "west"};
+  scenario.lab.layers = options.layers;
+  scenario.workload.program =
+      options.program.empty() ? default_counter_program() : options.program;
+  scenario.legs = {{"east", "west"}, {"west", "east"}};
+  return scenario;
+}
+
+template <typename Items, typename Value>
+Spread spread_over(const Items& items, const Value& value) {
+  std::vector<double> values;
+  for (const auto& item : items) values.push_back(value(item));
+  return spread_of(std::move(values));
+}
+
+// Moves and plain CRIU take turns, so that a machine that gets busy slows both.
+PauseResult measure(const PauseOptions& options) {
+  const Scenario scenario = scenario_of(options);
+  const Progress progress;
+  Runner runner(scenario, progress, options.wake_fd);
+  runner.start_service();
+  progress.say("starting the same program without ferry, for CRIU by hand");
+  const BareCriu bare(runner.hosts(), "east", scenario.workload);
+  PauseResult result;
+  for (int i = 0; i < options.repeat; ++i) {
+    for (const Leg& leg : scenario.legs) {
+      result.moves.push_back(runner.move(leg));
+      const auto& report = result.moves.back().report;
+      if (report.result != "moved") {
+        progress.say(fmt::format("{} to {}: {}", report.result, leg.to, report.error.what));
+        return result;
+      }
+    }
+    result.bare.push_back(bare.measure());
+    const auto& report = result.moves.back().report;
+    progress.say(fmt::format("{} of {}: frozen {}; CRIU by hand: dump {}, restore {}", i + 1,
+                             options.repeat, in_ms(report.frozen_ms),
+                             in_ms(result.bare.back().dump_ms),
+                             in_ms(result.bare.back().restore_ms)));
+  }
+  progress.say("taking the hosts down");
+  return result;
+}
+
+}  // namespace
+
+Spread PauseResult::frozen_ms() const {
+  return spread_over(moves, [](auto& move) { return move.report.frozen_ms; });
+}
+Spread PauseResult::phase_ms(std::string_view name) const {
+  return spread_over(moves, [&](auto& move) { return move.phase_ms(name); });
+}
+Spread PauseResult::bare_dump_ms() const {
+  return spread_over(bare, [](auto& times) { return times.dump_ms; });
+}
+Spread PauseResult::bare_restore_ms() const {
+  return spread_over(bare, [](auto& times) { return times.restore_ms; });
+}
+double PauseResult::ratio() const {
+  const double alone = bare_dump_ms().median + bare_restore_ms().median;
+  return alone > 0 ? frozen_ms().median / alone : 0;
+}
+
+std::string pause_text(const PauseResult& result, const Machine& machine, const Paint& paint) {
+  std::vector<Row> rows{{"", {"median", "min", "max"}, Tone::kDim}};
+  const auto add = [&](std::string label, const Spread& spread, Tone tone = Tone::kPlain) {
+    rows.push_back({std::move(label),
+                    {in_ms(spread.median), in_ms(spread.min), in_ms(spread.max)}, tone});
+  };
+  add(fmt::format("frozen ({} moves)", result.moves.size()), result.frozen_ms(), Tone::kBold);
+  for (const char* phase : kPausePhases) {
+    const bool commit = std::string_view(phase) == "commit";
+    add(fmt::format("  {}{}", phase, commit ? " (announce, resume)" : ""), result.phase_ms(phase));
+  }
+  rows.push_back({});
+  rows.push_back({fmt::format("CRIU by hand ({} times)", result.bare.size()), {}, Tone::kBold});
+  add("  criu dump", result.bare_dump_ms());
+  add("  criu restore", result.bare_restore_ms());
+  const std::string verdict = fmt::format("{}: at most {:.1f} is wanted",
+                                          result.on_target() ? "met" : "not met", kPauseTarget);
+  return fmt::format("{}\n{}\n\n{}\n  frozen / (dump + restore) = {:.2f}   {}\n",
+                     paint.bold("The pause of a stop-mode move of the counter service, no load"),
+                     machine.line(), table(rows, paint), result.ratio(),
+                     result.on_target() ? paint.good(verdict) : paint.bad(verdict));
+}
+
+ordered_json to_json(const PauseResult& result, const Machine& machine) {
+  ordered_json split;
+  for (const char* phase : kPausePhases) split[phase] = to_json(result.phase_ms(phase));
+  ordered_json out = {{"scenario", "pause"},
+                      {"machine", to_json(machine)},
+                      {"frozen_ms", to_json(result.frozen_ms())},
+                      {"split_ms", split},
+                      {"criu_by_hand",
+                       {{"repeats", result.bare.size()},
+                        {"dump_ms", to_json(result.bare_dump_ms())},
+                        {"restore_ms", to_json(result.bare_restore_ms())}}},
+                      {"ratio", rounded(result.ratio())},
+                      {"ratio_wanted", kPauseTarget},
+                      {"met", result.on_target()},
+                      {"moves", ordered_json::array()}};
+  for (const MoveResult& move : result.moves) out["moves"].push_back(to_json(move));
+  return out;
+}
+
+base::Exit pause(const PauseOptions& options) {
+  const Machine machine = Machine::look();
+  const PauseResult result = measure(options);
+  if (options.json) {
+    fmt::print("{}\n", to_json(result, machine).dump(2));
+  } else {
+    fmt::print("\n{}", pause_text(result, machine, Paint::for_output(STDOUT_FILENO)));
+  }
+  const bool all_moved = std::ranges::all_of(result.moves, &MoveResult::moved);
+  return all_moved ? base::Exit::kDone : base::Exit::kFailed;
+}
+
+}  // namespace ferry::bench
