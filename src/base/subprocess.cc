@@ -2,6 +2,7 @@
 #include "base/subprocess.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -81,6 +82,8 @@ void place_fd(int fd, int target) {
       if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
     }
     for (int target = 0; target < 3; ++target) place_fd(fds[target], target);
+    // What our own caller left open is not for the program (Linux 5.11; older kernels keep what is not close-on-exec).
+    ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
     for (const int fd : options.inherit) ::fcntl(fd, F_SETFD, 0);
     for (const auto& pair : options.environment) {
       const auto equals = pair.find('=');
@@ -125,7 +128,24 @@ int exit_code(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+namespace {
+
+// While we write to a program that may end without reading.
+class PipeSignalIgnored {
+ public:
+  PipeSignalIgnored() : before_(::signal(SIGPIPE, SIG_IGN)) {}
+  ~PipeSignalIgnored() { ::signal(SIGPIPE, before_); }
+  PipeSignalIgnored(const PipeSignalIgnored&) = delete;
+  PipeSignalIgnored& operator=(const PipeSignalIgnored&) = delete;
+
+ private:
+  sighandler_t before_;
+};
+
+}  // namespace
+
 Finished run(const Argv& argv, std::string_view input, SpawnOptions options) {
+  const PipeSignalIgnored pipe_signal_ignored;
   FdPair in = make_pipe(), out = make_pipe(), err = make_pipe();
   options.stdin_fd = in.first.get();
   options.stdout_fd = out.second.get();

@@ -86,6 +86,9 @@ class SourceMove {
   void end_criu(bool killed);
   void record_as_moved();
   void give_up(const std::exception& failure);
+  void finish_burial(const std::exception& failure);
+  void tell_target_to_abort();
+  std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
   void let_it_run();
   void leave_in_doubt(const std::exception& failure);
   void explain(const std::exception& failure);
@@ -307,6 +310,7 @@ void SourceMove::send() {
     start.set_path(image.filename().string());
     send_file(*talk_, image.string(), std::move(start), sent);
   }
+  files_ = process::written_files(process::read_tree(workload_.root));  // some may have been opened since
   for (const auto& path : files_) {
     wire::FileStart start;
     start.set_kind(wire::FileStart::CARRIED);
@@ -350,9 +354,9 @@ void SourceMove::commit() {
 // It lives over there: what is frozen here is only a copy. Its sockets stay in repair mode, so no FIN or RST leaves.
 void SourceMove::bury() {
   clock_.start("bury");
-  record_as_moved();
   frozen_->kill_all();
   end_criu(true);
+  record_as_moved();
   images_->keep_log(criu::kDumpLog, report_.job);
   if (workload_.record) capsule::destroy_capsule(workload_.record->init);
   frozen_.reset();
@@ -382,7 +386,7 @@ void SourceMove::record_as_moved() {
   if (workload_.record) record = *workload_.record;
   record.name = workload_.name;
   record.command = workload_.command;
-  record.moved_to = options_.destination;
+  record.moved_to = transport::parse_destination(options_.destination).host;
   record.moved_at_ns = base::real_ns();
   record.left_files = files_;
   if (!workload_.record) record.created_ns = record.moved_at_ns;
@@ -395,6 +399,10 @@ void SourceMove::explain(const std::exception& failure) {
   } else {
     report_.error.what = failure.what();
   }
+  // What the target said before its end explains more than that it is gone.
+  if (dynamic_cast<const LinkLost*>(&failure) && peer_) {
+    if (const auto words = peer_->target_errors(); !words.empty()) report_.error.why += "; it said: " + words;
+  }
   switch (exit_of(failure)) {
     case Exit::kRefused: report_.result = "refused"; break;
     case Exit::kCancelled: report_.result = "cancelled"; break;
@@ -405,32 +413,66 @@ void SourceMove::explain(const std::exception& failure) {
 void SourceMove::give_up(const std::exception& failure) {
   explain(failure);
   if (!walk_) return;  // not even begun
-  const auto* told = dynamic_cast<const PeerFailure*>(&failure);
-  const auto state = walk_->state();
-  if (state == Source::kDone) {
-    // It has moved; only the tidying up failed.
-    report_.result = "moved";
-    observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", failure.what()));
-    if (frozen_) frozen_->keep();
+  if (walk_->state() == Source::kDone) return finish_burial(failure);
+  if (is_before_commit(walk_->state())) {
+    clock_.start("abort");
+    tell_target_to_abort();
+    let_it_run();
+    walk_->step(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
     return;
   }
-  if (!is_before_commit(state) && !(told && told->never_ran())) return leave_in_doubt(failure);
-  const bool cancelled = exit_of(failure) == Exit::kCancelled;
-  clock_.start("abort");
-  if (is_before_commit(state)) {
-    try {
-      talk_->stop_watching();
-      wire::ToTarget abort;
-      abort.mutable_abort();
-      if (!peer_->link.torn()) talk_->send(abort);
-    } catch (const Error& gone) {
-      base::log("the target was not told: {}", gone.what());
-    }
+  const auto verdict = ask_for_verdict(failure);
+  if (!verdict) return leave_in_doubt(failure);
+  walk_->step(*verdict);
+  if (*verdict == SourceEvent::kNeverRan) return let_it_run();
+  report_.result = "moved";
+  report_.error = {};
+  try {
+    bury();
+  } catch (const std::exception& untidy) {
+    finish_burial(untidy);
   }
-  let_it_run();
-  walk_->step(told && told->never_ran() && !is_before_commit(state) ? SourceEvent::kNeverRan
-              : cancelled                                           ? SourceEvent::kCancelled
-                                                                    : SourceEvent::kFailed);
+}
+
+// It has moved; only the tidying up failed. Whatever is still missing of it must not bring a second copy to life.
+void SourceMove::finish_burial(const std::exception& failure) {
+  report_.result = "moved";
+  report_.error = {};
+  observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", failure.what()));
+  if (!frozen_) return;
+  frozen_->kill_all();
+  if (criu_) end_criu(true);
+  if (workload_.record) capsule::destroy_capsule(workload_.record->init);
+}
+
+void SourceMove::tell_target_to_abort() {
+  try {
+    talk_->stop_watching();
+    wire::ToTarget abort;
+    abort.mutable_abort();
+    if (!peer_->link.torn()) talk_->send(abort);
+  } catch (const Error& gone) {
+    base::log("the target was not told: {}", gone.what());
+  }
+}
+
+// Past the commit only the target's word counts. It has said it already, or it is asked while the link lives: an abort in time
+// is answered "never ran", one that is too late with "running".
+std::optional<SourceEvent> SourceMove::ask_for_verdict(const std::exception& failure) {
+  if (const auto* told = dynamic_cast<const PeerFailure*>(&failure)) {
+    if (told->never_ran()) return SourceEvent::kNeverRan;
+    return std::nullopt;
+  }
+  tell_target_to_abort();
+  try {
+    const auto answer = talk_->receive_from_target(kTargetResumes, "its word on the copy there");
+    if (answer.has_running()) return SourceEvent::kRunning;
+  } catch (const PeerFailure& told) {
+    if (told.never_ran()) return SourceEvent::kNeverRan;
+  } catch (const Error& gone) {
+    base::log("no word from the target: {}", gone.what());
+  }
+  return std::nullopt;
 }
 
 // CRIU takes its sockets out of repair mode and lets go of the tasks; then they are thawed.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -56,6 +57,8 @@ class TargetMove {
   }
 
  private:
+  using StagedFiles = std::map<std::string, files::StagedFile>;
+
   milliseconds silence_limit() const;
   void serve(const transport::Frame& frame);
   void take_data(std::span<const std::byte> data);
@@ -65,22 +68,26 @@ class TargetMove {
   void make_capsule();
   void make_port();
   void start_criu();
+  StagedFiles::iterator stage(const std::string& path);
   void begin_file(const wire::FileStart& file);
   void restore();
   void resume();
+  void let_go();
   void save_arrival_record();
   void end(TargetEvent event, const std::exception& failure);
+  void abort();
   void tear_down();
   std::string restore_failure(const criu::Event& event);
 
   Conversation talk_;
   bool finished_ = false;
+  bool may_have_run_ = false;
   wire::Plan plan_;
   std::optional<capsule::Lock> lock_;
   std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
   std::optional<Walk<Target, TargetEvent>> walk_;
   std::optional<criu::ImageSet> images_;
-  std::map<std::string, files::StagedFile> staged_;
+  StagedFiles staged_;
   std::map<std::string, wire::FileStart> arrived_;  // the last header of each carried file
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
@@ -121,12 +128,20 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kGrant: return resume();
     case wire::ToTarget::kFarewell: finished_ = true; return;
     case wire::ToTarget::kAbort:
-      if (walk_) walk_->step(TargetEvent::kAbortAsked);
-      if (!walk_ || walk_->state() == Target::kAborted) tear_down();
-      finished_ = true;
-      return;
+      return abort();
     case wire::ToTarget::KIND_NOT_SET: refuse_message("an empty message");
   }
+}
+
+// "Never ran" is said only of what is dead and journalled as such. Past the point of no return an abort comes too late.
+void TargetMove::abort() {
+  if (walk_ && walk_->state() >= Target::kResuming) return;
+  tear_down();
+  if (walk_) walk_->step(TargetEvent::kAbortAsked);
+  finished_ = true;
+  wire::ToSource message;
+  *message.mutable_failure() = to_failure(Cancelled(), true);
+  talk_.send(message);
 }
 
 void TargetMove::answer_clock() {
@@ -167,10 +182,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   FAULT_POINT("target.preparing");
   images_.emplace(plan.job(), plan.memory_bytes());
   std::filesystem::create_directories(capsule::directory_of(plan.name()));
-  for (const auto& file : plan.files()) {
-    if (!file.path().starts_with('/')) refuse_message("an open file without an absolute path");
-    staged_.emplace(file.path(), files::StagedFile(file.path(), plan.job()));
-  }
+  for (const auto& file : plan.files()) stage(file.path());
   make_capsule();
   if (plan.has_identity()) make_port();
   start_criu();
@@ -212,13 +224,19 @@ void TargetMove::start_criu() {
   criu_ = criu::Session::start(criu::Installation::find(), capsule_->namespaces(), options);
 }
 
+TargetMove::StagedFiles::iterator TargetMove::stage(const std::string& path) {
+  if (!path.starts_with('/')) refuse_message("an open file without an absolute path");
+  const auto found = staged_.find(path);
+  if (found != staged_.end()) return found;
+  return staged_.emplace(path, files::StagedFile(path, plan_.job())).first;
+}
+
 void TargetMove::begin_file(const wire::FileStart& file) {
   file_ = file;
   if (file.kept_prefix() > file.size()) refuse_message("a file is shorter than its beginning");
   file_left_ = file.size() - file.kept_prefix();
   if (file.kind() == wire::FileStart::CARRIED) {
-    const auto found = staged_.find(file.path());
-    if (found == staged_.end()) refuse_message(fmt::format("{} was not in the plan", file.path()));
+    const auto found = stage(file.path());  // not in the plan: opened since
     found->second.begin(file.kept_prefix());
     arrived_[file.path()] = file;
     return;
@@ -280,13 +298,9 @@ void TargetMove::resume() {
     handover::announce(kernel::open_namespace(capsule_->init().pid, "net").get(), *identity_);
   }
   criu_->answer(true);
-  const auto event = criu_->run_until("post-resume", mono_now() + kCriuResumes);
+  let_go();
   wire::ToSource answer;
   answer.mutable_running()->set_resumed_monotonic_ns(base::clock_ns(CLOCK_MONOTONIC));
-  if (!std::holds_alternative<criu::Notified>(event)) {
-    throw Error({fmt::format("cannot resume {}", plan_.name()), restore_failure(event), "", {},
-                 images_->keep_log(criu::kRestoreLog, plan_.job())});
-  }
   criu_->answer(true);
   walk_->step(TargetEvent::kResumed);
   for (auto& [path, file] : staged_) file.keep();
@@ -296,6 +310,21 @@ void TargetMove::resume() {
   }
   images_->keep_log(criu::kRestoreLog, plan_.job());
   criu_.reset();
+}
+
+// From CRIU's gate to running tasks. Until we answer its pre-resume the tasks are held (criu/cr-restore.c:
+// finalize_restore_detach comes after), so a failure before that leads back to the source.
+void TargetMove::let_go() {
+  for (const char* point : {"pre-resume", "post-resume"}) {
+    const auto event = criu_->run_until(point, mono_now() + kCriuResumes);
+    if (!std::holds_alternative<criu::Notified>(event)) {
+      throw Error({fmt::format("cannot resume {}", plan_.name()), restore_failure(event), "", {},
+                   images_->keep_log(criu::kRestoreLog, plan_.job())});
+    }
+    if (point == std::string_view("post-resume")) return;
+    may_have_run_ = true;
+    criu_->answer(true);
+  }
 }
 
 void TargetMove::save_arrival_record() {
@@ -316,16 +345,21 @@ void TargetMove::save_arrival_record() {
 }
 
 void TargetMove::end(TargetEvent event, const std::exception& failure) {
-  base::log("ending: {}", failure.what());
+  fmt::print(stderr, "ferry: {}\n", failure.what());  // reaches the source through SSH, should the link be broken
   if (walk_) {
     // A bound of ours in a state where the peer's silence must not matter changes nothing there.
     const bool runs = walk_->state() == Target::kRunning;
     if (runs) return;
     if (walk_->state() == Target::kResuming) event = TargetEvent::kFailed;
   }
-  tear_down();
-  if (walk_) walk_->step(event);
-  auto told = to_failure(failure, true);
+  // What may have run an instruction is not killed and not denied: nobody but a person can say more (the source stays frozen).
+  if (may_have_run_) {
+    for (auto& [path, file] : staged_) file.keep();
+  } else {
+    tear_down();
+    if (walk_) walk_->step(event);
+  }
+  auto told = to_failure(failure, !may_have_run_);
   told.set_host(host_name());
   wire::ToSource message;
   *message.mutable_failure() = told;

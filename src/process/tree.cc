@@ -49,6 +49,10 @@ pid_t pid_gap(const std::vector<pid_t>& taken) {
   constexpr pid_t kRoom = 64;        // CRIU and its few helpers
   constexpr pid_t kLowest = 300;     // below it the kernel does not come back after a wrap (RESERVED_PIDS)
   constexpr pid_t kHighest = 32768;  // the smallest pid_max a host may have
+  constexpr pid_t kAhead = 1000;     // the workload forks on until it is frozen: not right behind its last one
+  if (!taken.empty() && std::max(taken.back() + kAhead, kLowest) + kRoom < kHighest) {
+    return std::max(taken.back() + kAhead, kLowest);
+  }
   for (pid_t start = kLowest; start + kRoom < kHighest; start += kRoom) {
     const auto next = std::ranges::lower_bound(taken, start);
     if (next == taken.end() || *next > start + kRoom) return start;

@@ -47,7 +47,8 @@ TEST(Tree, CountsThreadsAmongTheIds) {
 }
 
 TEST(PidGap, IsClearOfEveryTakenOneForSomeRoom) {
-  EXPECT_EQ(pid_gap({2, 3, 4}), 300);
+  EXPECT_EQ(pid_gap({}), 300);
+  EXPECT_EQ(pid_gap({2, 3, 4}), 1004);
   for (const auto& taken : {std::vector<pid_t>{310}, {300, 364, 428}, {2, 5000, 32767}}) {
     const pid_t gap = pid_gap(taken);
     for (const pid_t pid : taken) EXPECT_TRUE(pid < gap || pid > gap + 64) << pid << " near " << gap;
