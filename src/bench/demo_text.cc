@@ -31,7 +31,6 @@ class MoveTable {
     add(std::move(label), [&](auto& move) { return move.client ? cell(*move.client) : kNothing; },
         tone);
   }
-  void add_space() { rows_.push_back({}); }
   std::string text(const Paint& paint) const { return table(rows_, paint); }
 
  private:
@@ -51,17 +50,18 @@ void add_pause(MoveTable& rows) {
                   [](auto& client) { return optional_ms(client.gap_ms); }, Tone::kBold);
 }
 
+std::string latency_cell(const Latency& latency) {
+  if (!latency.p50_ms || !latency.p99_ms) return kNothing;
+  return fmt::format("{:.2f} / {} ms", *latency.p50_ms, number_ms(*latency.p99_ms));
+}
+
 void add_latency(MoveTable& rows) {
-  const auto add = [&](const char* label, const Latency ClientView::*when) {
-    rows.add_client(fmt::format("{:<8} p50", label),
-                    [when](auto& client) { return optional_ms((client.*when).p50_ms); });
-    rows.add_client(fmt::format("{:<8} p99", ""),
-                    [when](auto& client) { return optional_ms((client.*when).p99_ms); });
-  };
-  add("before", &ClientView::before);
-  add("during", &ClientView::during);
-  add("after", &ClientView::after);
-  rows.add_client("worst", [](auto& client) { return optional_ms(client.worst_latency_ms); });
+  rows.add("latency, p50 / p99", [](auto&) { return std::string(); }, Tone::kBold);
+  rows.add_client("  before", [](auto& client) { return latency_cell(client.before); });
+  rows.add_client("  during", [](auto& client) { return latency_cell(client.during); });
+  rows.add_client("    the worst",
+                  [](auto& client) { return optional_ms(client.worst_latency_ms); });
+  rows.add_client("  after", [](auto& client) { return latency_cell(client.after); });
 }
 
 std::string move_table(const std::vector<MoveResult>& moves, const Paint& paint) {
@@ -73,10 +73,7 @@ std::string move_table(const std::vector<MoveResult>& moves, const Paint& paint)
   rows.add_client("requests", [](auto& client) { return std::to_string(client.requests); });
   rows.add_client("  failed", [](auto& client) { return std::to_string(client.errors); });
   rows.add_client("  of these reset", [](auto& client) { return std::to_string(client.resets); });
-  rows.add_space();
-  rows.add("latency", [](auto&) { return std::string(); }, Tone::kBold);
   add_latency(rows);
-  rows.add_space();
   rows.add("the whole move", [](auto& move) { return in_ms(move.report.total_ms); });
   for (const char* phase : {"prepare", "copy", "bury"}) {
     rows.add(fmt::format("  {}", phase),
@@ -116,7 +113,7 @@ std::string verdict(const RunResult& result, const Paint& paint) {
 
 std::string demo_text(const Scenario& scenario, const RunResult& result, const Machine& machine,
                       const Paint& paint) {
-  std::string text = fmt::format("{} ({} at {}:{}) moved while {} clients used it\n",
+  std::string text = fmt::format("{} ({} at {}:{}) moved while {} connections used it\n",
                                  scenario.workload.name, scenario.workload.kind,
                                  scenario.workload.address, scenario.workload.port,
                                  scenario.load ? scenario.load->connections : 0);
@@ -129,10 +126,10 @@ std::string demo_text(const Scenario& scenario, const RunResult& result, const M
 
 std::string what_next(const base::Path& output, const Paint& paint) {
   return fmt::format("\nAll of it, as JSON: {}\n"
-                     "Try next: {}   what the pause is made of, against CRIU alone\n"
-                     "          {}   virtual hosts of your own: see ferry lab --help\n",
+                     "Try next:  {}   what the pause is made of, against CRIU alone\n"
+                     "           {}    such hosts to try things in: ferry lab --help\n",
                      output.string(), paint.bold("ferry bench pause"),
-                     paint.bold("ferry lab up     "));
+                     paint.bold("ferry lab run --"));
 }
 
 }  // namespace ferry::bench

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "bench/runner.h"
 
@@ -38,6 +39,14 @@ Spread spread_over(const Items& items, const Value& value) {
   return spread_of(std::move(values));
 }
 
+// A move that failed has no pause.
+template <typename Value>
+Spread spread_over_moved(const std::vector<MoveResult>& moves, const Value& value) {
+  std::vector<MoveResult> moved;
+  std::ranges::copy_if(moves, std::back_inserter(moved), &MoveResult::moved);
+  return spread_over(moved, value);
+}
+
 // Moves and plain CRIU take turns, so that a machine that gets busy slows both.
 PauseResult measure(const PauseOptions& options) {
   const Scenario scenario = scenario_of(options);
@@ -50,11 +59,7 @@ PauseResult measure(const PauseOptions& options) {
   for (int i = 0; i < options.repeat; ++i) {
     for (const Leg& leg : scenario.legs) {
       result.moves.push_back(runner.move(leg));
-      const auto& report = result.moves.back().report;
-      if (report.result != "moved") {
-        progress.say(fmt::format("{} to {}: {}", report.result, leg.to, report.error.what));
-        return result;
-      }
+      if (!result.moves.back().moved()) return result;
     }
     result.bare.push_back(bare.measure());
     const auto& report = result.moves.back().report;
@@ -70,10 +75,10 @@ PauseResult measure(const PauseOptions& options) {
 }  // namespace
 
 Spread PauseResult::frozen_ms() const {
-  return spread_over(moves, [](auto& move) { return move.report.frozen_ms; });
+  return spread_over_moved(moves, [](auto& move) { return move.report.frozen_ms; });
 }
 Spread PauseResult::phase_ms(std::string_view name) const {
-  return spread_over(moves, [&](auto& move) { return move.phase_ms(name); });
+  return spread_over_moved(moves, [&](auto& move) { return move.phase_ms(name); });
 }
 Spread PauseResult::bare_dump_ms() const {
   return spread_over(bare, [](auto& times) { return times.dump_ms; });
@@ -92,7 +97,8 @@ std::string pause_text(const PauseResult& result, const Machine& machine, const 
     rows.push_back({std::move(label),
                     {in_ms(spread.median), in_ms(spread.min), in_ms(spread.max)}, tone});
   };
-  add(fmt::format("frozen ({} moves)", result.moves.size()), result.frozen_ms(), Tone::kBold);
+  const auto moved = std::ranges::count_if(result.moves, &MoveResult::moved);
+  add(fmt::format("frozen ({} moves)", moved), result.frozen_ms(), Tone::kBold);
   for (const char* phase : kPausePhases) {
     const bool commit = std::string_view(phase) == "commit";
     add(fmt::format("  {}{}", phase, commit ? " (announce, resume)" : ""), result.phase_ms(phase));
@@ -136,8 +142,11 @@ base::Exit pause(const PauseOptions& options) {
   } else {
     fmt::print("\n{}", pause_text(result, machine, Paint::for_output(STDOUT_FILENO)));
   }
-  const bool all_moved = std::ranges::all_of(result.moves, &MoveResult::moved);
-  return all_moved ? base::Exit::kDone : base::Exit::kFailed;
+  const MoveResult& last = result.moves.back();  // a failed move is the last one
+  if (last.moved()) return base::Exit::kDone;
+  const auto& error = last.report.error;
+  throw base::Error({fmt::format("the move to {} ended as \"{}\"", last.leg.to, last.report.result),
+                     fmt::format("{}: {}", error.what, error.why), error.remedy, error.host, {}});
 }
 
 }  // namespace ferry::bench

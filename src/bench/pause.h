@@ -41,7 +41,7 @@ struct PauseResult {
 std::string pause_text(const PauseResult& result, const Machine& machine, const Paint& paint);
 nlohmann::ordered_json to_json(const PauseResult& result, const Machine& machine);
 
-// kFailed when a move failed; a target that is not met is a result. Throws Error.
+// A target that is not met is a result; a move that fails is an Error, after the result so far.
 base::Exit pause(const PauseOptions& options);
 
 }  // namespace ferry::bench

@@ -14,10 +14,10 @@ namespace {
 
 constexpr size_t kNarrowest = 12;  // of a column: a table of short numbers reads better with air
 
-// As a terminal counts them: bytes that begin a character. All that is printed here is one column wide.
+// Bytes that begin a UTF-8 character: all that is printed here is one column wide.
 size_t width(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  return static_cast<size_t>(std::ranges::count_if(text, begins));
 }
 
 std::string spaces(size_t count) { return std::string(count, ' '); }
@@ -57,11 +57,11 @@ std::string table(const std::vector<Row>& rows, const Paint& paint) {
   return text;
 }
 
-std::string in_ms(double ms) {
-  if (ms < 10) return fmt::format("{:.2f} ms", ms);
-  if (ms < 1000) return fmt::format("{:.1f} ms", ms);
-  return fmt::format("{:.0f} ms", ms);
+std::string number_ms(double ms) {
+  return fmt::format("{:.{}f}", ms, ms < 10 ? 2 : ms < 1000 ? 1 : 0);
 }
+
+std::string in_ms(double ms) { return number_ms(ms) + " ms"; }
 
 Progress::Progress() : paint_(Paint::for_output(STDERR_FILENO)) {}
 

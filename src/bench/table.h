@@ -39,7 +39,9 @@ struct Row {
 // Labels on the left, cells on the right of columns that are as wide as they must be.
 std::string table(const std::vector<Row>& rows, const Paint& paint);
 
-std::string in_ms(double ms);  // "0.31 ms", "83.2 ms", "1240 ms": one unit, to compare by eye
+// "0.31 ms", "83.2 ms", "1240 ms": one unit, to compare by eye.
+std::string in_ms(double ms);
+std::string number_ms(double ms);  // the same without the unit
 
 // Says on stderr what is being done, with the time since it was made.
 class Progress {

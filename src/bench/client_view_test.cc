@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A made-up run: a request every 10 ms, answered after 1 ms, but for a pause from 1,000 to 1,300 ms
+// in which what is due is answered at its end.
+#include "bench/client_view.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace ferry::bench {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kRealAhead = 5'000 * kMs;
+
+load::Result run_with_pause() {
+  load::Result result;
+  result.start_ns = 100 * kMs;
+  result.real_offset_ns = kRealAhead;
+  for (int64_t due = 100; due < 2'100; due += 10) {
+    const int64_t at = due - 100;  // since the start
+    const bool paused = at >= 1'000 && at < 1'300;
+    const int64_t done = paused ? 1'401 : due + 1;
+    result.samples.push_back({due * kMs, due * kMs, done * kMs, load::Outcome::kOk});
+  }
+  std::ranges::stable_sort(result.samples, {}, &load::Sample::done_ns);
+  result.end_ns = 2'100 * kMs;
+  return result;
+}
+
+int64_t real(int64_t ms_since_start) { return kRealAhead + (100 + ms_since_start) * kMs; }
+
+Window whole_run() {
+  return {real(0), real(900), real(1'200), real(1'005), real(1'100), real(2'000)};
+}
+
+TEST(ClientView, SeesThePauseFromAnswerToAnswer) {
+  const ClientView view = view_of(run_with_pause(), whole_run());
+  ASSERT_TRUE(view.gap_ms);
+  EXPECT_DOUBLE_EQ(*view.gap_ms, 310);  // from 991 to 1,301
+  EXPECT_EQ(view.requests, 200u);
+  EXPECT_EQ(view.errors, 0u);
+}
+
+TEST(ClientView, AnAnswerThatComesJustAfterTheFreezeIsBeforeThePause) {
+  Window window = whole_run();
+  window.frozen_ns = real(990) + kMs / 2;  // its answer comes at 991
+  EXPECT_DOUBLE_EQ(view_of(run_with_pause(), window).gap_ms.value(), 310);
+}
+
+TEST(ClientView, DuringLastsUntilTheClientIsServedAgain) {
+  const ClientView view = view_of(run_with_pause(), whole_run());
+  EXPECT_NEAR(view.worst_latency_ms.value(), 301, 0.5);
+  EXPECT_NEAR(view.before.p99_ms.value(), 1, 0.01);
+  EXPECT_NEAR(view.after.p99_ms.value(), 1, 0.01);  // the command had ended at 1,200 already
+  EXPECT_GT(view.during.p99_ms.value(), 290);
+}
+
+TEST(ClientView, CountsFailuresByKind) {
+  load::Result result = run_with_pause();
+  result.samples[50].outcome = load::Outcome::kReset;
+  result.samples[60].outcome = load::Outcome::kTimeout;
+  result.samples[70].outcome = load::Outcome::kAbandoned;
+  const ClientView view = view_of(result, whole_run());
+  EXPECT_EQ(view.requests, 200u);
+  EXPECT_EQ(view.errors, 2u);
+  EXPECT_EQ(view.resets, 1u);
+}
+
+TEST(ClientView, WithoutAFreezeThereIsNoGap) {
+  Window window = whole_run();
+  window.frozen_ns = window.resumed_ns = 0;
+  EXPECT_FALSE(view_of(run_with_pause(), window).gap_ms);
+}
+
+TEST(ClientView, AServiceThatNeverAnswersAgainHasNoGapEither) {
+  load::Result result = run_with_pause();
+  std::erase_if(result.samples, [](auto& sample) { return sample.done_ns > 1'200 * kMs; });
+  const ClientView view = view_of(result, whole_run());
+  EXPECT_FALSE(view.gap_ms);
+  EXPECT_FALSE(view.after.p50_ms);
+}
+
+}  // namespace
+}  // namespace ferry::bench
