@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A failure at any named point before the commit, on either host: the workload goes on where it was, nothing is left
+// behind, and the next move works.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "support/unharmed_test.h"
+
+namespace ferry::testing {
+namespace {
+
+const std::set<std::string> kBeforeTheCommit = {
+    "source.connected", "source.prepared", "source.chunk",     "source.before_freeze", "source.frozen",    "source.dumped",
+    "source.sent",      "source.restored", "target.preparing", "target.ready",         "target.restoring", "target.restored",
+    "target.chunk",
+};
+const std::set<std::string> kAfterTheCommit = {"source.committed", "target.resuming"};
+
+// A point that somebody adds must be added here.
+TEST(FaultPoints, AreAllKnownHere) {
+  std::set<std::string> found;
+  const std::regex point("FAULT_POINT\\(\"([a-z._]+)\"\\)");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(FERRY_SOURCE_DIR "/src")) {
+    const std::string name = entry.path().filename();
+    if (!name.ends_with(".cc") || name.ends_with("_test.cc")) continue;
+    const std::string text = base::read_file(entry.path());
+    for (std::sregex_iterator match(text.begin(), text.end(), point), end; match != end; ++match) found.insert((*match)[1]);
+  }
+  std::set<std::string> known = kBeforeTheCommit;
+  known.insert(kAfterTheCommit.begin(), kAfterTheCommit.end());
+  EXPECT_EQ(found, known);
+}
+
+class FaultTest : public UnharmedTest, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(FaultTest, LeavesTheWorkloadUnharmed) {
+  expect_no_move({"web", "root@west"}, 1, "fault injected at " + GetParam(), GetParam() + "=fail");
+  expect_next_move_works();
+}
+
+INSTANTIATE_TEST_SUITE_P(, FaultTest, ::testing::ValuesIn(kBeforeTheCommit), [](const auto& one) {
+  return std::regex_replace(one.param, std::regex("[._]"), "");
+});
+
+class StreamTest : public UnharmedTest, public ::testing::WithParamInterface<std::string> {};
+
+// The Nth frame that either side sends: of the clocks, the plan, the log, and among the images.
+TEST_P(StreamTest, SpoiltOnTheWayLeavesTheWorkloadUnharmed) {
+  const Result result = expect_no_move({"web", "root@west"}, 1, "", "channel.frame=" + GetParam());
+  EXPECT_TRUE(std::regex_search(result.err, std::regex("damaged|checksum|connection|frame"))) << result.err;
+  expect_next_move_works();
+}
+
+INSTANTIATE_TEST_SUITE_P(, StreamTest,
+                         ::testing::Values("corrupt@1", "corrupt@9", "corrupt@10", "corrupt@20", "corrupt@31", "truncate@1",
+                                           "truncate@9", "truncate@10", "truncate@21", "truncate@32"),
+                         [](const auto& one) { return std::regex_replace(one.param, std::regex("@"), ""); });
+
+}  // namespace
+}  // namespace ferry::testing
