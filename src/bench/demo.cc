@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/demo.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -27,6 +26,16 @@ Scenario scenario_of(const DemoOptions& options) {
   scenario.load = Load{};
   scenario.legs = {{"east", "west"}, {"west", "east"}};
   return scenario;
+}
+
+// A path that cannot be written must not cost a whole run.
+void check_output(const base::Path& output) {
+  const base::Path directory = std::filesystem::absolute(output).parent_path();
+  const auto what = fmt::format("cannot write {}", output.string());
+  if (!std::filesystem::is_directory(directory)) {
+    base::refuse(what, fmt::format("there is no directory {}", directory.string()));
+  }
+  if (std::filesystem::is_directory(output)) base::refuse(what, "it is a directory");
 }
 
 ordered_json load_json(const load::Result& load) {
@@ -67,14 +76,13 @@ ordered_json json_of(const RunResult& result, const Machine& machine) {
 base::Exit demo(const DemoOptions& options) {
   const Scenario scenario = scenario_of(options);
   const Machine machine = Machine::look();
-  // A path that cannot be written must not cost a whole run.
-  (void)base::open_file(options.output, O_WRONLY | O_CREAT);
+  check_output(options.output);
   const Progress progress;
   const RunResult result = Runner(scenario, progress, options.wake_fd).run();
   base::replace_file(options.output, json_of(result, machine).dump(2) + "\n");
   progress.say("done");
   const Paint paint = Paint::for_output(STDOUT_FILENO);
-  fmt::print("\n{}\n{}", demo_text(scenario, result, machine, paint),
+  fmt::print("\n{}{}", demo_text(scenario, result, machine, paint),
              what_next(options.output, paint));
   return result.good(scenario.legs.size()) ? base::Exit::kDone : base::Exit::kFailed;
 }

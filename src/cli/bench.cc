@@ -23,9 +23,11 @@ struct Arguments {
 void add_common(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--layer", arguments.layers,
                   "directory to lay over the hosts' root (default: layer, beside ferry)")
+      ->check(CLI::ExistingDirectory)
       ->allow_extra_args(false);
   verb.add_option("--program", arguments.program,
-                  "web_counter.py (default: beside ferry, or in the source tree)");
+                  "web_counter.py (default: beside ferry, or in the source tree)")
+      ->check(CLI::ExistingFile);
 }
 
 // The signals must be ours before anything is started: then nothing is left behind.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "criu/doctor.h"
 
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+
 #include <array>
 #include <sstream>
 #include <string_view>
@@ -32,6 +35,12 @@ std::string first_error(const base::Path& log) {
     // "(00.012345)   4711: Error (criu/files.c:123): Can't …": the place helps nobody but CRIU's authors.
     const auto text = line.find("): ", mark);
     return "CRIU says: " + (text == std::string::npos ? line : line.substr(text + 3));
+  }
+  // Its log is where its images are: when that is full, it cannot even say so.
+  struct statvfs room {};
+  constexpr uint64_t kFull = 1u << 20;
+  if (::statvfs(log.parent_path().c_str(), &room) == 0 && uint64_t{room.f_bavail} * room.f_frsize < kFull) {
+    return fmt::format("No space left in {} for CRIU's images", log.parent_path().string());
   }
   return "CRIU failed without a word";
 }

@@ -34,6 +34,18 @@ Session Session::start(const Installation& installation, const kernel::Namespace
   return Session(std::move(child), std::move(sockets.first));
 }
 
+void Session::warm_up(base::MonoTime deadline) {
+  criu_req check;
+  check.set_type(FEATURE_CHECK);
+  check.set_keep_open(true);
+  check.mutable_features()->set_mem_track(true);
+  request(check);
+  const Event event = next(deadline);
+  const auto* finished = std::get_if<Finished>(&event);
+  if (finished && finished->success) return;
+  base::refuse("CRIU does not work on this host", "it cannot probe the kernel", "see what `criu check` says there");
+}
+
 void Session::request(const criu_req& request) {
   const std::string bytes = request.SerializeAsString();
   if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {

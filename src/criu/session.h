@@ -44,6 +44,9 @@ class Session {
   static Session start(const Installation& installation, const kernel::Namespaces& namespaces,
                        base::SpawnOptions options = {});
 
+  // Has CRIU probe the kernel now rather than in the pause (it keeps the result in /run/criu.kdat, where /run is a tmpfs). Throws
+  // Error (refused) when it cannot work on this host.
+  void warm_up(base::MonoTime deadline);
   void request(const criu_req& request);
   // Waits for what CRIU says next. `wake_fd` -1: nothing else is watched.
   [[nodiscard]] Event next(base::MonoTime deadline, int wake_fd = -1);

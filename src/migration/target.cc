@@ -222,6 +222,7 @@ void TargetMove::start_criu() {
   base::SpawnOptions options;
   options.in_child = [this] { freezer_->add(0); };
   criu_ = criu::Session::start(criu::Installation::find(), capsule_->namespaces(), options);
+  criu_->warm_up(mono_now() + kCriuStarts);
 }
 
 TargetMove::StagedFiles::iterator TargetMove::stage(const std::string& path) {

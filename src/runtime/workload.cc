@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -28,6 +29,20 @@ std::optional<capsule::Record> capsule_of(pid_t pid) {
     }
   }
   return std::nullopt;
+}
+
+// By its flags (proc(5), field 9 of stat), not by its number: in a container 2 is a pid like any other.
+bool is_kernel_thread(pid_t pid) {
+  constexpr uint64_t kPfKthread = 0x00200000;  // include/linux/sched.h
+  const auto stat = base::try_read_file(fmt::format("/proc/{}/stat", pid)).value_or("");
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return false;
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string state;
+  int64_t parent, group, session, tty, tty_group;
+  uint64_t flags = 0;
+  fields >> state >> parent >> group >> session >> tty >> tty_group >> flags;
+  return (flags & kPfKthread) != 0;
 }
 
 [[noreturn]] void refuse_unknown(const std::string& what) {
@@ -59,7 +74,7 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
                  "`ferry ps` lists workloads, `ps` all processes");
   }
   if (auto record = capsule_of(pid)) return from_record(*record);
-  if (kernel::parent_of(pid) == 2 || pid == 2) {
+  if (is_kernel_thread(pid)) {
     base::refuse(fmt::format("cannot move process {}", pid), "it is a thread of the kernel");
   }
   if (kernel::inner_pid(pid) == 1) {

@@ -100,6 +100,20 @@ TEST_F(BareTreeTest, APlainPidAndANameOfOnesChoice) {
   EXPECT_EQ(state_of("west", "chosen"), "running");
 }
 
+// Two is the kernel's own threads' parent on a machine, and anybody in a container.
+TEST_F(BareTreeTest, AProcessMayHavePidTwo) {
+  if (lab().shell("east", "test -e /proc/2").status == 0) lab().check("east", "! readlink /proc/2/exe || kill -9 2");
+  lab().check("west", fmt::format("mkdir -p {}", kDirectory));
+  const auto pid = lab().check("east", fmt::format("echo 1 >/proc/sys/kernel/ns_last_pid; setsid /usr/bin/python3 {} {} 1 1 </dev/null "
+                                                   ">/dev/null 2>&1 & echo $!", program("family.py"), kDirectory));
+  (void)pid;
+  ASSERT_TRUE(comes_true([&] { return family("east").size() == 2; }));
+  const Family before = family("east");
+  ASSERT_EQ(before.begin()->first, 2);
+  ASSERT_FALSE(move("2", "east", "west").is_null());
+  expect_goes_on(before, "west");
+}
+
 TEST_F(BareTreeTest, EveryThreadGoesOn) {
   const std::string pid = start_family(1, 8);
   const Family before = family("east");

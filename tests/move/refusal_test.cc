@@ -3,6 +3,7 @@
 // Moves that cannot be, for a reason in what was asked: each says so before anything is touched.
 #include <fmt/format.h>
 
+#include "kernel/procfs.h"
 #include "support/unharmed_test.h"
 
 namespace ferry::testing {
@@ -26,6 +27,17 @@ TEST_F(RefusalTest, PidsThatNobodyCanMove) {
   EXPECT_EQ(own.status, 3);
   EXPECT_NE(own.err.find("this ferry itself runs in it"), std::string::npos) << own.err;
   expect_unharmed();
+}
+
+// A virtual host sees none of the kernel's threads: asked on the machine, which notices nothing (its /run is covered).
+TEST_F(RefusalTest, AThreadOfTheKernel) {
+  if (kernel::comm_of(2) != "kthreadd") GTEST_SKIP() << "this machine shows no kernel threads";
+  for (const char* pid : {"2", "pid:2"}) {
+    const Result result = base::run({"unshare", "--mount", "sh", "-c",
+                                     fmt::format("mount -t tmpfs none /run && exec {} move {} root@west", ferry_program().string(), pid)});
+    EXPECT_EQ(result.status, 3);
+    EXPECT_NE(result.err.find("it is a thread of the kernel"), std::string::npos) << result.err;
+  }
 }
 
 // By any of its pids it is the workload itself.
