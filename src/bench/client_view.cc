@@ -25,6 +25,7 @@ ClientView view_of(const load::Result& result, const Window& window) {
   view.counts = result.counts_within(window.from_ns, window.to_ns);
   view.requests = std::accumulate(view.counts.begin(), view.counts.end(), uint64_t{0});
   view.errors = load::errors_in(view.counts);
+  view.unanswered = load::at(view.counts, load::Outcome::kAbandoned);
   view.resets = load::at(view.counts, load::Outcome::kReset);
 
   int64_t served_again = window.ended_ns;

@@ -14,8 +14,8 @@ namespace ferry::bench {
 // this move and the one before, `to` likewise.
 struct Window {
   int64_t from_ns = 0;
-  int64_t started_ns = 0, ended_ns = 0;           // of `ferry move`
-  int64_t frozen_ns = 0, resumed_ns = 0;          // 0: it came to no freeze
+  int64_t started_ns = 0, ended_ns = 0;   // of `ferry move`
+  int64_t frozen_ns = 0, resumed_ns = 0;  // 0: it came to no freeze
   int64_t to_ns = 0;
 };
 
@@ -28,6 +28,7 @@ struct ClientView {
   std::optional<double> gap_ms;
   std::optional<double> worst_latency_ms;  // of the requests due during the move
   uint64_t requests = 0, errors = 0, resets = 0;
+  uint64_t unanswered = 0;  // open when the load was told to end: no errors yet
   load::Counts counts{};
   // During: from the start of the move until it has ended and the client is served again.
   Latency before, during, after;

@@ -66,6 +66,7 @@ TEST(ClientView, CountsFailuresByKind) {
   EXPECT_EQ(view.requests, 200u);
   EXPECT_EQ(view.errors, 2u);
   EXPECT_EQ(view.resets, 1u);
+  EXPECT_EQ(view.unanswered, 1u);
 }
 
 TEST(ClientView, WithoutAFreezeThereIsNoGap) {

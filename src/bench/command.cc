@@ -51,7 +51,10 @@ base::Finished Command::finish(base::milliseconds limit) {
     if (ready < 0) continue;
     if (ready == 0) {
       throw base::Error({fmt::format("gave up waiting for: {}", what_),
-                         fmt::format("it runs for more than {} ms", limit.count()), "", {}, {}});
+                         fmt::format("it runs for more than {} ms", limit.count()),
+                         "",
+                         {},
+                         {}});
     }
     if (entries[2].revents != 0) throw_interrupted();
     drain(output_, entries[0].revents, result.out);

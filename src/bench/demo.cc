@@ -21,8 +21,7 @@ Scenario scenario_of(const DemoOptions& options) {
   Scenario scenario;
   scenario.name = "demo";
   scenario.lab.layers = options.layers;
-  scenario.workload.program =
-      options.program.empty() ? default_counter_program() : options.program;
+  scenario.workload.program = options.program.empty() ? default_counter_program() : options.program;
   scenario.load = Load{};
   scenario.legs = {{"east", "west"}, {"west", "east"}};
   return scenario;
@@ -39,21 +38,19 @@ void check_output(const base::Path& output) {
 }
 
 ordered_json load_json(const load::Result& load) {
-  ordered_json out = {{"rate", load.setup.rate},
-                      {"connections", load.setup.connections},
-                      {"requests", load.due},
-                      {"answered", load.ok()},
-                      {"errors", load.errors()},
-                      {"connects", load.connects},
-                      {"generator_lag_p99_ms",
-                       rounded(static_cast<double>(load.lag.quantile(0.99)) / 1e6)}};
+  ordered_json out = {
+      {"rate", load.setup.rate},
+      {"connections", load.setup.connections},
+      {"requests", load.due},
+      {"answered", load.ok()},
+      {"errors", load.errors()},
+      {"connects", load.connects},
+      {"generator_lag_p99_ms", rounded(static_cast<double>(load.lag.quantile(0.99)) / 1e6)}};
   if (load.counter) {
-    out["counter"] = {{"first", load.counter->first},
-                      {"last", load.counter->last},
-                      {"received", load.counter->received},
-                      {"repeated", load.counter->repeated},
-                      {"backwards", load.counter->backwards},
-                      {"unaccounted", load.counter->unaccounted}};
+    out["counter"] = {
+        {"first", load.counter->first},         {"last", load.counter->last},
+        {"received", load.counter->received},   {"repeated", load.counter->repeated},
+        {"backwards", load.counter->backwards}, {"unaccounted", load.counter->unaccounted}};
   }
   return out;
 }

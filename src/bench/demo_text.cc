@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/units.h"
@@ -28,7 +29,8 @@ class MoveTable {
   }
   using ClientCell = std::function<std::string(const ClientView&)>;
   void add_client(std::string label, const ClientCell& cell, Tone tone = Tone::kPlain) {
-    add(std::move(label), [&](auto& move) { return move.client ? cell(*move.client) : kNothing; },
+    add(
+        std::move(label), [&](auto& move) { return move.client ? cell(*move.client) : kNothing; },
         tone);
   }
   std::string text(const Paint& paint) const { return table(rows_, paint); }
@@ -39,15 +41,18 @@ class MoveTable {
 };
 
 void add_pause(MoveTable& rows) {
-  rows.add("frozen, by ferry's clocks",
-           [](auto& move) { return move.moved() ? in_ms(move.report.frozen_ms) : kNothing; },
-           Tone::kBold);
+  rows.add(
+      "frozen, by ferry's clocks",
+      [](auto& move) { return move.moved() ? in_ms(move.report.frozen_ms) : kNothing; },
+      Tone::kBold);
   for (const char* phase : {"freeze", "dump", "send", "restore", "commit"}) {
-    rows.add(fmt::format("  {}", phase),
-             [phase](auto& move) { return in_ms(move.phase_ms(phase)); }, Tone::kDim);
+    rows.add(
+        fmt::format("  {}", phase),
+        [phase](auto& move) { return optional_ms(move.phase_ms(phase)); }, Tone::kDim);
   }
-  rows.add_client("gap in the client's answers *",
-                  [](auto& client) { return optional_ms(client.gap_ms); }, Tone::kBold);
+  rows.add_client(
+      "gap in the client's answers *", [](auto& client) { return optional_ms(client.gap_ms); },
+      Tone::kBold);
 }
 
 std::string latency_cell(const Latency& latency) {
@@ -56,7 +61,8 @@ std::string latency_cell(const Latency& latency) {
 }
 
 void add_latency(MoveTable& rows) {
-  rows.add("latency, p50 / p99", [](auto&) { return std::string(); }, Tone::kBold);
+  rows.add(
+      "latency, p50 / p99", [](auto&) { return std::string(); }, Tone::kBold);
   rows.add_client("  before", [](auto& client) { return latency_cell(client.before); });
   rows.add_client("  during", [](auto& client) { return latency_cell(client.during); });
   rows.add_client("    the worst",
@@ -66,22 +72,30 @@ void add_latency(MoveTable& rows) {
 
 std::string move_table(const std::vector<MoveResult>& moves, const Paint& paint) {
   MoveTable rows(moves);
-  rows.add("", [](auto& move) { return fmt::format("{} → {}", move.leg.from, move.leg.to); },
-           Tone::kBold);
+  rows.add(
+      "", [](auto& move) { return fmt::format("{} → {}", move.leg.from, move.leg.to); },
+      Tone::kBold);
   rows.add("result", [](auto& move) { return move.report.result; });
   add_pause(rows);
   rows.add_client("requests", [](auto& client) { return std::to_string(client.requests); });
   rows.add_client("  failed", [](auto& client) { return std::to_string(client.errors); });
   rows.add_client("  of these reset", [](auto& client) { return std::to_string(client.resets); });
+  if (std::ranges::any_of(moves,
+                          [](auto& move) { return move.client && move.client->unanswered; })) {
+    rows.add_client("  still unanswered at the end",
+                    [](auto& client) { return std::to_string(client.unanswered); });
+  }
   add_latency(rows);
   rows.add("the whole move", [](auto& move) { return in_ms(move.report.total_ms); });
   for (const char* phase : {"prepare", "copy", "bury"}) {
-    rows.add(fmt::format("  {}", phase),
-             [phase](auto& move) { return in_ms(move.phase_ms(phase)); }, Tone::kDim);
+    rows.add(
+        fmt::format("  {}", phase),
+        [phase](auto& move) { return optional_ms(move.phase_ms(phase)); }, Tone::kDim);
   }
   rows.add("sent", [](auto& move) { return base::format_bytes(move.report.bytes_sent); });
-  rows.add("  memory of the workload",
-           [](auto& move) { return base::format_bytes(move.report.memory_bytes); }, Tone::kDim);
+  rows.add(
+      "  memory of the workload",
+      [](auto& move) { return base::format_bytes(move.report.memory_bytes); }, Tone::kDim);
   return rows.text(paint);
 }
 
@@ -90,8 +104,8 @@ std::string verdict(const RunResult& result, const Paint& paint) {
   for (const MoveResult& move : result.moves) {
     if (move.moved()) continue;
     const auto& error = move.report.error;
-    text += paint.bad(fmt::format("The move to {} ended as \"{}\": ", move.leg.to,
-                                  move.report.result)) +
+    text += paint.bad(
+                fmt::format("The move to {} ended as \"{}\": ", move.leg.to, move.report.result)) +
             fmt::format("{}{}{}\n", error.what, error.why.empty() ? "" : ": ", error.why);
   }
   if (!result.differences.empty()) {
@@ -101,10 +115,11 @@ std::string verdict(const RunResult& result, const Paint& paint) {
   }
   const auto counter = result.load ? result.load->counter : std::nullopt;
   if (counter) {
-    text += fmt::format("{} {} increments were answered, each number came once, none is\n"
-                        "missing, and the service has counted to {}. It is the same process as at\n"
-                        "the start, and its clock never went back.\n",
-                        paint.good("State intact:"), counter->received, result.at_end.value);
+    text += fmt::format(
+        "{} {} increments were answered, each number came once, none is\n"
+        "missing, and the service has counted to {}. It is the same process as at\n"
+        "the start, and its clock never went back.\n",
+        paint.good("State intact:"), counter->received, result.at_end.value);
   }
   return text;
 }
@@ -113,23 +128,24 @@ std::string verdict(const RunResult& result, const Paint& paint) {
 
 std::string demo_text(const Scenario& scenario, const RunResult& result, const Machine& machine,
                       const Paint& paint) {
-  std::string text = fmt::format("{} ({} at {}:{}) moved while {} connections used it\n",
-                                 scenario.workload.name, scenario.workload.kind,
-                                 scenario.workload.address, scenario.workload.port,
-                                 scenario.load ? scenario.load->connections : 0);
+  std::string text =
+      fmt::format("{} ({} at {}:{}) moved while {} connections used it\n", scenario.workload.name,
+                  scenario.workload.kind, scenario.workload.address, scenario.workload.port,
+                  scenario.load ? scenario.load->connections : 0);
   text = paint.bold(text) + machine.line() + "\n\n" + move_table(result.moves, paint) + "\n";
-  text += paint.dim("* from the last answer before the freeze to the first one after it. Packets\n"
-                    "  that arrive during the pause are dropped in this version: the client's TCP\n"
-                    "  sends them again after its timeout, 200 ms and more, which is part of this.");
+  text += paint.dim(
+      "* from the last answer before the freeze to the first one after it. Packets\n"
+      "  that arrive during the pause are dropped in this version: the client's TCP\n"
+      "  sends them again after its timeout, 200 ms and more, which is part of this.");
   return text + "\n\n" + verdict(result, paint);
 }
 
 std::string what_next(const base::Path& output, const Paint& paint) {
-  return fmt::format("\nAll of it, as JSON: {}\n"
-                     "Try next:  {}   what the pause is made of, against CRIU alone\n"
-                     "           {}    such hosts to try things in: ferry lab --help\n",
-                     output.string(), paint.bold("ferry bench pause"),
-                     paint.bold("ferry lab run --"));
+  return fmt::format(
+      "\nAll of it, as JSON: {}\n"
+      "Try next:  {}   what the pause is made of, against CRIU alone\n"
+      "           {}    such hosts to try things in: ferry lab --help\n",
+      output.string(), paint.bold("ferry bench pause"), paint.bold("ferry lab run --"));
 }
 
 }  // namespace ferry::bench

@@ -32,7 +32,9 @@ std::vector<base::Path> default_layers() {
 }
 
 Hosts::Hosts(lab::LabSpec spec, int wake_fd)
-    : spec_(completed(std::move(spec))), wake_fd_(wake_fd), started_(lab::start_lab(spec_, false)) {}
+    : spec_(completed(std::move(spec))),
+      wake_fd_(wake_fd),
+      started_(lab::start_lab(spec_, false)) {}
 
 Hosts::~Hosts() {
   // The supervisor takes the hosts down by itself; killing it would leave that to the next lab.
@@ -65,14 +67,16 @@ std::string Hosts::check(const std::string& host, const base::Argv& argv,
   base::Finished ended = run(host, argv, limit);
   if (ended.status == 0) return std::move(ended.out);
   throw base::Error({fmt::format("{} failed (exit code {})", argv[0], ended.status),
-                     ended.err.empty() ? ended.out : ended.err, "", host, {}});
+                     ended.err.empty() ? ended.out : ended.err,
+                     "",
+                     host,
+                     {}});
 }
 
 void Hosts::put_file(const std::string& host, const base::Path& path,
                      std::string_view content) const {
   const auto script = R"sh(mkdir -p "$(dirname "$1")" && cat > "$1")sh";
-  const auto ended =
-      base::run(exec_argv(host, {"sh", "-c", script, "sh", path.string()}), content);
+  const auto ended = base::run(exec_argv(host, {"sh", "-c", script, "sh", path.string()}), content);
   if (ended.status == 0) return;
   throw base::Error({fmt::format("cannot write {}", path.string()), ended.err, "", host, {}});
 }

@@ -25,6 +25,7 @@ void add_client(ordered_json& out, const ClientView& client) {
   out["requests"] = client.requests;
   out["errors"] = client.errors;
   out["resets"] = client.resets;
+  out["unanswered"] = client.unanswered;
   for (size_t i = 0; i < load::kOutcomes; ++i) {
     if (!load::is_error(static_cast<load::Outcome>(i)) || client.counts[i] == 0) continue;
     out["errors_by_kind"][std::string(load::kOutcomeNames[i])] = client.counts[i];
@@ -63,11 +64,11 @@ migration::Report parse(const json& in) {
 
 }  // namespace
 
-double MoveResult::phase_ms(std::string_view name) const {
+std::optional<double> MoveResult::phase_ms(std::string_view name) const {
   for (const auto& phase : report.phases) {
     if (phase.name == name) return phase.ms;
   }
-  return 0;
+  return std::nullopt;
 }
 
 migration::Report parse_report(std::string_view text) {
@@ -80,17 +81,20 @@ migration::Report parse_report(std::string_view text) {
 
 ordered_json to_json(const MoveResult& move) {
   const auto& report = move.report;
-  ordered_json out = {{"workload", move.workload}, {"engine", move.engine},
-                      {"mode", report.mode},       {"via", move.way},
-                      {"transport", report.via},   {"source", move.leg.from},
-                      {"target", move.leg.to},     {"result", report.result},
-                      {"state_intact", move.state_intact ? ordered_json(*move.state_intact)
-                                                         : ordered_json()},
-                      {"memory_bytes", report.memory_bytes},
-                      {"bytes_sent", report.bytes_sent},
-                      {"frozen_ms", move.moved() ? ordered_json(rounded(report.frozen_ms))
-                                                 : ordered_json()},
-                      {"total_ms", rounded(report.total_ms)}};
+  ordered_json out = {
+      {"workload", move.workload},
+      {"engine", move.engine},
+      {"mode", report.mode},
+      {"via", move.way},
+      {"transport", report.via},
+      {"source", move.leg.from},
+      {"target", move.leg.to},
+      {"result", report.result},
+      {"state_intact", move.state_intact ? ordered_json(*move.state_intact) : ordered_json()},
+      {"memory_bytes", report.memory_bytes},
+      {"bytes_sent", report.bytes_sent},
+      {"frozen_ms", move.moved() ? ordered_json(rounded(report.frozen_ms)) : ordered_json()},
+      {"total_ms", rounded(report.total_ms)}};
   if (move.client) add_client(out, *move.client);
   out["started_real_ns"] = move.started_ns;
   out["frozen_real_ns"] = report.frozen_real_ns;
@@ -98,13 +102,14 @@ ordered_json to_json(const MoveResult& move) {
   out["ended_real_ns"] = move.ended_ns;
   out["phases"] = ordered_json::array();
   for (const auto& phase : report.phases) {
-    out["phases"].push_back({{"name", phase.name},
-                             {"start_ms", rounded(phase.start_ms)},
-                             {"ms", rounded(phase.ms)}});
+    out["phases"].push_back(
+        {{"name", phase.name}, {"start_ms", rounded(phase.start_ms)}, {"ms", rounded(phase.ms)}});
   }
   if (!move.moved()) {
-    out["error"] = {{"what", report.error.what}, {"why", report.error.why},
-                    {"remedy", report.error.remedy}, {"host", report.error.host}};
+    out["error"] = {{"what", report.error.what},
+                    {"why", report.error.why},
+                    {"remedy", report.error.remedy},
+                    {"host", report.error.host}};
   }
   return out;
 }

@@ -16,9 +16,9 @@
 namespace ferry::bench {
 
 struct MoveResult {
-  std::string workload;             // its kind
-  std::string engine = "process";   // what runs it
-  std::string way = "ferry";        // who moved it
+  std::string workload;            // its kind
+  std::string engine = "process";  // what runs it
+  std::string way = "ferry";       // who moved it
   Leg leg;
   migration::Report report;
   int64_t started_ns = 0, ended_ns = 0;  // CLOCK_REALTIME around the whole command
@@ -26,8 +26,7 @@ struct MoveResult {
   std::optional<bool> state_intact;      // once checked
 
   bool moved() const { return report.result == "moved"; }
-  // Of one phase; 0 when it did not come to it.
-  double phase_ms(std::string_view name) const;
+  std::optional<double> phase_ms(std::string_view name) const;  // none: it did not come to it
 };
 
 // What `ferry move --json` prints. Throws Error when it is something else.

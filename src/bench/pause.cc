@@ -26,8 +26,7 @@ Scenario scenario_of(const PauseOptions& options) {
   scenario.name = "pause";
   scenario.lab.hosts = {"east", "west"};
   scenario.lab.layers = options.layers;
-  scenario.workload.program =
-      options.program.empty() ? default_counter_program() : options.program;
+  scenario.workload.program = options.program.empty() ? default_counter_program() : options.program;
   scenario.legs = {{"east", "west"}, {"west", "east"}};
   return scenario;
 }
@@ -78,7 +77,7 @@ Spread PauseResult::frozen_ms() const {
   return spread_over_moved(moves, [](auto& move) { return move.report.frozen_ms; });
 }
 Spread PauseResult::phase_ms(std::string_view name) const {
-  return spread_over_moved(moves, [&](auto& move) { return move.phase_ms(name); });
+  return spread_over_moved(moves, [&](auto& move) { return move.phase_ms(name).value_or(0); });
 }
 Spread PauseResult::bare_dump_ms() const {
   return spread_over(bare, [](auto& times) { return times.dump_ms; });
@@ -94,8 +93,8 @@ double PauseResult::ratio() const {
 std::string pause_text(const PauseResult& result, const Machine& machine, const Paint& paint) {
   std::vector<Row> rows{{"", {"median", "min", "max"}, Tone::kDim}};
   const auto add = [&](std::string label, const Spread& spread, Tone tone = Tone::kPlain) {
-    rows.push_back({std::move(label),
-                    {in_ms(spread.median), in_ms(spread.min), in_ms(spread.max)}, tone});
+    rows.push_back(
+        {std::move(label), {in_ms(spread.median), in_ms(spread.min), in_ms(spread.max)}, tone});
   };
   const auto moved = std::ranges::count_if(result.moves, &MoveResult::moved);
   add(fmt::format("frozen ({} moves)", moved), result.frozen_ms(), Tone::kBold);
@@ -137,16 +136,20 @@ ordered_json to_json(const PauseResult& result, const Machine& machine) {
 base::Exit pause(const PauseOptions& options) {
   const Machine machine = Machine::look();
   const PauseResult result = measure(options);
-  if (options.json) {
+  // Without a single full round there is nothing to compare, only the error below.
+  if (options.json && !result.bare.empty()) {
     fmt::print("{}\n", to_json(result, machine).dump(2));
-  } else {
+  } else if (!result.bare.empty()) {
     fmt::print("\n{}", pause_text(result, machine, Paint::for_output(STDOUT_FILENO)));
   }
   const MoveResult& last = result.moves.back();  // a failed move is the last one
   if (last.moved()) return base::Exit::kDone;
   const auto& error = last.report.error;
   throw base::Error({fmt::format("the move to {} ended as \"{}\"", last.leg.to, last.report.result),
-                     fmt::format("{}: {}", error.what, error.why), error.remedy, error.host, {}});
+                     fmt::format("{}: {}", error.what, error.why),
+                     error.remedy,
+                     error.host,
+                     {}});
 }
 
 }  // namespace ferry::bench

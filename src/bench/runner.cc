@@ -75,10 +75,10 @@ Command Runner::start_load() const {
   const Load& load = *scenario_.load;
   progress_.say(fmt::format("{} sends {} requests/s on {} keep-alive connections", load.host,
                             load.rate, load.connections));
-  return hosts_.start(load.host, {"ferry", "load-test", service_.url(), "--rate",
-                                  fmt::format("{}", load.rate), "--connections",
-                                  fmt::format("{}", load.connections), "--counter", "--json",
-                                  "--samples", "--until-eof-of-stdin"});
+  return hosts_.start(load.host,
+                      {"ferry", "load-test", service_.url(), "--rate", fmt::format("{}", load.rate),
+                       "--connections", fmt::format("{}", load.connections), "--counter", "--json",
+                       "--samples", "--until-eof-of-stdin"});
 }
 
 load::Result Runner::end_load(Command& load) const {
@@ -95,13 +95,14 @@ void Runner::move_along(RunResult& result) {
   };
   for (const Leg& leg : scenario_.legs) {
     calm();
-    progress_.say(fmt::format("moving {} from {} to {}", scenario_.workload.name, leg.from, leg.to));
+    progress_.say(
+        fmt::format("moving {} from {} to {}", scenario_.workload.name, leg.from, leg.to));
     result.moves.push_back(move(leg));
     const MoveResult& move = result.moves.back();
-    progress_.say(move.moved() ? fmt::format("moved in {}, frozen for {} of it",
-                                             in_ms(move.report.total_ms),
-                                             in_ms(move.report.frozen_ms))
-                               : fmt::format("{}: {}", move.report.result, move.report.error.what));
+    progress_.say(move.moved()
+                      ? fmt::format("moved in {}, frozen for {} of it", in_ms(move.report.total_ms),
+                                    in_ms(move.report.frozen_ms))
+                      : fmt::format("{}: {}", move.report.result, move.report.error.what));
     if (!move.moved()) break;
   }
   calm();
@@ -117,8 +118,12 @@ MoveResult Runner::move(const Leg& leg) {
       kMoveLimit);
   move.ended_ns = base::real_ns();
   if (ended.out.empty()) {
-    throw base::Error({fmt::format("ferry move ended without a report (exit code {})", ended.status),
-                       ended.err, "", leg.from, {}});
+    throw base::Error(
+        {fmt::format("ferry move ended without a report (exit code {})", ended.status),
+         ended.err,
+         "",
+         leg.from,
+         {}});
   }
   move.report = parse_report(ended.out);
   return move;

@@ -19,12 +19,12 @@
 namespace ferry::bench {
 
 struct RunResult {
-  std::vector<MoveResult> moves;          // the last one may have failed: then no more were tried
+  std::vector<MoveResult> moves;  // the last one may have failed: then no more were tried
   ServiceState at_start, at_end;
   std::optional<load::Result> load;
-  std::vector<std::string> differences;   // what is wrong with the state; none: intact
+  std::vector<std::string> differences;  // what is wrong with the state; none: intact
 
-  bool good(size_t moves_wanted) const;   // all of them moved, and the state is intact
+  bool good(size_t moves_wanted) const;  // all of them moved, and the state is intact
 };
 
 class Runner {

@@ -41,10 +41,10 @@ base::Path default_counter_program() {
   for (const base::Path& directory : {own, in_tree}) {
     if (std::filesystem::exists(directory / "web_counter.py")) return directory / "web_counter.py";
   }
-  base::refuse("cannot start the counter service",
-               fmt::format("web_counter.py is neither in {} nor in {}", own.string(),
-                           in_tree.string()),
-               "say where it is with --program");
+  base::refuse(
+      "cannot start the counter service",
+      fmt::format("web_counter.py is neither in {} nor in {}", own.string(), in_tree.string()),
+      "say where it is with --program");
 }
 
 base::Path installed_program(const Workload& workload) {
@@ -78,9 +78,9 @@ void Service::start(const std::string& host, const std::string& asking) const {
 }
 
 ServiceState Service::ask(const std::string& from_host) const {
-  return ServiceState::parse(
-      hosts_.check(from_host, {kPython, "-c", kAsk, workload_.address,
-                               std::to_string(workload_.port), kAskLimit_s}));
+  return ServiceState::parse(hosts_.check(
+      from_host,
+      {kPython, "-c", kAsk, workload_.address, std::to_string(workload_.port), kAskLimit_s}));
 }
 
 }  // namespace ferry::bench

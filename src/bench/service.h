@@ -18,8 +18,8 @@ base::Path default_counter_program();
 struct ServiceState {
   std::string id;  // pid and a number made at its start: the same process as before?
   uint64_t value = 0;
-  double worst_step_ms = 0;         // the longest time that it did not run, as far as it knows
-  uint64_t clock_went_back = 0;     // times that its CLOCK_MONOTONIC did
+  double worst_step_ms = 0;      // the longest time that it did not run, as far as it knows
+  uint64_t clock_went_back = 0;  // times that its CLOCK_MONOTONIC did
 
   static ServiceState parse(const std::string& text);  // throws Error
 };
