@@ -30,13 +30,14 @@ constexpr const char* kStart = R"sh(
 // in between we wait, unmeasured, until its parent has reaped it.
 constexpr const char* kMeasure = R"sh(
   cd /dev/shm/bare-criu && rm -rf images && mkdir images || exit 1
+  fail() { tail -n 5 "images/$1.log"; exit 1; }
   pid=$(cat pid)
   began=${EPOCHREALTIME/./}
-  "$@" dump -t $pid -D images -o dump.log --tcp-established || { tail -n 5 images/dump.log; exit 1; }
+  "$@" dump -t $pid -D images -o dump.log --tcp-established || fail dump
   dumped=${EPOCHREALTIME/./}
   while [ -e /proc/$pid ]; do sleep 0.001; done
   again=${EPOCHREALTIME/./}
-  "$@" restore -d -D images -o restore.log --tcp-established || { tail -n 5 images/restore.log; exit 1; }
+  "$@" restore -d -D images -o restore.log --tcp-established || fail restore
   restored=${EPOCHREALTIME/./}
   [ -e /proc/$pid ] || { echo "the restored program is not there"; exit 1; }
   echo $((dumped - began)) $((restored - again))

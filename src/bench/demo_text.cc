@@ -135,8 +135,8 @@ std::string demo_text(const Scenario& scenario, const RunResult& result, const M
   text = paint.bold(text) + machine.line() + "\n\n" + move_table(result.moves, paint) + "\n";
   text += paint.dim(
       "* from the last answer before the freeze to the first one after it. Packets\n"
-      "  that arrive during the pause are dropped in this version: the client's TCP\n"
-      "  sends them again after its timeout, 200 ms and more, which is part of this.");
+      "  that arrive during the pause are dropped in this version: TCP sends them\n"
+      "  again after 200 ms and more, which shows here or in the worst latency.");
   return text + "\n\n" + verdict(result, paint);
 }
 
