@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "criu/doctor.h"
 #include "kernel/spawn_in.h"
 
 namespace ferry::criu {
@@ -89,6 +91,14 @@ void Session::answer(bool go_on) {
   reply.set_type(NOTIFY);
   reply.set_notify_success(go_on);
   request(reply);
+}
+
+std::string explain(const Event& event, const base::Path& log) {
+  if (std::holds_alternative<TimedOut>(event)) return "CRIU did not come to an end in time";
+  if (const auto* died = std::get_if<Died>(&event); died && WIFSIGNALED(died->wait_status)) {
+    return fmt::format("CRIU was killed by signal {}", WTERMSIG(died->wait_status));
+  }
+  return first_error(log);
 }
 
 namespace {

@@ -62,6 +62,9 @@ class Session {
   base::Fd socket_;
 };
 
+// Why there is no further gate, in words: CRIU's own from its log where it has any.
+std::string explain(const Event& event, const base::Path& log);
+
 // What both requests have in common: images and log in `images`, quiet about cgroups and locks on the network.
 criu_req dump_request(const std::string& images, pid_t pid, const base::Path& freezer);
 criu_req restore_request(const std::string& images);

@@ -23,6 +23,9 @@ LinkLost::LinkLost(const std::string& peer, const std::string& reason)
 
 Cancelled::Cancelled() : Error({"cancelled", "as asked", "", {}, {}}, Exit::kCancelled) {}
 
+BrokenProtocol::BrokenProtocol(const std::string& why)
+    : Error({"the peer does not keep to the protocol", why, "use the same version of ferry on both hosts", {}, {}}) {}
+
 PeerFailure::PeerFailure(const wire::Failure& failure)
     : Error({failure.what(), failure.why(), failure.remedy(), failure.host(), failure.log()},
             static_cast<Exit>(failure.exit())),

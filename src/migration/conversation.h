@@ -23,6 +23,11 @@ class Cancelled : public base::Error {
  public:
   Cancelled();
 };
+// The peer sent what cannot come here.
+class BrokenProtocol : public base::Error {
+ public:
+  explicit BrokenProtocol(const std::string& why);
+};
 // The peer's own words.
 class PeerFailure : public base::Error {
  public:

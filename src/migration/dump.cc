@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/dump.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "criu/doctor.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+using base::mono_now;
+
+namespace {
+
+constexpr milliseconds kCriuStarts{30'000};
+constexpr milliseconds kCriuEnds{10'000};  // killing or releasing what it holds
+constexpr uint64_t kSlowestBytesPerMs = 100 * 1024;
+constexpr milliseconds kSlowestState{30'000};
+
+}  // namespace
+
+milliseconds state_limit(uint64_t memory_bytes) {
+  return kSlowestState + milliseconds(memory_bytes / kSlowestBytesPerMs);
+}
+
+HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
+                   const std::string& job, const kernel::Freezer& freezer)
+    : name_(workload.name), job_(job), images_(images) {
+  criu_ = criu::Session::start(criu::Installation::find(), kernel::Namespaces::of(workload.root));
+  auto request = criu::dump_request(images.link(), kernel::inner_pid(workload.root).value_or(0), freezer.path());
+  request.mutable_opts()->set_shell_job(options.shell_job);
+  request.mutable_opts()->set_tcp_close(options.tcp_close);
+  criu_->request(request);
+  const auto event = criu_->run_until("pre-dump", mono_now() + kCriuStarts);
+  if (!std::holds_alternative<criu::Notified>(event)) fail(event);
+}
+
+void HeldDump::run(uint64_t memory_bytes) {
+  criu_->answer(true);
+  // Not interruptible: a CRIU that dies in the middle leaves its parasite in the tasks.
+  const auto event = criu_->run_until("post-dump", mono_now() + state_limit(memory_bytes));
+  if (!std::holds_alternative<criu::Notified>(event)) fail(event);
+}
+
+void HeldDump::fail(const criu::Event& event) {
+  const std::string why = words_of(event);
+  criu_.reset();
+  throw base::Error({fmt::format("cannot dump {}", name_), why, "", {}, images_.keep_log(criu::kDumpLog, job_)});
+}
+
+void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
+  if (!criu_) return;
+  try {
+    criu_->answer(killed);
+    if (thaw) thaw();
+    const auto event = criu_->run_until("", mono_now() + kCriuEnds);
+    if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", words_of(event));
+    images_.keep_log(criu::kDumpLog, job_);
+  } catch (const std::exception& failure) {
+    base::log("criu at the end: {}", failure.what());
+  }
+  criu_.reset();
+}
+
+std::string HeldDump::words_of(const criu::Event& event) const {
+  return criu::explain(event, images_.directory() / criu::kDumpLog);
+}
+
+}  // namespace ferry::migration

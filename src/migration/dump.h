@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CRIU's dump of a workload, held at its gates: started before the freeze, run within it, and kept at post-dump until it is known
+// who may live. The destructor kills CRIU: the tasks stay frozen then, their sockets in repair mode (the case
+// "in doubt"); every other end is release() or kill().
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "criu/image_set.h"
+#include "criu/session.h"
+#include "kernel/freezer.h"
+#include "runtime/workload.h"
+
+namespace ferry::migration {
+
+struct StateOptions {
+  bool shell_job = false;  // the root's session leader is outside the tree
+  bool tcp_close = false;  // open connections may break
+};
+
+class HeldDump {
+ public:
+  // CRIU has read its options and probed the kernel, and waits at pre-dump. Throws Error.
+  HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
+           const std::string& job, const kernel::Freezer& freezer);
+
+  // Dumps; afterwards CRIU holds the tasks at post-dump. On an Error it has put them back itself.
+  void run(uint64_t memory_bytes);
+  // CRIU takes its sockets out of repair mode and lets the tasks go. Never throws: what follows must happen.
+  void release() noexcept { end(false); }
+  // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.
+  void kill(const std::function<void()>& thaw) noexcept { end(true, thaw); }
+
+ private:
+  void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
+  [[noreturn]] void fail(const criu::Event& event);
+  std::string words_of(const criu::Event& event) const;
+
+  std::string name_, job_;
+  const criu::ImageSet& images_;
+  std::optional<criu::Session> criu_;
+};
+
+// A dump or a restore takes about a second per GiB where memory is slow; ten times that is a hang.
+base::milliseconds state_limit(uint64_t memory_bytes);
+
+}  // namespace ferry::migration

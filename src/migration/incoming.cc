@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/incoming.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "migration/conversation.h"
+
+namespace ferry::migration {
+
+Incoming::Arrival& Incoming::arrival(const std::string& path) {
+  if (!path.starts_with('/')) throw BrokenProtocol("an open file without an absolute path");
+  const auto found = arrivals_.find(path);
+  if (found != arrivals_.end()) return found->second;
+  return arrivals_.emplace(path, Arrival{files::StagedFile(path, job_), {}}).first->second;
+}
+
+void Incoming::expect(const std::string& path) { arrival(path); }
+
+void Incoming::begin(const wire::FileStart& file) {
+  if (!is_complete()) throw BrokenProtocol(fmt::format("{} ended {} bytes early", current_.path(), left_));
+  if (file.kept_prefix() > file.size()) throw BrokenProtocol("a file is shorter than its beginning");
+  current_ = file;
+  left_ = file.size() - file.kept_prefix();
+  if (file.kind() == wire::FileStart::CARRIED) {
+    auto& coming = arrival(file.path());  // perhaps not in the plan: opened since
+    coming.staged.begin(file.kept_prefix());
+    coming.header = file;
+    return;
+  }
+  const bool plain = !file.path().empty() && file.path().find('/') == std::string::npos && file.path()[0] != '.';
+  if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
+  image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+}
+
+void Incoming::take(std::span<const std::byte> data) {
+  if (data.size() > left_) throw BrokenProtocol("more data than was announced");
+  if (current_.kind() == wire::FileStart::CARRIED) {
+    arrival(current_.path()).staged.append(data);
+  } else {
+    base::write_full(image_.get(), data);
+  }
+  left_ -= data.size();
+}
+
+void Incoming::install(const std::vector<std::string>& own) {
+  for (auto& [path, coming] : arrivals_) {
+    const auto& header = coming.header;
+    coming.staged.install(header.size(), {header.mode(), header.uid(), header.gid(), header.mtime_ns()},
+                          std::ranges::find(own, path) != own.end());
+  }
+}
+
+void Incoming::keep() {
+  for (auto& [path, coming] : arrivals_) coming.staged.keep();
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files on their way in: CRIU's images into the image directory, the workload's own open files staged beside their
+// places. Everything that the source says of them is checked here.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "files/staged.h"
+#include "migration/wire.pb.h"
+
+namespace ferry::migration {
+
+class Incoming {
+ public:
+  Incoming(base::Path images, std::string job) : images_(std::move(images)), job_(std::move(job)) {}
+
+  // A file of the workload will come: its place must be possible. Throws Error (refused).
+  void expect(const std::string& path);
+  void begin(const wire::FileStart& file);
+  void take(std::span<const std::byte> data);
+  bool is_complete() const { return left_ == 0; }
+
+  // Puts the workload's files in their places; `own` are those that it may replace: its own from an earlier stay.
+  void install(const std::vector<std::string>& own);
+  // The move has succeeded: they stay. Without this the end of the object puts back what was there.
+  void keep();
+
+ private:
+  struct Arrival {
+    files::StagedFile staged;
+    wire::FileStart header;  // of the last pass
+  };
+  Arrival& arrival(const std::string& path);
+
+  base::Path images_;
+  std::string job_;
+  std::map<std::string, Arrival> arrivals_;
+  // What data frames belong to.
+  wire::FileStart current_;
+  uint64_t left_ = 0;
+  base::Fd image_;
+};
+
+}  // namespace ferry::migration

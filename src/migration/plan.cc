@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/plan.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "migration/host.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+
+namespace {
+
+constexpr milliseconds kTargetAnswers{5'000};
+constexpr int kClockProbes = 8;
+
+}  // namespace
+
+Subject find_subject(const std::string& what, const std::string& arrival_name, bool tcp_close) {
+  Subject subject;
+  subject.workload = runtime::find_workload(what, arrival_name);
+  const auto& workload = subject.workload;
+  subject.tree = process::read_tree(workload.root);
+  if (std::ranges::find(subject.tree.pids, ::getpid()) != subject.tree.pids.end()) {
+    base::refuse(fmt::format("cannot move {}", workload.name), "this ferry itself runs in it");
+  }
+  if (!workload.identity && !tcp_close && process::has_established_tcp(subject.tree)) {
+    base::refuse(fmt::format("cannot move {}", workload.name),
+                 "it has open TCP connections on this host's own address, which does not move with it",
+                 "start it with an address of its own (ferry run --ip), or say --tcp close to let the "
+                 "connections break");
+  }
+  subject.files = process::written_files(subject.tree);
+  subject.memory_bytes = process::memory_bytes(subject.tree);
+  subject.state = {!workload.is_capsule() && kernel::session_of(workload.root) != workload.root, tcp_close};
+  return subject;
+}
+
+kernel::TimeOffsets measure_clocks(Conversation& conversation) {
+  kernel::TimeOffsets target_ahead;
+  wire::ToTarget probe;
+  probe.mutable_clock_probe();
+  int64_t shortest = INT64_MAX;
+  for (int i = 0; i < kClockProbes; ++i) {
+    const int64_t before = base::clock_ns(CLOCK_MONOTONIC), boot = base::clock_ns(CLOCK_BOOTTIME);
+    conversation.send(probe);
+    const auto answer = conversation.receive_from_target(kTargetAnswers, "its clock").clock();
+    const int64_t round_trip = base::clock_ns(CLOCK_MONOTONIC) - before;
+    if (round_trip >= shortest) continue;
+    shortest = round_trip;
+    target_ahead = {answer.monotonic_ns() - (before + round_trip / 2), answer.boottime_ns() - (boot + round_trip / 2)};
+  }
+  return target_ahead;
+}
+
+namespace {
+
+void describe_identity(const runtime::Workload& workload, wire::Identity& told) {
+  told.set_address(workload.identity->address.text());
+  told.set_mac(workload.identity->mac.text());
+  if (workload.identity->gateway) told.set_gateway(workload.identity->gateway->text());
+  const auto netns = kernel::open_namespace(workload.root, "net");
+  for (const auto& known : handover::neighbours_in(netns.get())) {
+    auto& neighbour = *told.add_neighbours();
+    neighbour.set_address(known.address.text());
+    neighbour.set_mac(known.mac.text());
+  }
+}
+
+}  // namespace
+
+wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead) {
+  const auto& workload = subject.workload;
+  wire::Plan plan;
+  plan.set_job(job);
+  plan.set_name(workload.name);
+  plan.set_command(workload.command);
+  plan.set_source_host(host_name());
+  plan.set_source_id(host_id());
+  plan.set_root_pid(kernel::inner_pid(workload.root).value_or(0));
+  plan.set_last_pid(process::pid_gap(process::inner_tids(subject.tree)));
+  plan.set_memory_bytes(subject.memory_bytes);
+  const auto theirs = workload.time_offsets(), ours = kernel::own_time_offsets();
+  plan.set_monotonic_shift_ns(theirs.monotonic_ns - ours.monotonic_ns - target_ahead.monotonic_ns);
+  plan.set_boottime_shift_ns(theirs.boottime_ns - ours.boottime_ns - target_ahead.boottime_ns);
+  utsname names{};
+  ::uname(&names);
+  plan.set_machine(names.machine);
+  plan.set_tcp_close(subject.state.tcp_close);
+  plan.set_shell_job(subject.state.shell_job);
+  for (const auto& path : subject.files) plan.add_files()->set_path(path);
+  if (workload.identity) describe_identity(workload, *plan.mutable_identity());
+  return plan;
+}
+
+handover::Identity identity_from(const wire::Identity& told) {
+  handover::Identity identity{kernel::IpPrefix::parse(told.address()), kernel::MacAddr::parse(told.mac()), {}};
+  if (!told.gateway().empty()) identity.gateway = kernel::IpAddr::parse(told.gateway());
+  return identity;
+}
+
+std::vector<handover::KnownNeighbour> neighbours_from(const wire::Identity& told) {
+  std::vector<handover::KnownNeighbour> neighbours;
+  for (const auto& one : told.neighbours()) {
+    neighbours.push_back({kernel::IpAddr::parse(one.address()), kernel::MacAddr::parse(one.mac())});
+  }
+  return neighbours;
+}
+
+}  // namespace ferry::migration

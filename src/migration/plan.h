@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is to move, found out at the source, and as the wire says it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "migration/conversation.h"
+#include "migration/dump.h"
+#include "process/tree.h"
+#include "runtime/workload.h"
+
+namespace ferry::migration {
+
+struct Subject {
+  runtime::Workload workload;
+  process::Tree tree;
+  std::vector<std::string> files;  // that it has open for writing: they travel along
+  uint64_t memory_bytes = 0;
+  StateOptions state;
+};
+
+// Throws Error (refused) when it is not there or cannot move.
+Subject find_subject(const std::string& what, const std::string& arrival_name, bool tcp_close);
+
+// The target's clocks minus ours: half of the shortest of several round trips is the error.
+kernel::TimeOffsets measure_clocks(Conversation& conversation);
+
+wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead);
+
+// What the target makes of it.
+handover::Identity identity_from(const wire::Identity& told);
+std::vector<handover::KnownNeighbour> neighbours_from(const wire::Identity& told);
+
+}  // namespace ferry::migration

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CRIU's restore into a capsule, held at its gates: started before the freeze, built within it, and let go when the source has
+// committed.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "criu/image_set.h"
+#include "criu/session.h"
+#include "kernel/freezer.h"
+#include "kernel/namespaces.h"
+#include "migration/dump.h"
+
+namespace ferry::migration {
+
+class HeldRestore {
+ public:
+  // CRIU runs in the capsule and in the workload's cgroup (where the tasks will be too), and has probed the kernel.
+  HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
+              const kernel::Namespaces& capsule, const kernel::Freezer& freezer);
+
+  // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error.
+  void build(const StateOptions& options, uint64_t memory_bytes);
+  // Lets them run; returns as soon as they do. Throws Error; may_have_run() then says what that error leaves open.
+  void let_go();
+  bool may_have_run() const { return may_have_run_; }
+  // CRIU's own end after let_go().
+  void finish();
+
+ private:
+  void await(const char* point, base::milliseconds limit, const char* purpose);
+
+  std::string name_, job_;
+  const criu::ImageSet& images_;
+  std::optional<criu::Session> criu_;
+  bool may_have_run_ = false;
+};
+
+}  // namespace ferry::migration
