@@ -19,6 +19,12 @@ struct Arguments {
   bool json = false, quiet = false;
 };
 
+// Whoever reads stderr may have gone (a closed terminal, `| head`); fmt::print would throw, and that must not end a move halfway.
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 // On a terminal one line that is written over; elsewhere a line per phase. All on stderr: stdout is for the result.
 class ProgressPrinter {
  public:
@@ -33,7 +39,7 @@ class ProgressPrinter {
     };
     observer.notice = [this](std::string_view text) {
       clear();
-      fmt::print(stderr, "ferry: {}\n", text);
+      say(fmt::format("ferry: {}\n", text));
     };
     if (terminal_) {
       observer.bytes = [this](uint64_t done, uint64_t total) {
@@ -43,16 +49,15 @@ class ProgressPrinter {
     return observer;
   }
   void clear() {
-    if (terminal_ && !quiet_) fmt::print(stderr, "\r\033[K");
+    if (terminal_ && !quiet_) say("\r\033[K");
   }
 
  private:
   void show(const std::string& detail) {
     if (terminal_) {
-      fmt::print(stderr, "\r\033[K{} …{}", phase_, detail);
-      std::fflush(stderr);
+      say(fmt::format("\r\033[K{} …{}", phase_, detail));
     } else {
-      fmt::print(stderr, "ferry: {}\n", phase_);
+      say(fmt::format("ferry: {}\n", phase_));
     }
   }
   bool quiet_, terminal_;
@@ -68,12 +73,12 @@ void print_report(const migration::Report& report) {
     return;
   }
   const auto& e = report.error;
-  fmt::print(stderr, "ferry: {}{}{}{}\n", e.what, e.host.empty() ? "" : fmt::format(" (on {})", e.host),
-             e.why.empty() ? "" : ": ", e.why);
-  if (!e.remedy.empty()) fmt::print(stderr, "  to do: {}\n", e.remedy);
-  if (!e.log.empty()) fmt::print(stderr, "  log:   {}\n", e.log);
+  say(fmt::format("ferry: {}{}{}{}\n", e.what, e.host.empty() ? "" : fmt::format(" (on {})", e.host),
+                  e.why.empty() ? "" : ": ", e.why));
+  if (!e.remedy.empty()) say(fmt::format("  to do: {}\n", e.remedy));
+  if (!e.log.empty()) say(fmt::format("  log:   {}\n", e.log));
   if (report.result != "in-doubt" && !report.name.empty()) {
-    fmt::print(stderr, "  {} goes on here, unharmed\n", report.name);
+    say(fmt::format("  {} goes on here, unharmed\n", report.name));
   }
 }
 
