@@ -67,7 +67,7 @@ TEST_F(LooperTest, FollowingItsLogEndsWithWhereItWent) {
     if (line.starts_with("status")) break;
   }
   EXPECT_EQ(line, "status 3");
-  EXPECT_NE(before.find("root@west"), std::string::npos) << before;
+  EXPECT_NE(before.find("ssh west ferry"), std::string::npos) << before;
   EXPECT_GT(expected, 1);
   // It ended with the last line that was written here: the next one is the first that was not.
   EXPECT_GT(expect_counting(log_on("west")), 0);
