@@ -118,21 +118,24 @@ std::string gratuitous_arp(const Identity& identity) {
 
 }  // namespace
 
-void announce(int netns, const Identity& identity) {
-  if (identity.address.address.family() != AF_INET) return;  // a neighbour advertisement is the kernel's own at link-up
-  kernel::in_network_namespace(netns, [&] {
-    const base::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    if (!socket) throw SysError("socket", errno, "AF_PACKET");
-    sockaddr_ll where{};
-    where.sll_family = AF_PACKET;
-    where.sll_ifindex = static_cast<int>(::if_nametoindex(kInside));
-    where.sll_halen = ETH_ALEN;
-    const std::string frame = gratuitous_arp(identity);
-    if (::sendto(socket.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where),
-                 sizeof where) < 0) {
-      throw SysError("sendto", errno, "gratuitous ARP");
-    }
+Announcer::Announcer(int netns, const Identity& identity) : identity_(identity) {
+  kernel::in_network_namespace(netns, [this] {
+    link_index_ = static_cast<int>(::if_nametoindex(kInside));
+    socket_ = base::Fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    if (!socket_) throw SysError("socket", errno, "AF_PACKET");
   });
+}
+
+void Announcer::announce() const {
+  if (identity_.address.address.family() != AF_INET) return;  // a neighbour advertisement is the kernel's own at link-up
+  sockaddr_ll where{};
+  where.sll_family = AF_PACKET;
+  where.sll_ifindex = link_index_;
+  where.sll_halen = ETH_ALEN;
+  const std::string frame = gratuitous_arp(identity_);
+  if (::sendto(socket_.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) {
+    throw SysError("sendto", errno, "gratuitous ARP");
+  }
 }
 
 }  // namespace ferry::handover

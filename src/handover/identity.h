@@ -52,6 +52,16 @@ std::vector<KnownNeighbour> neighbours_in(int netns);
 void put_neighbours(int netns, const std::vector<KnownNeighbour>& neighbours);
 
 // Tells the segment where the identity now is: gratuitous ARP (RFC 5227, an announcement: sender = target = address), from inside.
-void announce(int netns, const Identity& identity);
+// Closing its socket waits for an RCU grace period in the kernel (10 ms, measured): made before the pause, ended after it.
+class Announcer {
+ public:
+  Announcer(int netns, const Identity& identity);
+  void announce() const;
+
+ private:
+  Identity identity_;
+  int link_index_ = 0;
+  base::Fd socket_;
+};
 
 }  // namespace ferry::handover

@@ -16,7 +16,7 @@ void open_port(const runtime::Workload& workload) {
   auto port = handover::Port::existing(workload.name, *workload.identity);
   port.open();
   const auto netns = kernel::open_namespace(workload.root, "net");
-  handover::announce(netns.get(), *workload.identity);
+  handover::Announcer(netns.get(), *workload.identity).announce();
 }
 
 }  // namespace

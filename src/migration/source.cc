@@ -73,7 +73,7 @@ class SourceMove {
   void let_it_run();
   std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
   void finish_burial(const std::exception& failure);
-  void leave_in_doubt(const std::exception& failure);
+  void leave_in_doubt();
 
   const MoveOptions& options_;
   const Observer& observer_;
@@ -273,7 +273,7 @@ void SourceMove::give_up(const std::exception& failure) {
     return;
   }
   const auto verdict = ask_for_verdict(failure);
-  if (!verdict) return leave_in_doubt(failure);
+  if (!verdict) return leave_in_doubt();
   walk_->step(*verdict);
   if (*verdict == SourceEvent::kNeverRan) return let_it_run();
   try {
@@ -352,13 +352,13 @@ void SourceMove::finish_burial(const std::exception& failure) {
   if (subject_.workload.record) capsule::destroy_capsule(subject_.workload.record->init);
 }
 
-void SourceMove::leave_in_doubt(const std::exception& failure) {
+void SourceMove::leave_in_doubt() {
   walk_->step(SourceEvent::kFailed);
   frozen_->keep();
   const auto& name = subject_.workload.name;
   report_.result = "in-doubt";
   report_.error = {fmt::format("{} may be running on {} already", name, options_.destination),
-                   fmt::format("the connection was lost after the commit point ({})", failure.what()),
+                   fmt::format("it went wrong after the commit point: {}: {}", report_.error.what, report_.error.why),
                    fmt::format("look there with `ferry ps`; the copy here stays frozen and does not run. If it runs "
                                "there, remove this one with `ferry stop {}`", name),
                    {}, report_.journal};

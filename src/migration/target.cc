@@ -74,6 +74,7 @@ class TargetMove {
   std::optional<Walk<Target, TargetEvent>> walk_;
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
+  std::optional<handover::Announcer> announcer_;
   std::optional<criu::ImageSet> images_;
   std::optional<Incoming> incoming_;
   std::optional<kernel::Freezer> freezer_;
@@ -177,6 +178,7 @@ void TargetMove::make_port() {
   const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
   port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
   handover::put_neighbours(netns.get(), neighbours_from(plan_.identity()));
+  announcer_.emplace(netns.get(), *identity_);
 }
 
 void TargetMove::restore() {
@@ -202,7 +204,7 @@ void TargetMove::resume() {
   save_arrival_record();
   if (port_) {
     port_->open();
-    handover::announce(kernel::open_namespace(capsule_->init().pid, "net").get(), *identity_);
+    announcer_->announce();
   }
   restore_->let_go();
   wire::ToSource answer;

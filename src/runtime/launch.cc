@@ -58,7 +58,7 @@ capsule::Record launch(const LaunchRequest& request) {
     if (identity) {
       const auto netns = kernel::open_namespace(capsule.init().pid, "net");
       handover::Port::create(netns.get(), request.name, *identity).open();
-      handover::announce(netns.get(), *identity);
+      handover::Announcer(netns.get(), *identity).announce();
     }
     capsule::Record record;
     record.name = request.name;
