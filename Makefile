@@ -18,7 +18,7 @@ setup:
 	@tools/get-criu $(BUILD)/criu
 	@tools/get-layer $(BUILD)/layer $(LAYER)
 	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
-	@echo "building ferry (a few minutes the first time)"
+	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"
 
 # A live web counter moves to another host and back under load; prints and writes what its clients noticed.
 demo: all
