@@ -100,13 +100,13 @@ TEST_F(CounterTest, ItsClocksGoOnThroughMovesBetweenHostsOfOtherTimes) {
   }
   const Clocks after = read_clocks(open);
   const double elapsed_ms = base::ms_between(started, base::mono_now());
-  constexpr double kMargin_ms = 20;  // a busy machine lets the process wait for its turn
+  constexpr double kMargin_ms = 40;  // a busy machine lets the process wait for its turn
   EXPECT_EQ(after.backwards, 0);
   EXPECT_LE(after.worst_step / 1e6, longest_ms + kMargin_ms);
   EXPECT_GT(after.worst_step / 1e6, longest_ms / 2);  // the pause is seen, not hidden
   // Against a clock that did not move: nothing was added or taken away.
-  EXPECT_NEAR((after.monotonic - before.monotonic) / 1e6, elapsed_ms, 3 * kMargin_ms);
-  EXPECT_NEAR((after.boottime - before.boottime) / 1e6, elapsed_ms, 3 * kMargin_ms);
+  EXPECT_NEAR((after.monotonic - before.monotonic) / 1e6, elapsed_ms, kMargin_ms);
+  EXPECT_NEAR((after.boottime - before.boottime) / 1e6, elapsed_ms, kMargin_ms);
   EXPECT_EQ((after.boottime - after.monotonic) / 1'000'000, (before.boottime - before.monotonic) / 1'000'000);
 }
 

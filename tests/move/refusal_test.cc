@@ -40,6 +40,25 @@ TEST_F(RefusalTest, AThreadOfTheKernel) {
   }
 }
 
+// For programs: the same as for people, in the report and in the exit code.
+TEST_F(RefusalTest, TheReportSaysWhyNot) {
+  struct Case {
+    const char *what, *destination, *faults, *result;
+    int status;
+  };
+  for (const Case& one : {Case{"wbe", "root@west", "", "refused", 3}, Case{"web", "root@east", "", "refused", 3},
+                          Case{"web", "root@nowhere.invalid", "", "failed", 1},
+                          Case{"web", "root@west", "target.restored=fail", "failed", 1}}) {
+    const Result result = ferry("east", {"move", one.what, one.destination, "--json", "-q"}, one.faults);
+    EXPECT_EQ(result.status, one.status);
+    EXPECT_EQ(result.err, "");
+    const Json report = Json::parse(result.out);
+    EXPECT_EQ(report.at("result"), one.result);
+    EXPECT_NE(report.at("error").at("what"), "");
+  }
+  expect_unharmed();
+}
+
 // By any of its pids it is the workload itself.
 TEST_F(RefusalTest, AWorkloadsPidMeansTheWorkload) {
   const std::string pid = lab().check("east", "pgrep -f '[w]eb_counter'");
