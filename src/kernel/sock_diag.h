@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// sock_diag(7): who is connected to whom among the unix sockets of a network namespace, which /proc/net/unix does not say.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ferry::kernel {
+
+struct UnixSocket {
+  uint32_t inode = 0;
+  int type = 0;            // SOCK_STREAM, …
+  bool listening = false;
+  uint32_t peer = 0;       // inode of the other end; 0: not connected, or closed there
+  std::string name;        // as bound; an abstract name begins with '@'
+  std::vector<uint32_t> waiting;  // inodes of sockets that have connected and are not accepted yet
+};
+
+// Of the calling thread's network namespace. Throws SysError.
+std::vector<UnixSocket> unix_sockets();
+
+// The protocol of an open socket as the kernel calls it ("TCP", "UDPv6", "UNIX-STREAM", "MPTCP", "PACKET"…), by its link in
+// /proc/PID/fd; empty when it cannot be told.
+std::string socket_protocol(pid_t pid, int fd);
+
+}  // namespace ferry::kernel

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of a workload itself cannot move, found by looking at it while it runs: every reason at once, and none that a move would
+// survive. Nothing is touched. What the other host lacks is not asked here (migration/requirements.h).
+#pragma once
+
+#include "process/reason.h"
+#include "process/view.h"
+
+namespace ferry::process {
+
+struct BlockerOptions {
+  bool own_network = false;  // its address moves with it
+  bool tcp_close = false;    // its open connections may break
+  bool ours = false;         // ferry started it or brought it here: nobody else starts it again when it has gone
+};
+
+Reasons find_blockers(const View& view, const BlockerOptions& options);
+
+}  // namespace ferry::process

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Open files that the target cannot open again, and pipes that would lose their other end.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <tuple>
+
+#include "base/units.h"
+#include "process/blocker_kinds.h"
+
+namespace ferry::process {
+namespace {
+
+// What a deleted file that is still open may hold at most to travel inside the images (the ghost limit that CRIU is given).
+constexpr uint64_t kGhostLimit = 256u << 20;
+constexpr uint64_t kBlock = 512;  // unit of st_blocks
+
+std::set<std::string> mounts_of(pid_t pid) {
+  std::set<std::string> ids;
+  std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/mountinfo", pid)).value_or(""));
+  for (std::string line; std::getline(lines, line);) ids.insert(line.substr(0, line.find(' ')));
+  return ids;
+}
+
+bool is_at_its_name(const Descriptor& file) {
+  struct stat named {};
+  const auto seen_by_task = fmt::format("/proc/{}/root{}", file.pid, file.target);
+  return ::lstat(seen_by_task.c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
+}
+
+// /proc/PID/… of a process that stays here; /proc/self and the tree's own come along.
+bool is_of_another_process(const View& view, const std::string& path) {
+  int pid = 0;
+  if (std::sscanf(path.c_str(), "/proc/%d", &pid) != 1) return false;
+  return std::ranges::none_of(view.tree.pids, [&](pid_t own) { return kernel::inner_pid(own) == pid || own == pid; });
+}
+
+void look_at_file(const View& view, const Task& task, const Descriptor& file, const std::set<std::string>& mounts,
+                  OpenThings& open) {
+  const auto mount = file.field("mnt_id");
+  if (mount && !mounts.contains(*mount)) {
+    return open.add(task, file.fd, file.target, "it is on a mount that the workload itself does not see (opened before it got there, or a "
+                    "POSIX message queue), so it cannot be opened again",
+                    "start it with clean descriptors: `ferry run`, or exec CMD 3>&- …");
+  }
+  if (is_of_another_process(view, file.target)) {
+    return open.add(task, file.fd, file.target, "it describes a process that stays here", "let it close that file");
+  }
+  if (!S_ISREG(file.status.st_mode) || file.target.starts_with("/proc/")) return;
+  const uint64_t held = static_cast<uint64_t>(file.status.st_blocks) * kBlock;
+  if (file.status.st_nlink == 0 && held > kGhostLimit) {
+    return open.add(task, file.fd, without_deleted(file.target),
+                    fmt::format("that file is deleted and holds {}; what has no name travels with the pause, at most {}",
+                                base::format_bytes(held), base::format_bytes(kGhostLimit)),
+                    "let it truncate or close the file");
+  }
+  if (file.status.st_nlink > 0 && !is_at_its_name(file)) {
+    open.add(task, file.fd, without_deleted(file.target),
+             "that name is gone or means another file by now, and the file lives on under a name that the workload does not know",
+             "let it open the file again (many programs do on SIGHUP)");
+  }
+}
+
+}  // namespace
+
+void add_file_blockers(const View& view, Reasons& reasons) {
+  OpenThings open;
+  for (const auto& task : view.tasks) {
+    const auto mounts = mounts_of(task.pid);
+    for (const auto& file : task.files) {
+      const bool device = S_ISCHR(file.status.st_mode) || S_ISBLK(file.status.st_mode);
+      if (!device && !S_ISFIFO(file.status.st_mode) && is_file_path(file.target)) look_at_file(view, task, file, mounts, open);
+    }
+  }
+  open.move_to(reasons);
+}
+
+void add_pipe_blockers(const View& view, Outsiders& outsiders, Reasons& reasons) {
+  OpenThings open;
+  for (const auto& task : view.tasks) {
+    for (const auto& file : task.files) {
+      if (!S_ISFIFO(file.status.st_mode)) continue;
+      if ((file.flags & O_DIRECT) != 0) {
+        open.add(task, file.fd, "a pipe in packet mode (O_DIRECT)", "CRIU does not keep the bounds of its packets", "use a socketpair of the type SOCK_SEQPACKET");
+      }
+      const auto other = outsiders.holder_of(file.target);
+      if (!other) continue;
+      const bool named = file.is_path();
+      open.add(task, file.fd, named ? fmt::format("the FIFO {}", file.target) : file.target,
+               fmt::format("{}, which is no part of the workload, has the same pipe and stays here", *other),
+               "move the tree of both, or start it with its input and output in files or sockets");
+    }
+  }
+  open.move_to(reasons);
+}
+
+}  // namespace ferry::process

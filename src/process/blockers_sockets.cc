@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sockets: the families that CRIU knows (criu/sockets.c), unix sockets whose other end stays here, and connections of an address
+// that stays here.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include "base/error.h"
+#include "kernel/namespaces.h"
+#include "kernel/sock_diag.h"
+#include "process/blocker_kinds.h"
+
+namespace ferry::process {
+namespace {
+
+// As the kernel names them; with a v6 at the end for the same in IPv6.
+constexpr std::array<std::string_view, 9> kMovable = {"TCP", "UDP", "UDP-Lite", "UDPLITE", "RAW", "PING", "UNIX", "UNIX-STREAM", "NETLINK"};
+
+bool is_movable(std::string_view protocol) {
+  if (protocol.ends_with("v6")) protocol.remove_suffix(2);
+  return std::ranges::find(kMovable, protocol) != kMovable.end();
+}
+
+bool is_socket(const Descriptor& file) { return S_ISSOCK(file.status.st_mode) && file.target.starts_with("socket:["); }
+
+void add_foreign_socket(const Task& task, int fd, const std::string& protocol, OpenThings& open) {
+  if (protocol.starts_with("MPTCP")) {
+    return open.add(task, fd, "a multipath TCP socket", "CRIU cannot take MPTCP along",
+                    "run it without MPTCP (programs in Go: GODEBUG=multipathtcp=0), or with mptcp disabled: sysctl net.mptcp.enabled=0");
+  }
+  if (protocol == "PACKET") {
+    return open.add(task, fd, "a packet socket", "it listens on this host's network devices", "end the capture before the move");
+  }
+  open.add(task, fd, fmt::format("a socket of the kind {}", protocol), "CRIU takes TCP, UDP, raw, unix and netlink sockets along, no others",
+           "let it close that socket before the move");
+}
+
+using SocketTable = std::map<ino_t, std::pair<const Task*, int>>;  // inode → its first holder in the tree
+
+SocketTable sockets_of(const View& view) {
+  SocketTable table;
+  for (const auto& task : view.tasks) {
+    for (const auto& file : task.files) {
+      if (is_socket(file)) table.try_emplace(file.status.st_ino, &task, file.fd);
+    }
+  }
+  return table;
+}
+
+std::string named(const std::string& name) { return name.empty() ? "" : fmt::format(" ({})", name); }
+
+}  // namespace
+
+void add_socket_blockers(const View& view, bool own_network, Reasons& reasons) {
+  OpenThings open;
+  for (const auto& task : view.tasks) {
+    for (const auto& file : task.files) {
+      if (!is_socket(file)) continue;
+      const auto protocol = kernel::socket_protocol(task.pid, file.fd);
+      // In a network of its own its devices are the same again on the target.
+      if (protocol.empty() || is_movable(protocol) || (own_network && protocol == "PACKET")) continue;
+      add_foreign_socket(task, file.fd, protocol, open);
+    }
+  }
+  open.move_to(reasons);
+}
+
+void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& reasons) {
+  const auto own = sockets_of(view);
+  if (own.empty()) return;
+  std::map<uint32_t, kernel::UnixSocket> all;
+  kernel::in_network_namespace(kernel::open_namespace(view.tree.root, "net").get(), [&] {
+    for (auto& socket : kernel::unix_sockets()) all.emplace(socket.inode, std::move(socket));
+  });
+  const auto holder = [&](uint32_t inode) {
+    return outsiders.holder_of(fmt::format("socket:[{}]", inode)).value_or("a process that cannot be seen from here");
+  };
+  OpenThings open;
+  for (const auto& [inode, socket] : all) {
+    const auto mine = own.find(inode);
+    const auto peer = all.find(socket.peer);
+    if (mine == own.end()) {
+      // A datagram client outside that has connected to a socket of the tree: it would go on writing into nothing.
+      const auto reached = own.find(socket.peer);
+      if (socket.type == SOCK_STREAM || socket.peer == 0 || reached == own.end() || peer == all.end() || peer->second.peer == inode) continue;
+      open.add(*reached->second.first, reached->second.second, "a unix socket" + named(peer->second.name),
+               fmt::format("{}, which stays here, sends to it", holder(inode)), "end that program first");
+      continue;
+    }
+    const auto& [task, fd] = mine->second;
+    if (socket.peer != 0 && !own.contains(socket.peer)) {
+      const auto name = peer != all.end() && !peer->second.name.empty() ? peer->second.name : socket.name;
+      open.add(*task, fd, "a unix socket" + named(name), fmt::format("its other end belongs to {}, which stays here", holder(socket.peer)),
+               "let it close that connection before the move (a log or bus connection: run it without)");
+    }
+    for (const uint32_t waiting : socket.waiting) {
+      if (own.contains(waiting)) continue;
+      open.add(*task, fd, "a unix socket" + named(socket.name),
+               fmt::format("{}, which stays here, has connected to it and is not accepted yet", holder(waiting)), "try again, or end that program");
+    }
+  }
+  open.move_to(reasons);
+}
+
+namespace {
+
+// "0900000A:1F90" or 32 digits for IPv6, each 32-bit word in host order; proc(5).
+std::string readable_address(const std::string& text) {
+  const auto colon = text.find(':');
+  if (colon != 8 && colon != 32) return text;
+  std::array<uint32_t, 4> words{};
+  for (size_t i = 0; i < colon / 8; ++i) words[i] = static_cast<uint32_t>(std::stoul(text.substr(i * 8, 8), nullptr, 16));
+  char name[INET6_ADDRSTRLEN] = {};
+  ::inet_ntop(colon == 8 ? AF_INET : AF_INET6, words.data(), name, sizeof name);
+  const auto port = std::stoul(text.substr(colon + 1), nullptr, 16);
+  return colon == 8 ? fmt::format("{}:{}", name, port) : fmt::format("[{}]:{}", name, port);
+}
+
+}  // namespace
+
+void add_connection_blockers(const View& view, Reasons& reasons) {
+  const auto own = sockets_of(view);
+  size_t count = 0;
+  std::string first;
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/{}", view.tree.root, table)).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout;
+      ino_t inode = 0;
+      if (!(words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode)) continue;
+      const auto mine = own.find(inode);
+      if (mine == own.end() || state == "0A" /* LISTEN */) continue;
+      if (++count > 1) continue;
+      first = fmt::format("{} has fd {} connected to {}", mine->second.first->label(), mine->second.second, readable_address(remote));
+    }
+  }
+  if (count == 0) return;
+  reasons.push_back({first + (count > 1 ? fmt::format(" ({} more TCP connections)", count - 1) : ""),
+                     "it has open TCP connections on this host's own address, which does not move with it",
+                     "start it with an address of its own (ferry run --ip), or say --tcp close to let the connections break"});
+}
+
+}  // namespace ferry::process

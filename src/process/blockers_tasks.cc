@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What tasks are rather than what they have open: traced, 32-bit, in namespaces of their own, attached to SysV IPC.
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <sstream>
+
+#include "kernel/namespaces.h"
+#include "process/blocker_kinds.h"
+
+namespace ferry::process {
+namespace {
+
+bool runs_32_bit_code(pid_t pid) {
+  std::array<std::byte, EI_NIDENT> start{};
+  const auto program = base::try_open_file(fmt::format("/proc/{}/exe", pid), O_RDONLY);
+  if (!program || base::read_full(program->get(), start) < start.size()) return false;
+  return sizeof(void*) == 8 && static_cast<unsigned char>(start[EI_CLASS]) == ELFCLASS32;
+}
+
+void look_for_tracer(const Task& task, Reasons& reasons) {
+  for (const pid_t tid : kernel::threads_of(task.pid)) {
+    const auto tracer = std::stoi(kernel::status_field(tid, "TracerPid").value_or("0"));
+    if (tracer == 0) continue;
+    reasons.push_back({fmt::format("{} is traced by {} (pid {})", task.label(), kernel::comm_of(tracer), tracer),
+                       "a task can have one tracer only, and CRIU must be it", "detach the debugger or end strace first"});
+    return;
+  }
+}
+
+void look_for_dead_leader(const Task& task, Reasons& reasons) {
+  if (kernel::task_state(task.pid) != 'Z' || kernel::threads_of(task.pid).size() < 2) return;
+  reasons.push_back({fmt::format("the first thread of {} has ended, others go on", task.label()),
+                     "CRIU cannot restore a process without its first thread", "let main() wait for its threads"});
+}
+
+void look_at_scheduling(const Task& task, Reasons& reasons) {
+  constexpr int kDeadline = 6, kExtensible = 7;  // include/uapi/linux/sched.h
+  for (const pid_t tid : kernel::threads_of(task.pid)) {
+    const int policy = ::sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK;
+    if (policy != kDeadline && policy != kExtensible) continue;
+    reasons.push_back({fmt::format("{} is scheduled by {}", task.label(), policy == kDeadline ? "deadline" : "a BPF scheduler"),
+                       "CRIU does not keep the parameters of that policy, and the restore fails", fmt::format("chrt --other --pid 0 {}", tid)});
+    return;
+  }
+}
+
+}  // namespace
+
+void add_task_blockers(const View& view, Reasons& reasons) {
+  for (const auto& task : view.tasks) {
+    look_for_tracer(task, reasons);
+    look_for_dead_leader(task, reasons);
+    look_at_scheduling(task, reasons);
+    if (runs_32_bit_code(task.pid)) {
+      reasons.push_back({task.label() + " is a 32-bit program", "the CRIU that ferry uses handles 64-bit tasks only", "use a 64-bit build of it"});
+    }
+    if (std::ranges::any_of(task.mappings, [](const Mapping& m) { return m.path == "[uprobes]"; })) {
+      reasons.push_back({task.label() + " has user-space probes in it", "they belong to a tracing program on this host",
+                         "end that program (perf, bpftrace, bcc) first"});
+    }
+  }
+}
+
+void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons) {
+  // The clocks of a time namespace are carried over, and the pids of a pid namespace exist again.
+  static constexpr const char* kMadeAnew[] = {"mnt", "net", "ipc", "uts", "user"};
+  const pid_t root = view.tree.root;
+  for (const char* kind : kMadeAnew) {
+    if (kernel::namespace_id(root, kind) == kernel::namespace_id(home, kind)) continue;
+    reasons.push_back({fmt::format("{} is in a {} namespace of its own", view.root().label(), kind),
+                       "it would arrive in that of the target host, without what it has there",
+                       "a container moves by its engine's name when ferry knows that engine; else start it with `ferry run`"});
+  }
+  std::set<std::pair<std::string, uint64_t>> told;
+  for (const auto& task : view.tasks) {
+    for (const char* kind : kernel::kNamespaceKinds) {
+      const auto id = kernel::namespace_id(task.pid, kind);
+      if (id == 0 || id == kernel::namespace_id(root, kind) || !told.insert({kind, id}).second) continue;
+      reasons.push_back({fmt::format("{} is in a {} namespace of its own, its root process is not", task.label(), kind),
+                         "CRIU cannot take nested namespaces along", "run it without unshare, bubblewrap or a sandbox (browsers: --no-sandbox)"});
+    }
+  }
+}
+
+namespace {
+
+// Columns of /proc/sysvipc/{shm,msg}; the pids are as seen by the reader.
+std::vector<std::vector<long>> sysv_table(const char* name) {
+  std::vector<std::vector<long>> rows;
+  std::istringstream lines(base::try_read_file(fmt::format("/proc/sysvipc/{}", name)).value_or(""));
+  std::string line;
+  std::getline(lines, line);  // the headings
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::vector<long>& row = rows.emplace_back();
+    for (long number; words >> number;) row.push_back(number);
+  }
+  return rows;
+}
+
+constexpr const char* kWhyIpc = "SysV IPC belongs to the whole host, and what it holds would stay here";
+constexpr const char* kIpcRemedy = "use POSIX shared memory, or MAP_SHARED (PostgreSQL: shared_memory_type = mmap, the default)";
+
+// Who used a set last is all that the kernel tells of semaphores and queues.
+void look_for_semaphores(const View& view, Reasons& reasons) {
+  constexpr size_t kId = 1, kCount = 3;
+  for (const auto& row : sysv_table("sem")) {
+    if (row.size() <= kCount) continue;
+    for (int i = 0; i < row[kCount]; ++i) {
+      const int user = ::semctl(static_cast<int>(row[kId]), i, GETPID);
+      if (user <= 0 || !view.holds(user)) continue;
+      reasons.push_back({fmt::format("{} (pid {}) uses the SysV semaphores {}", kernel::comm_of(user), user, row[kId]), kWhyIpc,
+                         "use POSIX semaphores or locks in shared memory"});
+      break;
+    }
+  }
+}
+
+void look_for_queues(const View& view, Reasons& reasons) {
+  constexpr size_t kId = 1, kSender = 5, kReceiver = 6;
+  for (const auto& row : sysv_table("msg")) {
+    if (row.size() <= kReceiver) continue;
+    for (const size_t column : {kSender, kReceiver}) {
+      const auto user = static_cast<pid_t>(row[column]);
+      if (user <= 0 || !view.holds(user)) continue;
+      reasons.push_back({fmt::format("{} (pid {}) uses the SysV message queue {}", kernel::comm_of(user), user, row[kId]), kWhyIpc,
+                         "use a socket or a pipe"});
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+void add_ipc_blockers(const View& view, Reasons& reasons) {
+  std::set<ino_t> told;
+  for (const auto& task : view.tasks) {
+    for (const auto& mapping : task.mappings) {
+      if (!mapping.path.starts_with("/SYSV") || !told.insert(mapping.inode).second) continue;
+      reasons.push_back({fmt::format("{} has the SysV shared memory {} attached", task.label(), mapping.inode), kWhyIpc, kIpcRemedy});
+    }
+  }
+  if (kernel::namespace_id(view.tree.root, "ipc") != kernel::namespace_id(::getpid(), "ipc")) return;  // those are not in our tables
+  look_for_semaphores(view, reasons);
+  look_for_queues(view, reasons);
+}
+
+}  // namespace ferry::process
