@@ -179,6 +179,21 @@ TEST_F(ViewTest, ThroughTheSshPipeItSaysSo) {
   EXPECT_NE(ferry("west", {"move", "web", "root@east", "--tunnel"}).out.find("through the SSH pipe"), std::string::npos);
 }
 
+// A firewall that drops what comes to the port: after two seconds the move goes on through SSH.
+TEST_F(ViewTest, APortThatCannotBeReached) {
+  run_counter();
+  Connection open = connect();
+  EXPECT_EQ(open.next(), 1);
+  if (lab().shell("west", "ip rule add pref 10 ipproto tcp sport 20000-20009 blackhole").status != 0) {
+    GTEST_SKIP() << "this kernel's routing rules know no ports";
+  }
+  const Result result = ferry("east", {"move", "web", "root@west", "--port", "20000-20009"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("through the SSH pipe"), std::string::npos) << result.out;
+  EXPECT_NE(result.err.find("no answer in time): using the SSH connection"), std::string::npos) << result.err;
+  EXPECT_EQ(open.next(), 2);
+}
+
 // Where the target has no ferry, it gets this one.
 TEST_F(ViewTest, ATargetWithoutFerryGetsACopy) {
   run_counter();
