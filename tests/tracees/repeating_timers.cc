@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Timers that fire every 20 ms go on firing after the move: setitimer, timer_create, timerfd.
+#include <sys/time.h>
+#include <sys/timerfd.h>
+
+#include "tracee.h"
+
+namespace {
+volatile sig_atomic_t alarms = 0, signals = 0;
+}  // namespace
+
+int main(int argc, char** argv) {
+  begin(argc, argv);
+  ::signal(SIGALRM, [](int) { alarms = alarms + 1; });
+  ::signal(SIGUSR1, [](int) { signals = signals + 1; });
+  const itimerval micro{{0, 20'000}, {0, 20'000}};
+  const itimerspec nano{{0, 20 * kMillisecond_ns}, {0, 20 * kMillisecond_ns}};
+  must(::setitimer(ITIMER_REAL, &micro, nullptr));
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGUSR1;
+  timer_t timer{};
+  must(::timer_create(CLOCK_MONOTONIC, &event, &timer));
+  must(::timer_settime(timer, 0, &nano, nullptr));
+  const int fd = static_cast<int>(must(::timerfd_create(CLOCK_MONOTONIC, 0)));
+  must(::timerfd_settime(fd, 0, &nano, nullptr));
+
+  ready_and_wait();
+  alarms = 0;
+  signals = 0;
+  uint64_t expired = 0, later = 0;
+  require_equal(::read(fd, &expired, sizeof expired), sizeof expired, "read");
+  sleep_ns(kSlack_ns);
+  require_equal(::read(fd, &later, sizeof later), sizeof later, "read");
+  require(alarms >= 3 && signals >= 3, "signals of the timers");
+  require(expired >= 1 && later >= 3, "expirations of the timerfd");
+  return pass();
+}
