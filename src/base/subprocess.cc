@@ -71,7 +71,7 @@ void place_fd(int fd, int target) {
   int number = 0;
   try {
     // Ferry ignores or blocks some signals; the program starts with the defaults.
-    for (const int number_of : {SIGPIPE, SIGHUP, SIGINT, SIGTERM}) ::signal(number_of, SIG_DFL);
+    for (const int number_of : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number_of, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -31,6 +31,8 @@ void prepare_mounts() {
   }
 }
 
+constexpr int kLookAgainMs = 100;
+
 class Init {
  public:
   explicit Init(const InitOptions& options) : name_(options.name), control_(options.control_fd) {
@@ -49,8 +51,10 @@ class Init {
   int run() {
     for (;;) {
       pollfd entries[2] = {{signals_.get(), POLLIN, 0}, {control_.get(), POLLIN, 0}};
-      if (::poll(entries, 2, -1) < 0 && errno != EINTR) return 1;
-      if (entries[0].revents != 0 && handle_signals()) return 0;
+      // Somebody else's children (CRIU's) may be the last here: their end sends us no signal.
+      const int ready = ::poll(entries, 2, childless_ ? kLookAgainMs : -1);
+      if (ready < 0 && errno != EINTR) return 1;
+      if ((entries[0].revents != 0 || ready == 0) && handle_signals()) return 0;
       if (entries[1].revents != 0 && !handle_request()) {
         if (root_ == 0) return 0;  // our maker has gone without a workload: nothing here may live on
         control_.reset();
@@ -63,7 +67,8 @@ class Init {
   bool handle_signals() {
     signalfd_siginfo info;
     while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-      if (info.ssi_signo == SIGTERM && root_ > 0) ::kill(root_, SIGTERM);
+      // Once the root has been reaped its pid may be another's: then all that is left is told.
+      if (info.ssi_signo == SIGTERM && root_ > 0) ::kill(exit_status_ ? -1 : root_, SIGTERM);
     }
     int status = 0;
     pid_t pid;
@@ -71,7 +76,8 @@ class Init {
       if (pid == root_) exit_status_ = base::exit_code(status);
     }
     // Some live on; or none is ours yet, or CRIU, whose child the root still is, has not let go of it.
-    if (pid == 0 || root_ == 0 || !is_alone()) return false;
+    childless_ = pid < 0 && root_ > 0;
+    if (!childless_ || !is_alone()) return false;
     record_end();
     return true;
   }
@@ -134,6 +140,7 @@ class Init {
   pid_t root_ = 0;
   std::string freezer_;
   std::optional<int> exit_status_;
+  bool childless_ = false;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace ferry::capsule {
 
@@ -78,7 +79,7 @@ std::optional<Record> find_record(const std::string& name) {
     Record record = from_json(json::parse(*text));
     // A file of its own: init and whoever moves the workload may write at the same moment.
     if (const auto status = base::try_read_file(directory_of(name) / "exit_status")) {
-      record.exit_status = std::stoi(*status);
+      record.exit_status = std::atoi(status->c_str());
     }
     return record;
   } catch (const json::exception& damaged) {
@@ -91,7 +92,11 @@ std::vector<Record> all_records() {
   std::vector<Record> records;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(kWorkloads, none)) {
-    if (auto record = find_record(entry.path().filename().string())) records.push_back(std::move(*record));
+    try {
+      if (auto record = find_record(entry.path().filename().string())) records.push_back(std::move(*record));
+    } catch (const Error& damaged) {
+      base::log("{}", damaged.what());  // one damaged record must not hide the others
+    }
   }
   std::ranges::sort(records, {}, &Record::name);
   return records;
@@ -126,6 +131,7 @@ std::optional<pid_t> host_root_pid(const Record& record) {
 }
 
 Lock Lock::take(const std::string& what, const std::string& purpose) {
+  CHECK(what.find('/') == std::string::npos);
   std::filesystem::create_directories(kLocks);
   base::Fd fd = base::open_file(kLocks / what, O_RDWR | O_CREAT, 0600);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {

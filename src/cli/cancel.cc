@@ -17,17 +17,21 @@ constexpr std::chrono::milliseconds kPollInterval{10};
 
 int cancel(const std::string& what) {
   const std::string name = runtime::lock_name(what);
-  if (name.find('/') != std::string::npos) capsule::check_name(name);
   const auto holder = capsule::Lock::find_holder(name);
   if (!holder || holder->purpose != "move") {
     base::refuse(fmt::format("nothing to cancel: {} is not being moved from this host", what), "");
   }
   kernel::signal_process(holder->process, SIGINT);
   while (kernel::is_alive(holder->process)) std::this_thread::sleep_for(kPollInterval);
-  const auto record = capsule::find_record(name);
-  if (record && !record->moved_to.empty()) {
-    throw base::Error({"too late to cancel", fmt::format("{} had moved to {} already", name, record->moved_to),
-                       fmt::format("move it back from there"), {}, {}});
+  const auto freezer = kernel::Freezer::find(name);
+  if (freezer && freezer->is_frozen()) {
+    throw base::Error({"too late to cancel", "the move ended in doubt: it may run on the other host", "look there with `ferry ps`",
+                       {}, {}});
+  }
+  try {
+    (void)runtime::find_workload(what);
+  } catch (const base::Error& gone) {
+    throw base::Error({"too late to cancel", gone.what(), "", {}, {}});
   }
   fmt::print("cancelled: {} goes on here\n", what);
   return 0;

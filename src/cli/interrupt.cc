@@ -14,6 +14,8 @@ Interrupt::Interrupt() {
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
   sigaddset(&watched, SIGTERM);
+  sigaddset(&watched, SIGHUP);  // the terminal was closed: nothing may be left half done
+  sigaddset(&watched, SIGQUIT);
   ::sigprocmask(SIG_BLOCK, &watched, nullptr);
   fd_ = base::Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw base::SysError("signalfd", errno, "");

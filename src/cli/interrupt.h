@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ctrl-C as a descriptor: SIGINT and SIGTERM no longer end the program, they make fd() readable. One per process,
+// Ctrl-C as a descriptor: SIGINT, SIGTERM, SIGHUP and SIGQUIT no longer end the program, they make fd() readable. One per process,
 // made before any thread is.
 #pragma once
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -20,7 +21,10 @@ struct Arguments {
 };
 
 // Whoever reads stderr may have gone (a closed terminal, `| head`); fmt::print would throw, and that must not end a move halfway.
+// And a stopped one (Ctrl-S) must not stop a workload that is frozen meanwhile.
 void say(const std::string& text) {
+  pollfd terminal{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&terminal, 1, 0) != 1 || (terminal.revents & POLLOUT) == 0) return;
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
 }
@@ -77,7 +81,7 @@ void print_report(const migration::Report& report) {
                   e.why.empty() ? "" : ": ", e.why));
   if (!e.remedy.empty()) say(fmt::format("  to do: {}\n", e.remedy));
   if (!e.log.empty()) say(fmt::format("  log:   {}\n", e.log));
-  if (report.result != "in-doubt" && !report.name.empty()) {
+  if (report.unharmed && !report.name.empty()) {
     say(fmt::format("  {} goes on here, unharmed\n", report.name));
   }
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "capsule/record.h"
 #include "cli/verbs.h"
+#include "kernel/freezer.h"
 
 namespace ferry::cli {
 namespace {
@@ -15,7 +16,10 @@ std::string state_of(const capsule::Record& record) {
   if (!record.moved_to.empty()) {
     return fmt::format("moved to {} at {}", record.moved_to, base::local_hhmm(record.moved_at_ns));
   }
-  if (capsule::is_running(record)) return "running";
+  if (capsule::is_running(record)) {
+    const auto freezer = kernel::Freezer::find(record.name);
+    return freezer && freezer->is_frozen() ? "frozen (by a move)" : "running";
+  }
   if (record.exit_status) return fmt::format("ended ({})", *record.exit_status);
   return "ended";
 }

@@ -129,7 +129,6 @@ criu_req dump_request(const std::string& images, pid_t pid, const base::Path& fr
   request.set_type(DUMP);
   request.mutable_opts()->set_pid(pid);
   request.mutable_opts()->set_freeze_cgroup(freezer.string());
-  request.mutable_opts()->set_link_remap(true);
   return request;
 }
 

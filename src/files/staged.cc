@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace ferry::files {
 
@@ -97,6 +98,7 @@ void StagedFile::install(uint64_t size, const Attributes& attributes, bool may_r
 
 void StagedFile::keep() {
   kept_ = true;
+  if (::fsync(fd_.get()) < 0) base::log("fsync {}: {}", path_.string(), errno);  // the source's copy will be gone
   std::error_code ignored;
   if (replaced_) fs::remove(saved_, ignored);
 }

@@ -61,12 +61,32 @@ Freezer Freezer::create(const std::string& name) {
   return Freezer(path, hierarchy.v2);
 }
 
+Freezer Freezer::create_empty(const std::string& name) {
+  Freezer freezer = create(name);
+  // Left frozen by a move that was killed: whoever joined it would hang.
+  freezer.thaw();
+  if (!freezer.pids().empty()) {
+    base::refuse(fmt::format("cannot use the cgroup {}", freezer.path().string()), "there are processes in it already",
+                 fmt::format("end them (their pids are in {}/cgroup.procs)", freezer.path().string()));
+  }
+  return freezer;
+}
+
+std::optional<Freezer> Freezer::find(const std::string& name) {
+  const Hierarchy hierarchy = find_hierarchy();
+  const Path path = hierarchy.root / "ferry" / name;
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return Freezer(path, hierarchy.v2);
+}
+
 void Freezer::add(pid_t pid) const { base::write_file(path_ / "cgroup.procs", std::to_string(pid)); }
 
 std::vector<pid_t> Freezer::pids() const {
   std::vector<pid_t> found;
   std::istringstream lines(base::try_read_file(path_ / "cgroup.procs").value_or(""));
-  for (pid_t pid; lines >> pid;) found.push_back(pid);
+  for (pid_t pid; lines >> pid;) {
+    if (pid > 0) found.push_back(pid);  // v2 shows 0 for a task of a foreign pid namespace; kill(0) would be our own group
+  }
   return found;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Freezer {
  public:
   // Makes ferry/NAME below the hierarchy's root as we see it; an existing one is taken over.
   static Freezer create(const std::string& name);
+  static Freezer create_empty(const std::string& name);  // for a new workload; throws Error when tasks are in it
+  static std::optional<Freezer> find(const std::string& name);
 
   const base::Path& path() const { return path_; }  // what CRIU's freeze_cgroup option wants
   void add(pid_t pid) const;                        // 0: the caller

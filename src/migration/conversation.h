@@ -70,7 +70,7 @@ class Conversation {
 // written meanwhile: what counts as sent is what the result says.
 struct SentFile {
   uint64_t size = 0;
-  uint64_t hash = 0;  // xxh3 of the bytes that were sent, as files::hash_prefix computes it
+  uint64_t hash = 0;  // xxh3 of what was sent (after the kept prefix), as files::hash_prefix computes it
 };
 SentFile send_file(Conversation& conversation, const std::string& local_path, wire::FileStart start,
                    const std::function<void(uint64_t bytes)>& sent);

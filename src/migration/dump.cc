@@ -28,8 +28,10 @@ milliseconds state_limit(uint64_t memory_bytes) {
 HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
                    const std::string& job, const kernel::Freezer& freezer)
     : name_(workload.name), job_(job), images_(images) {
-  criu_ = criu::Session::start(criu::Installation::find(), kernel::Namespaces::of(workload.root));
-  auto request = criu::dump_request(images.link(), kernel::inner_pid(workload.root).value_or(0), freezer.path());
+  base::SpawnOptions spawn;
+  spawn.new_session = true;  // a terminal's Ctrl-C is for us: a CRIU that dies in the middle leaves its parasite in the tasks
+  criu_ = criu::Session::start(criu::Installation::find(), kernel::Namespaces::of(workload.root.pid), spawn);
+  auto request = criu::dump_request(images.link(), kernel::inner_pid(workload.root.pid).value_or(0), freezer.path());
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);
@@ -39,7 +41,7 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
 
 void HeldDump::run(uint64_t memory_bytes) {
   criu_->answer(true);
-  // Not interruptible: a CRIU that dies in the middle leaves its parasite in the tasks.
+  // Not interruptible: Ctrl-C is heard when CRIU has come to its gate.
   const auto event = criu_->run_until("post-dump", mono_now() + state_limit(memory_bytes));
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);
 }
@@ -51,16 +53,22 @@ void HeldDump::fail(const criu::Event& event) {
 }
 
 void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
+  const auto quietly = [](const auto& step) noexcept {
+    try {
+      step();
+    } catch (const std::exception& failure) {
+      base::log("criu at the end: {}", failure.what());
+    }
+  };
+  // Each for itself: killed tasks must be thawed to die, whether CRIU is still there or not.
+  if (criu_) quietly([&] { criu_->answer(killed); });
+  if (thaw) quietly(thaw);
   if (!criu_) return;
-  try {
-    criu_->answer(killed);
-    if (thaw) thaw();
+  quietly([&] {
     const auto event = criu_->run_until("", mono_now() + kCriuEnds);
     if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", words_of(event));
     images_.keep_log(criu::kDumpLog, job_);
-  } catch (const std::exception& failure) {
-    base::log("criu at the end: {}", failure.what());
-  }
+  });
   criu_.reset();
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // CRIU's dump of a workload, held at its gates: started before the freeze, run within it, and kept at post-dump until it is known
-// who may live. The destructor kills CRIU: the tasks stay frozen then, their sockets in repair mode (the case
-// "in doubt"); every other end is release() or kill().
+// who may live. Leaving the scope releases the tasks, unless they were killed or abandoned (in doubt: CRIU ends, the frozen tasks
+// stay frozen).
 #pragma once
 
 #include <optional>
@@ -26,12 +26,20 @@ class HeldDump {
   HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
            const std::string& job, const kernel::Freezer& freezer);
 
-  // Dumps; afterwards CRIU holds the tasks at post-dump. On an Error it has put them back itself.
+  HeldDump(const HeldDump&) = delete;
+  HeldDump& operator=(const HeldDump&) = delete;
+  ~HeldDump() {
+    if (!abandoned_) release();
+  }
+
+  // Dumps; afterwards CRIU holds the tasks at post-dump. On an Error it has let go of them.
   void run(uint64_t memory_bytes);
   // CRIU takes its sockets out of repair mode and lets the tasks go. Never throws: what follows must happen.
   void release() noexcept { end(false); }
   // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.
   void kill(const std::function<void()>& thaw) noexcept { end(true, thaw); }
+  // From here on only release() and kill() do anything to the tasks.
+  void abandon() { abandoned_ = true; }
 
  private:
   void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
@@ -41,6 +49,7 @@ class HeldDump {
   std::string name_, job_;
   const criu::ImageSet& images_;
   std::optional<criu::Session> criu_;
+  bool abandoned_ = false;
 };
 
 // A dump or a restore takes about a second per GiB where memory is slow; ten times that is a hang.

@@ -51,6 +51,7 @@ struct Report {
   double frozen_ms = 0;           // freeze to resume, by ferry's clocks, the hosts' difference removed
   double total_ms = 0;
   int64_t frozen_real_ns = 0, resumed_real_ns = 0;  // CLOCK_REALTIME of the source
+  bool unharmed = true;  // unless moved: it goes on at the source
   uint64_t bytes_sent = 0, memory_bytes = 0;
   std::vector<PhaseTime> phases;
   base::Explanation error;        // unless moved

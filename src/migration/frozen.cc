@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/tcp_repair.h"
 
 namespace ferry::migration {
 namespace {
@@ -15,14 +18,15 @@ constexpr std::chrono::milliseconds kFreezeLimit{5000};
 void open_port(const runtime::Workload& workload) {
   auto port = handover::Port::existing(workload.name, *workload.identity);
   port.open();
-  const auto netns = kernel::open_namespace(workload.root, "net");
+  const auto netns = kernel::open_namespace(workload.root.pid, "net");
   handover::Announcer(netns.get(), *workload.identity).announce();
 }
 
 }  // namespace
 
 std::string Frozen::cgroup_name(const runtime::Workload& workload) {
-  return workload.is_capsule() ? workload.name : fmt::format("pid-{}", workload.root);
+  // No workload's name begins with a dot.
+  return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
 }
 
 Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer)
@@ -30,16 +34,21 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
   try {
     if (!workload.is_capsule()) gather_bare_tree();
     freezer_.freeze(kFreezeLimit);
+    require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
     if (workload.identity) handover::Port::existing(workload.name, *workload.identity).shut();
   } catch (...) {
-    put_back();
+    try {
+      put_back();
+    } catch (const std::exception& second) {
+      base::log("while putting {} back: {}", workload.name, second.what());
+    }
     throw;
   }
 }
 
 Frozen::~Frozen() {
-  if (kept_ || killed_) return;
+  if (sealed_ || ended_) return;
   try {
     put_back();
   } catch (const std::exception& failure) {
@@ -48,33 +57,59 @@ Frozen::~Frozen() {
 }
 
 void Frozen::gather_bare_tree() {
-  for (const pid_t pid : process::read_tree(workload_.root).pids) {
+  for (const pid_t pid : process::read_tree(workload_.root.pid).pids) {
     origins_.push_back({pid, kernel::freezer_cgroup_of(pid)});
   }
-  process::gather(workload_.root, freezer_);
+  process::gather(workload_.root.pid, freezer_);
+}
+
+void Frozen::require_one_tree() const {
+  if (!kernel::is_alive(workload_.root)) {
+    base::refuse(fmt::format("cannot move {}", workload_.name), "it has ended meanwhile");
+  }
+  const auto tree = process::read_tree(workload_.root.pid);
+  for (const pid_t pid : freezer_.pids()) {
+    if (std::ranges::find(tree.pids, pid) != tree.pids.end()) continue;
+    base::refuse(fmt::format("cannot move {}", workload_.name),
+                 fmt::format("its process {} ({}) has no parent in it any more; only one tree can be moved", pid,
+                             kernel::command_of(pid)),
+                 "wait for that process to end, or start the workload so that it stays in the foreground");
+  }
 }
 
 void Frozen::put_back() {
+  // In order after CRIU's own release; needed when CRIU has died.
+  for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
   freezer_.thaw();
-  if (workload_.identity) open_port(workload_);
-  if (workload_.is_capsule()) return;
-  // A process forked since then goes where its tree's root was.
-  for (const pid_t pid : freezer_.pids()) {
-    std::string home = origins_.empty() ? "/" : origins_.front().cgroup;
-    for (const auto& origin : origins_) {
-      if (origin.pid == pid) home = origin.cgroup;
+  if (!workload_.is_capsule()) {
+    // A process forked since then goes where its tree's root was; one that has ended goes nowhere.
+    for (const pid_t pid : freezer_.pids()) {
+      std::string home = origins_.empty() ? "/" : origins_.front().cgroup;
+      for (const auto& origin : origins_) {
+        if (origin.pid == pid) home = origin.cgroup;
+      }
+      try {
+        kernel::move_to_cgroup(pid, home);
+      } catch (const base::SysError&) {
+        if (kernel::find_process(pid)) throw;
+      }
     }
-    kernel::move_to_cgroup(pid, home);
   }
+  if (workload_.identity) open_port(workload_);
 }
 
 void Frozen::freeze_again() const { freezer_.freeze(kFreezeLimit); }
 
+void Frozen::give_back() {
+  ended_ = true;
+  put_back();
+}
+
 void Frozen::kill_all() {
-  killed_ = true;
+  ended_ = true;
   freezer_.kill_all();
 }
 
-void Frozen::thaw_killed() { freezer_.thaw(); }
+void Frozen::thaw_killed() const { freezer_.thaw(); }
 
 }  // namespace ferry::migration

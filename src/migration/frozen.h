@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload that is stopped on the source: its cgroup frozen and its port shut. The object's life is the state: leaving the
-// scope lets the workload go on as if nothing had happened, unless it was kept (in doubt) or buried (it lives elsewhere).
+// A workload that is stopped on the source: its cgroup frozen and its port shut. The object's life is the state. Until it is
+// sealed, leaving the scope lets the workload go on as if nothing had happened; once sealed (the commit), only give_back() does.
 #pragma once
 
 #include <string>
@@ -17,7 +17,8 @@ class Frozen {
   // The cgroup that the workload is in while it is frozen: a capsule's own, or one for the move of a bare tree.
   static std::string cgroup_name(const runtime::Workload& workload);
 
-  // Throws Error when not every task can be stopped; the workload then runs on.
+  // Throws Error when not every task can be stopped, or when the cgroup now holds a task outside the tree (an orphan: the dump would
+  // miss it); the workload then runs on.
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer);
   Frozen(const Frozen&) = delete;
   Frozen& operator=(const Frozen&) = delete;
@@ -25,14 +26,17 @@ class Frozen {
 
   // CRIU thaws the cgroup once it has seized the tasks (criu/seize.c): without this, its death would let them run.
   void freeze_again() const;
+  // From here on nothing but give_back() brings it back to life: not the end of this object, not our death.
+  void seal() { sealed_ = true; }
+  // It runs on here. Throws when something of it could not be put back.
+  void give_back();
   // SIGKILL first, thaw second: no task runs another instruction. The caller lets CRIU go in between.
   void kill_all();
-  void thaw_killed();
-  // Nobody can know yet where it lives: it stays frozen, also after our end.
-  void keep() { kept_ = true; }
+  void thaw_killed() const;
 
  private:
   void gather_bare_tree();
+  void require_one_tree() const;
   void put_back();
 
   const runtime::Workload& workload_;
@@ -42,7 +46,7 @@ class Frozen {
     std::string cgroup;
   };
   std::vector<Origin> origins_;  // of a bare tree's processes
-  bool kept_ = false, killed_ = false;
+  bool sealed_ = false, ended_ = false;
 };
 
 }  // namespace ferry::migration

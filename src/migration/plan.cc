@@ -24,7 +24,7 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, b
   Subject subject;
   subject.workload = runtime::find_workload(what, arrival_name);
   const auto& workload = subject.workload;
-  subject.tree = process::read_tree(workload.root);
+  subject.tree = process::read_tree(workload.root.pid);
   if (std::ranges::find(subject.tree.pids, ::getpid()) != subject.tree.pids.end()) {
     base::refuse(fmt::format("cannot move {}", workload.name), "this ferry itself runs in it");
   }
@@ -36,7 +36,8 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, b
   }
   subject.files = process::written_files(subject.tree);
   subject.memory_bytes = process::memory_bytes(subject.tree);
-  subject.state = {!workload.is_capsule() && kernel::session_of(workload.root) != workload.root, tcp_close};
+  // Also of a bare tree that has moved before: its session's leader stayed behind.
+  subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp_close};
   return subject;
 }
 
@@ -63,7 +64,7 @@ void describe_identity(const runtime::Workload& workload, wire::Identity& told) 
   told.set_address(workload.identity->address.text());
   told.set_mac(workload.identity->mac.text());
   if (workload.identity->gateway) told.set_gateway(workload.identity->gateway->text());
-  const auto netns = kernel::open_namespace(workload.root, "net");
+  const auto netns = kernel::open_namespace(workload.root.pid, "net");
   for (const auto& known : handover::neighbours_in(netns.get())) {
     auto& neighbour = *told.add_neighbours();
     neighbour.set_address(known.address.text());
@@ -81,7 +82,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_command(workload.command);
   plan.set_source_host(host_name());
   plan.set_source_id(host_id());
-  plan.set_root_pid(kernel::inner_pid(workload.root).value_or(0));
+  plan.set_root_pid(kernel::inner_pid(workload.root.pid).value_or(0));
   plan.set_last_pid(process::pid_gap(process::inner_tids(subject.tree)));
   plan.set_memory_bytes(subject.memory_bytes);
   const auto theirs = workload.time_offsets(), ours = kernel::own_time_offsets();

@@ -33,17 +33,20 @@ void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);
-  await("post-restore", state_limit(memory_bytes), "restore");
+  require(criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes)), "restore");
 }
 
-// Until we answer its pre-resume the tasks are held (criu/cr-restore.c: finalize_restore_detach comes after), so a
-// failure before that leads back to the source.
-void HeldRestore::let_go() {
+// Up to pre-resume a CRIU that fails has killed the tasks. One that dies there, or that we must end, may have let them go: it
+// holds them by ptrace only (criu/cr-restore.c: compel_stop_on_syscall … finalize_restore_detach).
+void HeldRestore::let_go(const std::function<void()>& before_running) {
   criu_->answer(true);
-  await("pre-resume", kCriuResumes, "resume");
+  const auto event = criu_->run_until("pre-resume", mono_now() + kCriuResumes);
+  may_have_run_ = !std::holds_alternative<criu::Notified>(event) && !std::holds_alternative<criu::Finished>(event);
+  require(event, "resume");
+  before_running();
   may_have_run_ = true;
   criu_->answer(true);
-  await("post-resume", kCriuResumes, "resume");
+  require(criu_->run_until("post-resume", mono_now() + kCriuResumes), "resume");
 }
 
 void HeldRestore::finish() {
@@ -54,8 +57,7 @@ void HeldRestore::finish() {
   criu_.reset();
 }
 
-void HeldRestore::await(const char* point, milliseconds limit, const char* purpose) {
-  const auto event = criu_->run_until(point, mono_now() + limit);
+void HeldRestore::require(const criu::Event& event, const char* purpose) const {
   if (std::holds_alternative<criu::Notified>(event)) return;
   throw base::Error({fmt::format("cannot {} {}", purpose, name_),
                      criu::explain(event, images_.directory() / criu::kRestoreLog), "", {},

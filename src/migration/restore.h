@@ -23,14 +23,15 @@ class HeldRestore {
 
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error.
   void build(const StateOptions& options, uint64_t memory_bytes);
-  // Lets them run; returns as soon as they do. Throws Error; may_have_run() then says what that error leaves open.
-  void let_go();
+  // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
+  // fail. Throws Error; may_have_run() then says what that error leaves open.
+  void let_go(const std::function<void()>& before_running);
   bool may_have_run() const { return may_have_run_; }
   // CRIU's own end after let_go().
   void finish();
 
  private:
-  void await(const char* point, base::milliseconds limit, const char* purpose);
+  void require(const criu::Event& event, const char* purpose) const;
 
   std::string name_, job_;
   const criu::ImageSet& images_;

@@ -41,10 +41,10 @@ class SourceMove {
       send();
       restore();
       commit();
-      bury();
     } catch (const std::exception& failure) {
       give_up(failure);
     }
+    if (report_.result == "moved") bury();
     clock_.stop();
     report_.phases = clock_.phases();
     report_.total_ms = clock_.elapsed_ms();
@@ -54,6 +54,7 @@ class SourceMove {
  private:
   // In the order in which things happen.
   void prepare();
+  void require_not_left_frozen();
   void connect();
   void copy();
   void freeze();
@@ -72,7 +73,7 @@ class SourceMove {
   void tell_target_to_abort();
   void let_it_run();
   std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
-  void finish_burial(const std::exception& failure);
+  void note_end(SourceEvent event);
   void leave_in_doubt();
 
   const MoveOptions& options_;
@@ -99,6 +100,7 @@ void SourceMove::prepare() {
   clock_.start("prepare");
   report_.source = host_name();
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move");
+  require_not_left_frozen();
   subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp_close);
   report_.name = subject_.workload.name;
   report_.memory_bytes = subject_.memory_bytes;
@@ -117,6 +119,16 @@ void SourceMove::prepare() {
   report_.target = answer.ready().host();
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
+}
+
+// By a move that ended in doubt, or whose ferry was killed: it may live elsewhere.
+void SourceMove::require_not_left_frozen() {
+  const auto freezer = kernel::Freezer::find(runtime::lock_name(options_.what));
+  if (!freezer || !freezer->is_frozen()) return;
+  base::refuse(fmt::format("cannot move {}", options_.what),
+               "an earlier move left it frozen: it may run on another host already",
+               "look at the newest journal in /var/lib/ferry/journal and with `ferry ps` on that host; if it runs there, "
+               "`ferry stop` removes this copy");
 }
 
 void SourceMove::connect() {
@@ -151,11 +163,15 @@ void SourceMove::send_workload_files() {
     wire::FileStart start;
     start.set_kind(wire::FileStart::CARRIED);
     start.set_path(path);
+    // As its tasks see it: they may have another root.
+    const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
     const auto before = sent_files_.find(path);
-    if (before != sent_files_.end() && files::hash_prefix(path, before->second.size) == before->second.hash) {
+    if (before != sent_files_.end() && files::hash_prefix(here, before->second.size) == before->second.hash) {
       start.set_kept_prefix(before->second.size);
     }
-    sent_files_[path] = send_file(*talk_, path, std::move(start), [](uint64_t) {});
+    const bool whole = start.kept_prefix() == 0;
+    const auto sent = send_file(*talk_, here, std::move(start), [this](uint64_t) { talk_->throw_if_target_failed(); });
+    if (whole) sent_files_[path] = sent;
   }
 }
 
@@ -195,7 +211,7 @@ void SourceMove::send() {
     start.set_path(image.filename().string());
     send_file(*talk_, image.string(), std::move(start), sent);
   }
-  subject_.files = process::written_files(process::read_tree(subject_.workload.root));  // some may be new since
+  subject_.files = process::written_files(process::read_tree(subject_.workload.root.pid));  // some may be new since
   send_workload_files();
   FAULT_POINT("source.sent");
   walk_->step(SourceEvent::kSent);
@@ -216,6 +232,8 @@ void SourceMove::restore() {
 void SourceMove::commit() {
   clock_.start("commit");
   walk_->step(SourceEvent::kRestored);
+  frozen_->seal();
+  dump_->abandon();
   talk_->stop_watching();
   FAULT_POINT("source.committed");
   wire::ToTarget grant;
@@ -234,19 +252,28 @@ void SourceMove::note_running(const wire::Running& running) {
   report_.result = "moved";
 }
 
-// It lives over there: what is frozen here is only a copy. Its sockets stay in repair mode, so no FIN or RST leaves.
+// It lives over there: what is frozen here is only a copy. Its sockets stay in repair mode, so no FIN or RST leaves. Each step for
+// itself: whatever fails, no second copy may come to life.
 void SourceMove::bury() {
   clock_.start("bury");
-  frozen_->kill_all();
+  std::string untidy;
+  const auto attempt = [&untidy](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& failure) {
+      untidy = failure.what();
+    }
+  };
+  attempt([this] { frozen_->kill_all(); });
   dump_->kill([this] { frozen_->thaw_killed(); });
-  if (subject_.workload.record) capsule::destroy_capsule(subject_.workload.record->init);
-  record_as_moved();
-  frozen_.reset();
-  freezer_->remove();
+  if (subject_.workload.record) attempt([this] { capsule::destroy_capsule(subject_.workload.record->init); });
+  attempt([this] { record_as_moved(); });
+  attempt([this] { freezer_->remove(); });
   images_.reset();
   wire::ToTarget farewell;
   farewell.mutable_farewell();
-  talk_->send(farewell);
+  attempt([&] { talk_->send(farewell); });
+  if (!untidy.empty()) observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", untidy));
 }
 
 void SourceMove::record_as_moved() {
@@ -262,24 +289,28 @@ void SourceMove::record_as_moved() {
 }
 
 void SourceMove::give_up(const std::exception& failure) {
+  const bool told_running = report_.result == "moved";  // only writing that down went wrong
+  if (told_running) return;
   explain(failure);
   if (!walk_) return;  // not even begun
-  if (walk_->state() == Source::kDone) return finish_burial(failure);
   if (is_before_commit(walk_->state())) {
     clock_.start("abort");
     tell_target_to_abort();
     let_it_run();
-    walk_->step(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
-    return;
+    return note_end(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
   }
   const auto verdict = ask_for_verdict(failure);
   if (!verdict) return leave_in_doubt();
-  walk_->step(*verdict);
-  if (*verdict == SourceEvent::kNeverRan) return let_it_run();
+  note_end(*verdict);
+  if (*verdict == SourceEvent::kNeverRan) let_it_run();
+}
+
+// A disk that cannot take the last line changes nothing of what is true.
+void SourceMove::note_end(SourceEvent event) {
   try {
-    bury();
-  } catch (const std::exception& untidy) {
-    finish_burial(untidy);
+    walk_->step(event);
+  } catch (const std::exception& failure) {
+    base::log("the journal: {}", failure.what());
   }
 }
 
@@ -306,7 +337,7 @@ void SourceMove::tell_target_to_abort() {
     wire::ToTarget abort;
     abort.mutable_abort();
     if (!peer_->link.torn()) talk_->send(abort);
-  } catch (const Error& gone) {
+  } catch (const std::exception& gone) {
     base::log("the target was not told: {}", gone.what());
   }
 }
@@ -315,6 +346,14 @@ void SourceMove::tell_target_to_abort() {
 void SourceMove::let_it_run() {
   if (dump_) dump_->release();
   dump_.reset();
+  if (frozen_) {
+    try {
+      frozen_->give_back();
+    } catch (const std::exception& failure) {
+      report_.unharmed = false;
+      report_.error.why += fmt::format("; and not all of it could be put back here: {}", failure.what());
+    }
+  }
   frozen_.reset();
   if (freezer_ && !subject_.workload.is_capsule()) freezer_->remove();
   images_.reset();
@@ -336,25 +375,15 @@ std::optional<SourceEvent> SourceMove::ask_for_verdict(const std::exception& fai
     return SourceEvent::kRunning;
   } catch (const PeerFailure& told) {
     if (told.never_ran()) return SourceEvent::kNeverRan;
-  } catch (const Error& gone) {
+  } catch (const std::exception& gone) {
     base::log("no word from the target: {}", gone.what());
   }
   return std::nullopt;
 }
 
-// It has moved; only the tidying up failed. Whatever is still missing of it must not bring a second copy to life.
-void SourceMove::finish_burial(const std::exception& failure) {
-  report_.result = "moved";
-  report_.error = {};
-  observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", failure.what()));
-  if (frozen_) frozen_->kill_all();
-  if (dump_) dump_->kill([this] { frozen_->thaw_killed(); });
-  if (subject_.workload.record) capsule::destroy_capsule(subject_.workload.record->init);
-}
-
 void SourceMove::leave_in_doubt() {
-  walk_->step(SourceEvent::kFailed);
-  frozen_->keep();
+  note_end(SourceEvent::kFailed);
+  report_.unharmed = false;
   const auto& name = subject_.workload.name;
   report_.result = "in-doubt";
   report_.error = {fmt::format("{} may be running on {} already", name, options_.destination),

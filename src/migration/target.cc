@@ -16,6 +16,7 @@
 #include "migration/journal.h"
 #include "migration/plan.h"
 #include "migration/restore.h"
+#include "runtime/launch.h"
 
 namespace ferry::migration {
 
@@ -30,6 +31,7 @@ constexpr milliseconds kSourceSilence{15 * 60'000};
 // From "restored" to the grant the source only writes one line to its journal.
 constexpr milliseconds kGrantLimit{20'000};
 constexpr milliseconds kFarewellLimit{30'000};
+constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
 
 class TargetMove {
  public:
@@ -58,6 +60,7 @@ class TargetMove {
   void make_port();
   void restore();
   void resume();
+  void open_port();
   void save_arrival_record();
 
   // When they do not.
@@ -108,7 +111,10 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kRestore: return restore();
     case wire::ToTarget::kGrant: return resume();
     case wire::ToTarget::kAbort: return abort();
-    case wire::ToTarget::kFarewell: finished_ = true; return;
+    case wire::ToTarget::kFarewell:
+      if (walk_->state() != Target::kRunning) throw BrokenProtocol("a farewell before the end");
+      finished_ = true;
+      return;
     case wire::ToTarget::KIND_NOT_SET: throw BrokenProtocol("an empty message");
   }
 }
@@ -122,9 +128,11 @@ void TargetMove::answer_clock() {
 
 void TargetMove::prepare(const wire::Plan& plan) {
   if (walk_) throw BrokenProtocol("a second plan");
+  capsule::check_name(plan.name());
+  capsule::check_name("job-" + plan.job());  // both become part of paths
+  lock_ = capsule::Lock::take(plan.name(), "receive");
   check(plan);
   plan_ = plan;
-  lock_ = capsule::Lock::take(plan.name(), "receive");
   walk_.emplace(Target::kPreparing, Journal::create(Role::kTarget, {plan.job(), plan.name(), plan.source_host()}));
   FAULT_POINT("target.preparing");
   images_.emplace(plan.job(), plan.memory_bytes());
@@ -142,8 +150,6 @@ void TargetMove::prepare(const wire::Plan& plan) {
 }
 
 void TargetMove::check(const wire::Plan& plan) {
-  capsule::check_name(plan.name());
-  capsule::check_name("job-" + plan.job());  // it becomes part of paths
   if (plan.source_id() == host_id()) {
     base::refuse(fmt::format("cannot move {} to where it is", plan.name()), "source and target are the same host",
                  "name another host");
@@ -155,6 +161,7 @@ void TargetMove::check(const wire::Plan& plan) {
                  fmt::format("it runs on {}, this host is {}", plan.machine(), names.machine));
   }
   if (plan.root_pid() <= 1 || plan.last_pid() <= 1) throw BrokenProtocol("impossible pids");
+  if (plan.memory_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
   earlier_ = capsule::find_record(plan.name());
   if (earlier_ && capsule::is_running(*earlier_)) {
     base::refuse(fmt::format("cannot receive {}", plan.name()), "a workload of that name runs here already",
@@ -169,12 +176,13 @@ void TargetMove::make_capsule() {
   spec.last_pid = plan_.last_pid();
   const auto ours = kernel::own_time_offsets();
   spec.time_offsets = {ours.monotonic_ns + plan_.monotonic_shift_ns(), ours.boottime_ns + plan_.boottime_shift_ns()};
-  freezer_ = kernel::Freezer::create(plan_.name());
+  freezer_ = kernel::Freezer::create_empty(plan_.name());
   capsule_ = capsule::Capsule::start(spec);
 }
 
 void TargetMove::make_port() {
   identity_ = identity_from(plan_.identity());
+  runtime::require_free_address(plan_.name(), identity_->address);
   const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
   port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
   handover::put_neighbours(netns.get(), neighbours_from(plan_.identity()));
@@ -202,17 +210,24 @@ void TargetMove::resume() {
   FAULT_POINT("target.resuming");
   capsule_->adopt(plan_.root_pid(), *freezer_);
   save_arrival_record();
-  if (port_) {
-    port_->open();
-    announcer_->announce();
-  }
-  restore_->let_go();
+  restore_->let_go([this] { open_port(); });
   wire::ToSource answer;
   answer.mutable_running()->set_resumed_monotonic_ns(base::clock_ns(CLOCK_MONOTONIC));
   walk_->step(TargetEvent::kResumed);
   incoming_->keep();
   talk_.send(answer);
   restore_->finish();
+}
+
+// The gate for packets. What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail.
+void TargetMove::open_port() {
+  if (!port_) return;
+  port_->open();
+  try {
+    announcer_->announce();
+  } catch (const base::SysError& failure) {
+    base::log("not announced: {}", failure.what());  // the next packet that it sends tells the segment as well
+  }
 }
 
 void TargetMove::save_arrival_record() {

@@ -70,7 +70,10 @@ std::vector<std::string> written_files(const Tree& tree) {
       if (::stat(link.c_str(), &open_file) < 0 || !S_ISREG(open_file.st_mode)) continue;
       // The name may mean another file by now, or none.
       const auto seen_by_task = fmt::format("/proc/{}/root{}", pid, file.target);
-      if (::stat(seen_by_task.c_str(), &named) < 0 || named.st_ino != open_file.st_ino) continue;
+      if (::stat(seen_by_task.c_str(), &named) < 0 || named.st_ino != open_file.st_ino ||
+          named.st_dev != open_file.st_dev) {
+        continue;
+      }
       paths.insert(file.target);
     }
   }

@@ -10,27 +10,28 @@
 #include "handover/identity.h"
 
 namespace ferry::runtime {
+
+void require_free_address(const std::string& name, const kernel::IpPrefix& address) {
+  const auto what = fmt::format("cannot give {} the address {}", name, address.text());
+  for (const auto& own : kernel::Netlink().addresses()) {
+    if (own.prefix.address == address.address) base::refuse(what, "this host itself has it");
+  }
+  for (const auto& other : capsule::all_records()) {
+    if (!capsule::is_running(other) || other.ip.empty()) continue;
+    if (kernel::IpPrefix::parse(other.ip).address == address.address) base::refuse(what, other.name + " has it");
+  }
+}
+
 namespace {
 
 handover::Identity make_identity(const LaunchRequest& request) {
   handover::Identity identity{kernel::IpPrefix::parse(request.ip), kernel::MacAddr::random_local(), {}};
   if (!request.gateway.empty()) identity.gateway = kernel::IpAddr::parse(request.gateway);
-  for (const auto& own : kernel::Netlink().addresses()) {
-    if (own.prefix.address == identity.address.address) {
-      base::refuse(fmt::format("cannot give {} the address {}", request.name, request.ip), "this host itself has it");
-    }
-  }
-  for (const auto& other : capsule::all_records()) {
-    if (!capsule::is_running(other) || other.ip.empty()) continue;
-    if (kernel::IpPrefix::parse(other.ip).address == identity.address.address) {
-      base::refuse(fmt::format("cannot give {} the address {}", request.name, request.ip), other.name + " has it");
-    }
-  }
+  require_free_address(request.name, identity.address);
   return identity;
 }
 
-void check_name_is_free(const std::string& name) {
-  capsule::check_name(name);
+void require_free_name(const std::string& name) {
   const auto earlier = capsule::find_record(name);
   if (earlier && capsule::is_running(*earlier)) {
     base::refuse(fmt::format("cannot start {}", name), "a workload of that name is running",
@@ -38,43 +39,47 @@ void check_name_is_free(const std::string& name) {
   }
 }
 
+capsule::Record start_in(capsule::Capsule& capsule, const LaunchRequest& request,
+                         const std::optional<handover::Identity>& identity, const kernel::Freezer& freezer) {
+  capsule::Record record;
+  record.name = request.name;
+  record.command = fmt::format("{}", fmt::join(request.command, " "));
+  record.created_ns = base::real_ns();
+  record.init = capsule.init();
+  if (identity) {
+    const auto netns = kernel::open_namespace(capsule.init().pid, "net");
+    handover::Port::create(netns.get(), request.name, *identity).open();
+    handover::Announcer(netns.get(), *identity).announce();
+    record.ip = identity->address.text();
+    record.mac = identity->mac.text();
+    record.gateway = request.gateway;
+  }
+  record.root_pid = capsule.launch(request.command, freezer, capsule::log_of(request.name));
+  capsule::save_record(record);
+  return record;
+}
+
 }  // namespace
 
 capsule::Record launch(const LaunchRequest& request) {
-  check_name_is_free(request.name);
+  capsule::check_name(request.name);
   if (request.ip.empty() && !request.gateway.empty()) {
     throw base::Error({"--gateway needs --ip", "", "", {}, {}}, base::Exit::kUsage);
   }
   const auto lock = capsule::Lock::take(request.name, "run");
+  require_free_name(request.name);
   std::optional<handover::Identity> identity;
   if (!request.ip.empty()) identity = make_identity(request);
 
   capsule::remove_record(request.name);
   std::filesystem::create_directories(capsule::directory_of(request.name));
-  const auto freezer = kernel::Freezer::create(request.name);
-  capsule::Capsule capsule =
-      capsule::Capsule::start({request.name, identity.has_value(), kernel::own_time_offsets(), 0});
+  const auto freezer = kernel::Freezer::create_empty(request.name);
+  std::optional<capsule::Capsule> capsule;
   try {
-    if (identity) {
-      const auto netns = kernel::open_namespace(capsule.init().pid, "net");
-      handover::Port::create(netns.get(), request.name, *identity).open();
-      handover::Announcer(netns.get(), *identity).announce();
-    }
-    capsule::Record record;
-    record.name = request.name;
-    record.command = fmt::format("{}", fmt::join(request.command, " "));
-    record.created_ns = base::real_ns();
-    record.init = capsule.init();
-    if (identity) {
-      record.ip = identity->address.text();
-      record.mac = identity->mac.text();
-      record.gateway = request.gateway;
-    }
-    record.root_pid = capsule.launch(request.command, freezer, capsule::log_of(request.name));
-    capsule::save_record(record);
-    return record;
+    capsule = capsule::Capsule::start({request.name, identity.has_value(), kernel::own_time_offsets(), 0});
+    return start_in(*capsule, request, identity, freezer);
   } catch (...) {
-    capsule.destroy();
+    if (capsule) capsule->destroy();
     freezer.remove();
     capsule::remove_record(request.name);
     throw;

@@ -7,6 +7,7 @@
 
 #include "base/subprocess.h"
 #include "capsule/record.h"
+#include "kernel/netlink.h"
 
 namespace ferry::runtime {
 
@@ -16,6 +17,9 @@ struct LaunchRequest {
   std::string gateway;  // empty: none
   base::Argv command;
 };
+
+// Throws Error (refused) when this host itself or another workload on it has the address.
+void require_free_address(const std::string& name, const kernel::IpPrefix& address);
 
 // Throws Error: bad or taken name, taken address, no bridge, a program that cannot be started. Nothing is left then.
 capsule::Record launch(const LaunchRequest& request);

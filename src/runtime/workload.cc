@@ -65,11 +65,13 @@ Workload from_record(const capsule::Record& record) {
                  fmt::format("it has {} processes without a common parent; only one tree can be moved", children.size()),
                  "start it so that it stays in the foreground");
   }
-  return {record.name, record.command, *root, record, identity_of(record)};
+  return {record.name, record.command, kernel::find_process(*root).value_or(kernel::ProcessId{*root, 0}), record,
+          identity_of(record)};
 }
 
 Workload from_pid(pid_t pid, const std::string& arrival_name) {
-  if (!kernel::find_process(pid) || kernel::task_state(pid) == 'Z') {
+  const auto process = kernel::find_process(pid);
+  if (!process || kernel::task_state(pid) == 'Z') {
     base::refuse(fmt::format("cannot move process {}", pid), "there is no such process on this host",
                  "`ferry ps` lists workloads, `ps` all processes");
   }
@@ -87,7 +89,11 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
     name = fmt::format("{}-{}", std::isalnum(static_cast<unsigned char>(name[0])) ? name : "p" + name, pid);
   }
   capsule::check_name(name);
-  return {name, kernel::command_of(pid), pid, std::nullopt, std::nullopt};
+  if (const auto other = capsule::find_record(name); other && capsule::is_running(*other)) {
+    base::refuse(fmt::format("cannot move process {} as {}", pid, name), "another workload of that name runs here",
+                 "choose another --name");
+  }
+  return {name, kernel::command_of(pid), *process, std::nullopt, std::nullopt};
 }
 
 }  // namespace
@@ -99,7 +105,7 @@ std::optional<handover::Identity> identity_of(const capsule::Record& record) {
   return identity;
 }
 
-kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root); }
+kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }
 
 capsule::Record require_here(const std::string& name) {
   const auto record = capsule::find_record(name);
@@ -114,9 +120,13 @@ capsule::Record require_here(const std::string& name) {
 
 std::string lock_name(const std::string& what) {
   const auto pid = as_pid(what);
-  if (!pid) return what;
+  if (!pid) {
+    if (what.find(':') != std::string::npos) refuse_unknown(what);
+    capsule::check_name(what);  // it becomes part of a path
+    return what;
+  }
   if (const auto record = capsule_of(*pid)) return record->name;
-  return fmt::format("pid-{}", *pid);
+  return fmt::format(".pid-{}", *pid);  // no workload's name begins with a dot
 }
 
 Workload find_workload(const std::string& what, const std::string& arrival_name) {

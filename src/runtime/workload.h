@@ -17,7 +17,7 @@ namespace ferry::runtime {
 struct Workload {
   std::string name;                       // also what it will be called at the target
   std::string command;
-  pid_t root = 0;                         // as this host sees it
+  kernel::ProcessId root;                 // as this host sees it
   std::optional<capsule::Record> record;  // empty: a bare process tree
   std::optional<handover::Identity> identity;
 
