@@ -133,8 +133,9 @@ void replace_file(const Path& path, std::string_view text, Durable durable) {
   }
   if (::rename(temporary.c_str(), path.c_str()) < 0) throw SysError("rename", errno, path.string());
   if (durable == Durable::kNo) return;
-  const Fd directory = open_file(path.parent_path(), O_RDONLY | O_DIRECTORY);
-  if (::fsync(directory.get()) < 0) throw SysError("fsync", errno, path.parent_path().string());
+  const Path parent = path.has_parent_path() ? path.parent_path() : Path(".");
+  const Fd directory = open_file(parent, O_RDONLY | O_DIRECTORY);
+  if (::fsync(directory.get()) < 0) throw SysError("fsync", errno, parent.string());
 }
 
 bool wait_readable(int fd, int timeout_ms) {
