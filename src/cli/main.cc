@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     ferry::cli::add_ps(app, exit_code);
     ferry::cli::add_logs(app, exit_code);
     ferry::cli::add_stop(app, exit_code);
+    ferry::cli::add_check(app, exit_code);
     ferry::cli::add_cancel(app, exit_code);
     ferry::cli::add_load_test(app, exit_code);
     ferry::cli::add_bench(app, exit_code);

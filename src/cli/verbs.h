@@ -13,6 +13,7 @@ void add_ps(CLI::App& app, int& exit_code);
 void add_logs(CLI::App& app, int& exit_code);
 void add_stop(CLI::App& app, int& exit_code);
 void add_move(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
 void add_cancel(CLI::App& app, int& exit_code);
 void add_receive(CLI::App& app, int& exit_code);
 void add_capsule(CLI::App& app, int& exit_code);

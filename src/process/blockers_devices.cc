@@ -69,7 +69,7 @@ void add_device_blockers(const View& view, Reasons& reasons) {
     for (const auto& mapping : task.mappings) {
       if (!is_file_path(mapping.path) || !mapping.path.starts_with("/dev/") || is_deleted(mapping.path)) continue;
       struct stat status {};
-      if (::stat(fmt::format("/proc/{}/root{}", task.pid, mapping.path).c_str(), &status) < 0 || S_ISREG(status.st_mode)) continue;
+      if (::stat(reachable(task.pid, mapping.path).c_str(), &status) < 0 || S_ISREG(status.st_mode)) continue;
       if (is_memory_device(status.st_rdev) || !seen.insert(mapping.path).second) continue;
       reasons.push_back({fmt::format("{} has {} mapped into its memory", task.label(), mapping.path), kWhyDevice,
                          "let it unmap the device before the move, or run it without that device"});

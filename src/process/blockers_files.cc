@@ -28,8 +28,7 @@ std::set<std::string> mounts_of(pid_t pid) {
 
 bool is_at_its_name(const Descriptor& file) {
   struct stat named {};
-  const auto seen_by_task = fmt::format("/proc/{}/root{}", file.pid, file.target);
-  return ::lstat(seen_by_task.c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
+  return ::lstat(reachable(file.pid, file.target).c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
 }
 
 // /proc/PID/… of a process that stays here; /proc/self and the tree's own come along.

@@ -2,17 +2,17 @@
 //
 // Sockets: the families that CRIU knows (criu/sockets.c), unix sockets whose other end stays here, and connections of an address
 // that stays here.
-#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 #include "base/error.h"
 #include "kernel/namespaces.h"
 #include "kernel/sock_diag.h"
 #include "process/blocker_kinds.h"
+#include "process/listeners.h"
 
 namespace ferry::process {
 namespace {
@@ -106,41 +106,14 @@ void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& r
   open.move_to(reasons);
 }
 
-namespace {
-
-// "0900000A:1F90" or 32 digits for IPv6, each 32-bit word in host order; proc(5).
-std::string readable_address(const std::string& text) {
-  const auto colon = text.find(':');
-  if (colon != 8 && colon != 32) return text;
-  std::array<uint32_t, 4> words{};
-  for (size_t i = 0; i < colon / 8; ++i) words[i] = static_cast<uint32_t>(std::stoul(text.substr(i * 8, 8), nullptr, 16));
-  char name[INET6_ADDRSTRLEN] = {};
-  ::inet_ntop(colon == 8 ? AF_INET : AF_INET6, words.data(), name, sizeof name);
-  const auto port = std::stoul(text.substr(colon + 1), nullptr, 16);
-  return colon == 8 ? fmt::format("{}:{}", name, port) : fmt::format("[{}]:{}", name, port);
-}
-
-}  // namespace
-
 void add_connection_blockers(const View& view, Reasons& reasons) {
-  const auto own = sockets_of(view);
-  size_t count = 0;
-  std::string first;
-  for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/{}", view.tree.root, table)).value_or(""));
-    for (std::string line; std::getline(lines, line);) {
-      std::istringstream words(line);
-      std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout;
-      ino_t inode = 0;
-      if (!(words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode)) continue;
-      const auto mine = own.find(inode);
-      if (mine == own.end() || state == "0A" /* LISTEN */) continue;
-      if (++count > 1) continue;
-      first = fmt::format("{} has fd {} connected to {}", mine->second.first->label(), mine->second.second, readable_address(remote));
-    }
-  }
-  if (count == 0) return;
-  reasons.push_back({first + (count > 1 ? fmt::format(" ({} more TCP connections)", count - 1) : ""),
+  auto sockets = inet_sockets_of(view);
+  std::erase_if(sockets, [](const InetSocket& socket) { return socket.udp || socket.listening; });
+  if (sockets.empty()) return;
+  const auto& first = sockets.front();
+  const auto more = sockets.size() == 1 ? "" : fmt::format(" ({} more TCP connections)", sockets.size() - 1);
+  reasons.push_back({fmt::format("{} (pid {}) has fd {} connected to {}{}", kernel::comm_of(first.pid), first.pid, first.fd,
+                                 first.remote_port == 0 ? "nobody any more" : fmt::format("{} port {}", first.remote, first.remote_port), more),
                      "it has open TCP connections on this host's own address, which does not move with it",
                      "start it with an address of its own (ferry run --ip), or say --tcp close to let the connections break"});
 }

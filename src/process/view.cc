@@ -78,6 +78,12 @@ View look_at(const Tree& tree) {
   return view;
 }
 
+base::Path reachable(pid_t pid, const std::string& path) {
+  const auto root = fmt::format("/proc/{}/root", pid);
+  std::error_code gone;
+  return std::filesystem::read_symlink(root, gone) == "/" ? base::Path(root + path) : base::Path(path);
+}
+
 bool is_deleted(const std::string& target) { return target.ends_with(kDeleted); }
 
 std::string without_deleted(const std::string& target) {

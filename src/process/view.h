@@ -57,6 +57,10 @@ View look_at(const Tree& tree);
 std::vector<Descriptor> descriptors_of(pid_t pid);
 std::vector<Mapping> mappings_of(pid_t pid);
 
+// Where we can open what the task's /proc calls `path`: through its root, unless that is a part of the mount tree only (chroot),
+// for which the kernel prints whole paths anyway.
+base::Path reachable(pid_t pid, const std::string& path);
+
 // "PATH (deleted)" as the kernel marks names that are gone.
 bool is_deleted(const std::string& target);
 std::string without_deleted(const std::string& target);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/interrupt.h"
+#include "cli/verbs.h"
+#include "migration/check.h"
+
+namespace ferry::cli {
+namespace {
+
+struct Arguments {
+  migration::MoveOptions move;
+  std::string port_range, tcp = "keep";
+  bool json = false;
+};
+
+nlohmann::ordered_json to_json(const migration::CheckReport& report) {
+  auto reasons = nlohmann::ordered_json::array();
+  const auto add = [&](const process::Reasons& some, const std::string& host) {
+    for (const auto& one : some) {
+      reasons.push_back({{"host", host}, {"what", one.what}, {"why", one.why}, {"remedy", one.remedy}});
+    }
+  };
+  add(report.own, report.source);
+  add(report.there, report.target);
+  return {{"name", report.name},       {"source", report.source}, {"target", report.target},
+          {"can_move", report.can_move()}, {"reasons", reasons},      {"warnings", report.warnings}};
+}
+
+void print_reasons(const process::Reasons& reasons, const std::string& where) {
+  if (reasons.empty()) return;
+  fmt::print("{}\n", where);
+  for (const auto& reason : reasons) fmt::print("  - {}\n", migration::text_of(reason));
+}
+
+void print_text(const migration::CheckReport& report) {
+  const std::string there = report.target.empty() ? "" : " to " + report.target;
+  fmt::print("{} {} move{}\n", report.name, report.can_move() ? "can" : "cannot", there);
+  print_reasons(report.own, fmt::format("the workload, on {}:", report.source));
+  print_reasons(report.there, fmt::format("on {}:", report.target));
+  for (const auto& warning : report.warnings) fmt::print("  mind: {}\n", warning);
+}
+
+base::Exit run(Arguments& arguments) {
+  require_root("check");
+  auto& options = arguments.move;
+  if (!options.destination.empty()) transport::parse_destination(options.destination);
+  if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
+  options.tcp_close = arguments.tcp == "close";
+  const Interrupt interrupt;
+  options.wake_fd = interrupt.fd();
+  migration::Observer observer;
+  observer.notice = [](std::string_view text) { fmt::print(stderr, "ferry: {}\n", text); };
+  const auto report = migration::check_move(options, observer);
+  if (arguments.json) {
+    fmt::print("{}\n", to_json(report).dump(2));
+  } else {
+    print_text(report);
+  }
+  return report.can_move() ? base::Exit::kDone : base::Exit::kRefused;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* verb = app.add_subcommand("check", "say every reason why a workload cannot move; touches nothing");
+  auto& move = arguments->move;
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, or pid:N")->required();
+  verb->add_option("destination", move.destination, "[user@]host; without it only the workload itself is looked at");
+  verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
+  verb->add_option("--tcp", arguments->tcp, "as for `ferry move`")->check(CLI::IsMember({"keep", "close"}));
+  verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
+  verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
+  verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
+  verb->add_flag("--json", arguments->json, "as JSON");
+  verb->callback([arguments, &exit_code] { exit_code = static_cast<int>(run(*arguments)); });
+}
+
+}  // namespace ferry::cli

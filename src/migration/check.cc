@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/check.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "migration/conversation.h"
+#include "migration/host.h"
+#include "process/blockers.h"
+
+namespace ferry::migration {
+namespace {
+
+// Hashing some hundred files that are not in the page cache, and CRIU's start.
+constexpr base::milliseconds kTargetLooks{15'000};
+
+transport::Peer connect_to(const MoveOptions& options, const Observer& observer) {
+  transport::ConnectOptions how;
+  how.ssh_options = options.ssh_options;
+  how.ports = options.ports;
+  how.tunnel = options.tunnel;
+  how.wake_fd = options.wake_fd;
+  return transport::connect(transport::parse_destination(options.destination), how, observer.notice);
+}
+
+void ask_target(const MoveOptions& options, const Observer& observer, const wire::ToTarget& question, CheckReport& report) {
+  const std::string host = transport::parse_destination(options.destination).host;
+  transport::Peer peer = connect_to(options, observer);
+  Conversation talk(peer.link, host, options.wake_fd);
+  talk.send(question);
+  const auto answer = talk.receive_from_target(kTargetLooks, "its verdict").verdict();
+  report.target = answer.host().empty() ? host : answer.host();
+  for (const auto& one : answer.reasons()) report.there.push_back({one.what(), one.why(), one.remedy()});
+  for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
+}
+
+}  // namespace
+
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close) {
+  process::Reasons reasons;
+  if (view.holds(::getpid())) {
+    reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
+  }
+  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp_close = tcp_close, .ours = workload.is_capsule()};
+  for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
+  return reasons;
+}
+
+CheckReport check_move(const MoveOptions& options, const Observer& observer) {
+  const auto workload = runtime::find_workload(options.what, options.arrival_name);
+  const auto view = process::look_at(process::read_tree(workload.root.pid));
+  CheckReport report;
+  report.name = workload.name;
+  report.source = host_name();
+  report.own = own_reasons(workload, view, options.tcp_close);
+  if (options.destination.empty()) return report;
+  wire::ToTarget question;
+  auto& inquiry = *question.mutable_inquiry();
+  inquiry.set_name(workload.name);
+  inquiry.set_source_id(host_id());
+  *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree));
+  ask_target(options, observer, question, report);
+  return report;
+}
+
+wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
+  wire::ToSource answer;
+  auto& verdict = *answer.mutable_verdict();
+  verdict.set_host(host_name());
+  Findings findings;
+  if (inquiry.source_id() == host_id()) {
+    findings.reasons.push_back({"source and target are the same host", "it would move to where it is", "name another host"});
+  } else {
+    findings = check_requirements(inquiry.requirements());
+  }
+  const auto earlier = capsule::find_record(inquiry.name());
+  if (earlier && capsule::is_running(*earlier)) {
+    findings.reasons.push_back({"a workload of the name " + inquiry.name() + " runs here already", "two of one name cannot be told apart",
+                                "stop that one (`ferry stop`), or move under another name (`--name`)"});
+  }
+  for (const auto& reason : findings.reasons) {
+    auto& told = *verdict.add_reasons();
+    told.set_what(reason.what);
+    told.set_why(reason.why);
+    told.set_remedy(reason.remedy);
+  }
+  for (const auto& warning : findings.warnings) verdict.add_warnings(warning);
+  return answer;
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Would a move go? Everything that stands in its way, here and on the target, without touching anything on either side.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "migration/requirements.h"
+#include "migration/source.h"
+
+namespace ferry::migration {
+
+struct CheckReport {
+  std::string name, source, target;  // target: empty when no host was asked
+  process::Reasons own;              // of the workload itself
+  process::Reasons there;            // of the target
+  std::vector<std::string> warnings;
+  bool can_move() const { return own.empty() && there.empty(); }
+};
+
+// Without a destination only the workload itself is looked at. Throws Error when there is no such workload, or when the target
+// cannot be reached.
+CheckReport check_move(const MoveOptions& options, const Observer& observer);
+
+// The source's part of it, which a move also begins with.
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close);
+
+// The target's answer to an inquiry.
+wire::ToSource answer_inquiry(const wire::Inquiry& inquiry);
+
+}  // namespace ferry::migration

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the target must have for a workload to go on there: described at the source, compared at the target before anything is
+// touched on either side. Every reason is told at once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "migration/wire.pb.h"
+#include "process/reason.h"
+#include "process/view.h"
+#include "runtime/workload.h"
+
+namespace ferry::migration {
+
+// At the source. `carried`: the files that travel along.
+wire::Requirements gather_requirements(const runtime::Workload& workload, const process::View& view,
+                                       const std::vector<std::string>& carried);
+
+struct Findings {
+  process::Reasons reasons;
+  std::vector<std::string> warnings;  // it will go, but
+};
+
+// At the target. Takes at most 200 ms (the address probe, only with an identity), else a few ms.
+Findings check_requirements(const wire::Requirements& needed);
+
+// Throws Error (refused) that tells all of them, when there are any.
+void refuse_if_any(const std::string& workload, const process::Reasons& reasons);
+
+// In words, as a refusal and `ferry check` print them.
+std::string text_of(const process::Reason& reason);
+
+}  // namespace ferry::migration

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "capsule/record.h"
+#include "handover/address_probe.h"
+#include "migration/plan.h"
+#include "migration/requirement_kinds.h"
+
+namespace ferry::migration {
+
+using process::Reasons;
+
+namespace {
+
+constexpr base::milliseconds kProbeLimit{200};  // an answer on a local segment takes 1 ms, with a sleepy host 50
+
+// Whether the kernel would let it listen there is best asked of the kernel.
+int try_to_bind(const wire::NeededPort& port) {
+  sockaddr_storage address{};
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
+  const bool is_v6 = port.address().find(':') != std::string::npos;
+  address.ss_family = is_v6 ? AF_INET6 : AF_INET;
+  (is_v6 ? v6->sin6_port : v4->sin_port) = htons(static_cast<uint16_t>(port.port()));
+  void* place = is_v6 ? static_cast<void*>(&v6->sin6_addr) : static_cast<void*>(&v4->sin_addr);
+  if (::inet_pton(address.ss_family, port.address().c_str(), place) != 1) return 0;
+  if (is_v6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) return 0;  // means nothing without its interface
+  const base::Fd socket(::socket(address.ss_family, (port.udp() ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);  // as CRIU binds
+  if (is_v6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), is_v6 ? sizeof *v6 : sizeof *v4) < 0) return errno;
+  // With SO_REUSEADDR two may bind, but only one may listen.
+  return !port.udp() && ::listen(socket.get(), 1) < 0 ? errno : 0;
+}
+
+}  // namespace
+
+void check_ports(const wire::Requirements& needed, Reasons& reasons) {
+  for (const auto& port : needed.ports()) {
+    const int error = try_to_bind(port);
+    const auto what = fmt::format("{} port {} of {}", port.udp() ? "UDP" : "TCP", port.port(), port.address());
+    if (error == EADDRINUSE) {
+      reasons.push_back({what + " is taken", "another program listens there", "end that program, or give the workload an address of its own (ferry run --ip)"});
+    } else if (error == EADDRNOTAVAIL) {
+      reasons.push_back({what + " cannot be", "this host does not have that address", "let it listen on 0.0.0.0, or give it an address of its own (ferry run --ip)"});
+    }
+  }
+}
+
+namespace {
+
+void check_identity(const wire::Identity& told, Reasons& reasons) {
+  const auto identity = identity_from(told);
+  const auto& address = identity.address.address;
+  const auto taken = [&](const std::string& why) {
+    reasons.push_back({fmt::format("the address {} is taken", address.text()), why, "take it away from there: an address can be in one place only"});
+  };
+  const kernel::Netlink host;
+  for (const auto& own : host.addresses()) {
+    if (own.prefix.address == address) return taken("this host itself has it");
+  }
+  for (const auto& other : capsule::all_records()) {
+    if (capsule::is_running(other) && !other.ip.empty() && kernel::IpPrefix::parse(other.ip).address == address) {
+      return taken(fmt::format("the workload {} on this host has it", other.name));
+    }
+  }
+  const auto bridge = handover::find_bridge(host, identity.address);
+  const auto other = handover::find_other_owner(bridge, identity, kProbeLimit);
+  if (other) taken(fmt::format("{} on {} answers for it, besides the workload ({})", other->text(), bridge, identity.mac.text()));
+}
+
+}  // namespace
+
+Reasons identity_reasons(const wire::Identity& told) {
+  Reasons reasons;
+  try {
+    check_identity(told, reasons);
+  } catch (const base::Error& refused) {  // no bridge
+    reasons.push_back({refused.explanation().what, refused.explanation().why, refused.explanation().remedy});
+  }
+  return reasons;
+}
+
+}  // namespace ferry::migration

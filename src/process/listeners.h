@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The TCP and UDP sockets of a tree, by the tables of its network namespace (/proc/PID/net).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "process/view.h"
+
+namespace ferry::process {
+
+struct InetSocket {
+  bool udp = false;
+  bool listening = false;              // TCP; a bound UDP socket is "listening" too
+  std::string address, remote;         // "10.77.0.1", "::"
+  uint16_t port = 0, remote_port = 0;  // remote_port 0: not connected
+  pid_t pid = 0;                       // its first holder in the tree
+  int fd = 0;
+};
+
+std::vector<InetSocket> inet_sockets_of(const View& view);
+// Those that wait for others: what must be free where it arrives.
+std::vector<InetSocket> listeners_of(const View& view);
+
+}  // namespace ferry::process
