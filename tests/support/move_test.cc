@@ -36,7 +36,7 @@ true)";
 
 }  // namespace
 
-std::string program(const std::string& name) { return std::string(FERRY_SOURCE_DIR "/tests/programs/") + name; }
+std::string program(const std::string& name) { return std::string(FERRY_BINARY_DIR "/programs/") + name; }
 
 bool comes_true(const std::function<bool()>& condition, int limit_ms) {
   const auto deadline = base::mono_now() + base::milliseconds(limit_ms);
