@@ -5,8 +5,11 @@
 #include <sys/statvfs.h>
 
 #include <array>
+#include <optional>
+#include <regex>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
 namespace ferry::criu {
 namespace {
@@ -25,16 +28,42 @@ bool is_harmless(std::string_view line) {
   return false;
 }
 
+// "(00.012345)   4711: Error (criu/files.c:123): Can't …": the place helps nobody but CRIU's authors.
+std::optional<std::string> complaint_in(const std::string& line) {
+  for (const std::string_view mark : {"Error (", "Warn  ("}) {
+    const auto at = line.find(mark);
+    if (at == std::string::npos || is_harmless(line)) continue;
+    const auto text = line.find("): ", at);
+    return text == std::string::npos ? line : line.substr(text + 3);
+  }
+  return std::nullopt;
+}
+
+constexpr size_t kMaxLine = 512;  // std::regex recurses by the length of what it reads
+
 }  // namespace
+
+Diagnosis diagnose(const base::Path& log) {
+  std::vector<std::string> complaints;
+  std::istringstream lines(base::try_read_file(log).value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    if (auto complaint = complaint_in(line)) complaints.push_back(complaint->substr(0, kMaxLine));
+  }
+  for (const auto& symptom : symptoms()) {
+    const std::regex pattern(symptom.pattern);
+    for (const auto& complaint : complaints) {
+      std::smatch match;
+      if (std::regex_search(complaint, match, pattern)) return {match.format(symptom.why), match.format(symptom.remedy)};
+    }
+  }
+  return {first_error(log), ""};
+}
 
 std::string first_error(const base::Path& log) {
   std::istringstream lines(base::try_read_file(log).value_or(""));
   for (std::string line; std::getline(lines, line);) {
-    const auto mark = line.find("Error (");
-    if (mark == std::string::npos || is_harmless(line)) continue;
-    // "(00.012345)   4711: Error (criu/files.c:123): Can't …": the place helps nobody but CRIU's authors.
-    const auto text = line.find("): ", mark);
-    return "CRIU says: " + (text == std::string::npos ? line : line.substr(text + 3));
+    if (line.find("Error (") == std::string::npos) continue;
+    if (const auto complaint = complaint_in(line)) return "CRIU says: " + *complaint;
   }
   // Its log is where its images are: when that is full, it cannot even say so.
   struct statvfs room {};

@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a CRIU log says of a failure.
+// What a CRIU log says of a failure, and what that means to whoever runs the workload.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/fd.h"
 
 namespace ferry::criu {
 
+struct Diagnosis {
+  std::string why;     // in plain words; with CRIU's own line when the failure is not a known one
+  std::string remedy;  // empty: unknown
+};
+Diagnosis diagnose(const base::Path& log);
+
 // The first error of the log that is not known to be harmless: what came after it is mostly its echo.
 std::string first_error(const base::Path& log);
+
+// A known failure: a regular expression (ECMAScript) for one line of the log; $1, $2 in the texts are its groups.
+struct Symptom {
+  const char* pattern;
+  const char* why;
+  const char* remedy;
+};
+std::span<const Symptom> symptoms();
 
 }  // namespace ferry::criu
