@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "capsule/spawn.h"
 #include "handover/identity.h"
+#include "migration/check.h"
 #include "migration/host.h"
 #include "migration/incoming.h"
 #include "migration/journal.h"
@@ -100,11 +101,11 @@ void TargetMove::serve(const transport::Frame& frame) {
   }
   wire::ToTarget message;
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
-  if (!walk_ && !message.has_plan() && !message.has_clock_probe() && !message.has_abort()) {
-    throw BrokenProtocol("the plan must come first");
-  }
+  const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() && !message.has_abort();
+  if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
+    case wire::ToTarget::kInquiry: return talk_.send(answer_inquiry(message.inquiry()));
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kFreeze: return walk_->step(TargetEvent::kFrozen);
