@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -52,21 +54,30 @@ Record from_json(const json& j) {
 
 }  // namespace
 
-void check_name(const std::string& name) {
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-  };
-  const auto bad = [&](const char* why) {
-    throw Error({fmt::format("\"{}\" cannot be a workload's name", name), why,
-                 "use letters, digits, - _ and . (up to 64), beginning with a letter", {}, {}},
-                base::Exit::kUsage);
-  };
-  if (name.empty() || name.size() > kMaxName) bad("it is empty or too long");
-  if (!std::ranges::all_of(name, allowed)) bad("it has a character that is not allowed");
+namespace {
+
+// Empty: it can be one.
+std::string flaw_of(const std::string& name) {
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; };
+  if (name.empty() || name.size() > kMaxName) return "it is empty or too long";
+  if (!std::ranges::all_of(name, allowed)) return "it has a character that is not allowed";
   if (std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c); })) {
-    bad("only digits would be taken for a pid");
+    return "only digits would be taken for a pid";
   }
-  if (!std::isalnum(static_cast<unsigned char>(name[0]))) bad("it begins with a sign");
+  if (!std::isalnum(static_cast<unsigned char>(name[0]))) return "it begins with a sign";
+  return "";
+}
+
+}  // namespace
+
+bool is_name(const std::string& name) { return flaw_of(name).empty(); }
+
+void check_name(const std::string& name) {
+  const std::string flaw = flaw_of(name);
+  if (flaw.empty()) return;
+  throw Error({fmt::format("\"{}\" cannot be a workload's name", name), flaw,
+               "use letters, digits, - _ and . (up to 64), beginning with a letter or digit", {}, {}},
+              base::Exit::kUsage);
 }
 
 Path directory_of(const std::string& name) { return kWorkloads / name; }
@@ -130,11 +141,28 @@ std::optional<pid_t> host_root_pid(const Record& record) {
   return std::nullopt;
 }
 
+namespace {
+
+// An arrival that has just ended still tidies up for a moment: a move right after it waits for that.
+constexpr std::chrono::milliseconds kArrivalEnds{5000};
+
+bool lock_or_wait(int fd, const std::string& what) {
+  const auto deadline = base::mono_now() + kArrivalEnds;
+  while (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    const auto holder = Lock::find_holder(what);
+    if (!holder || holder->purpose != "receive" || base::mono_now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace
+
 Lock Lock::take(const std::string& what, const std::string& purpose) {
   CHECK(what.find('/') == std::string::npos);
   std::filesystem::create_directories(kLocks);
   base::Fd fd = base::open_file(kLocks / what, O_RDWR | O_CREAT, 0600);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
+  if (!lock_or_wait(fd.get(), what)) {
     const auto holder = find_holder(what);
     base::refuse(fmt::format("cannot {} {} now", purpose, what),
                  holder ? fmt::format("another ferry (pid {}) is at work on it: {}", holder->process.pid, holder->purpose)

@@ -35,6 +35,7 @@ struct Record {
 
 // Throws Error (usage) for what cannot be a workload's name: it must not look like a pid or a path.
 void check_name(const std::string& name);
+bool is_name(const std::string& name);
 
 base::Path directory_of(const std::string& name);
 base::Path log_of(const std::string& name);

@@ -57,6 +57,7 @@ class TargetMove {
   // In the order in which things happen.
   void prepare(const wire::Plan& plan);
   void check(const wire::Plan& plan);
+  void require_free_name(const std::string& name);
   void make_capsule();
   void make_port();
   void restore();
@@ -131,8 +132,9 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (walk_) throw BrokenProtocol("a second plan");
   capsule::check_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
-  lock_ = capsule::Lock::take(plan.name(), "receive");
   check(plan);
+  lock_ = capsule::Lock::take(plan.name(), "receive");
+  require_free_name(plan.name());
   plan_ = plan;
   walk_.emplace(Target::kPreparing, Journal::create(Role::kTarget, {plan.job(), plan.name(), plan.source_host()}));
   FAULT_POINT("target.preparing");
@@ -163,11 +165,14 @@ void TargetMove::check(const wire::Plan& plan) {
   }
   if (plan.root_pid() <= 1 || plan.last_pid() <= 1) throw BrokenProtocol("impossible pids");
   if (plan.memory_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
-  earlier_ = capsule::find_record(plan.name());
-  if (earlier_ && capsule::is_running(*earlier_)) {
-    base::refuse(fmt::format("cannot receive {}", plan.name()), "a workload of that name runs here already",
-                 fmt::format("stop that one (`ferry stop {}`), or move under another name (`--name`)", plan.name()));
-  }
+}
+
+void TargetMove::require_free_name(const std::string& name) {
+  earlier_ = capsule::find_record(name);
+  if (!earlier_ || !capsule::is_running(*earlier_)) return;
+  base::refuse(fmt::format("cannot receive {}", name), "a workload of that name runs here already",
+               fmt::format("stop that one (`ferry stop {}`); a bare process can also move under another name (`--name`)",
+                           name));
 }
 
 void TargetMove::make_capsule() {

@@ -121,8 +121,7 @@ capsule::Record require_here(const std::string& name) {
 std::string lock_name(const std::string& what) {
   const auto pid = as_pid(what);
   if (!pid) {
-    if (what.find(':') != std::string::npos) refuse_unknown(what);
-    capsule::check_name(what);  // it becomes part of a path
+    if (!capsule::is_name(what)) refuse_unknown(what);  // it becomes part of a path
     return what;
   }
   if (const auto record = capsule_of(*pid)) return record->name;
