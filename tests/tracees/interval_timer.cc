@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   must(::getitimer(ITIMER_REAL, &left));
   const int64_t left_ns = left.it_value.tv_sec * kSecond_ns + left.it_value.tv_usec * 1000;
   const int64_t exact_ns = kLong_ns - (now_ns() - armed);
-  require_between(left_ns, exact_ns - kSlack_ns, exact_ns + longest_gap_ns + kSlack_ns, "remaining of 1,000 s");
+  require_between(left_ns, exact_ns - kGrain_ns, exact_ns + longest_gap_ns + kSlack_ns, "remaining of 1,000 s");
   require_equal(left.it_interval.tv_usec, 20'000, "the interval");
   for (const int which : {ITIMER_VIRTUAL, ITIMER_PROF}) {
     must(::getitimer(which, &left));

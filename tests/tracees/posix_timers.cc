@@ -29,7 +29,7 @@ void check(const Timer& timer) {
   itimerspec left{};
   must(::timer_gettime(timer.id, &left));
   const int64_t exact_ns = timer.due_ns - now_ns(timer.clock);
-  require_between(to_ns(left.it_value), exact_ns - kSlack_ns, exact_ns + longest_gap_ns + kSlack_ns,
+  require_between(to_ns(left.it_value), exact_ns - kGrain_ns, exact_ns + longest_gap_ns + kSlack_ns,
                   "remaining on clock " + std::to_string(timer.clock) + (timer.absolute ? ", absolute" : ""));
   require_equal(left.it_interval.tv_sec, 7, "the interval");
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Timers that fire every 20 ms go on firing after the move: setitimer, timer_create, timerfd.
+// Timers that fire every 20 ms go on firing after the move: setitimer and timer_create.
 #include <sys/time.h>
-#include <sys/timerfd.h>
 
 #include "tracee.h"
 
@@ -23,17 +22,11 @@ int main(int argc, char** argv) {
   timer_t timer{};
   must(::timer_create(CLOCK_MONOTONIC, &event, &timer));
   must(::timer_settime(timer, 0, &nano, nullptr));
-  const int fd = static_cast<int>(must(::timerfd_create(CLOCK_MONOTONIC, 0)));
-  must(::timerfd_settime(fd, 0, &nano, nullptr));
 
   ready_and_wait();
   alarms = 0;
   signals = 0;
-  uint64_t expired = 0, later = 0;
-  require_equal(::read(fd, &expired, sizeof expired), sizeof expired, "read");
   sleep_ns(kSlack_ns);
-  require_equal(::read(fd, &later, sizeof later), sizeof later, "read");
-  require(alarms >= 3 && signals >= 3, "signals of the timers");
-  require(expired >= 1 && later >= 3, "expirations of the timerfd");
+  require(alarms >= 3 && signals >= 3, "they fire");
   return pass();
 }

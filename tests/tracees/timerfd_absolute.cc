@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
     itimerspec left{};
     must(::timerfd_gettime(fds[i], &left));
     const int64_t exact_ns = due[i] - now_ns(clocks[i]);
-    require_between(to_ns(left.it_value), exact_ns - kSlack_ns, exact_ns + longest_gap_ns + kSlack_ns,
+    require_between(to_ns(left.it_value), exact_ns - kGrain_ns, exact_ns + longest_gap_ns + kSlack_ns,
                     "remaining on clock " + std::to_string(clocks[i]));
     const int64_t soon = now_ns(clocks[i]) + kShort_ns;
     const itimerspec value{{}, to_timespec(soon)};

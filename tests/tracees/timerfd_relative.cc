@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     itimerspec left{};
     must(::timerfd_gettime(fds[i], &left));
     const int64_t exact_ns = kLong_ns - (now_ns(clocks[i]) - armed[i]);
-    require_between(to_ns(left.it_value), exact_ns - kSlack_ns, exact_ns + longest_gap_ns + kSlack_ns,
+    require_between(to_ns(left.it_value), exact_ns - kGrain_ns, exact_ns + longest_gap_ns + kSlack_ns,
                     "remaining on clock " + std::to_string(clocks[i]));
     require_equal(left.it_interval.tv_sec, 3, "the interval");
     require(::read(fds[i], &count, sizeof count) == -1 && errno == EAGAIN, "it has not expired");

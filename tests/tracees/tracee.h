@@ -32,6 +32,8 @@ constexpr int64_t kMillisecond_ns = 1'000'000;
 constexpr long kPoll_ns = 5 * kMillisecond_ns;
 // What a busy machine with two cores may add to any wait.
 constexpr int64_t kSlack_ns = 300 * kMillisecond_ns;
+// No timer may have less time left than it should: it would fire early. This much is rounding.
+constexpr int64_t kGrain_ns = 2 * kMillisecond_ns;
 
 inline std::string directory;     // without a slash at its end
 inline int64_t longest_gap_ns;    // between two looks for "go": the pause as the tracee has seen it
@@ -100,6 +102,12 @@ inline void ready_and_wait() {
 
 inline int pass() {
   return ::write(STDOUT_FILENO, "PASS\n", 5) == 5 ? 0 : 1;
+}
+
+// Instead of READY: this kernel, or what the tracee may do here, does not allow the behaviour at all.
+[[noreturn]] inline void skip(const std::string& why) {
+  ::dprintf(STDOUT_FILENO, "SKIP %s\n", why.c_str());
+  ::_exit(0);
 }
 
 // Runs `body(prepared)` in a child, which exits with 0 after it; returns once the child has called prepared().
