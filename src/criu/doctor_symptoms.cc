@@ -65,6 +65,7 @@ constexpr Symptom kSymptoms[] = {
     {R"(Can't open file (\S+)(?: on restore)?: Permission denied)", "/$1 cannot be opened there", "check its permissions and those of its directories"},
     {R"(File (\S+) has bad size (\d+) \(expect (\d+)\))", "/$1 is another file there: $2 bytes, not $3", kSamePackages},
     {R"(File (\S+) has bad (?:build-ID|mode))", "/$1 is another file there", kSamePackages},
+    {R"(Can't open fake fifo \S+ \[(\S+)\]: No such file)", "the FIFO /$1 is not there, and the workload has it open", "make it there: mkfifo /$1"},
     {R"(fsnotify: .*Unable to open (\S+): No such file)", "$1 is not there, and the workload watches it (inotify)", "make it there"},
     {R"(Can't bind inet socket .*Address already in use)", "another program listens on the workload's port there", "end that program, or give the workload an address of its own (ferry run --ip)"},
     {R"(Can't bind inet socket .*Cannot assign requested address)", "the workload listens on an address that the host does not have",

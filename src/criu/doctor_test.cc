@@ -61,6 +61,7 @@ constexpr Case kCases[] = {
     {"(00.021000)      2: Error (criu/files-reg.c:2353): Can't open file tmp/w/data on restore: No such file or directory", "/tmp/w/data is not there"},
     {"(00.021000)      2: Error (criu/files-reg.c:2175): File usr/lib/libx.so has bad size 5 (expect 10)", "/usr/lib/libx.so is another file there: 5 bytes, not 10"},
     {"(00.021000)      2: Error (criu/files-reg.c:2153): File usr/lib/libx.so has bad build-ID", "/usr/lib/libx.so is another file"},
+    {"(00.021000)      2: Error (criu/pipes.c:600): Can't open fake fifo 0xe [tmp/w/fifo]: No such file or directory", "the FIFO /tmp/w/fifo"},
     {"(00.021000)      2: Error (criu/fsnotify.c:510): fsnotify: Unable to open /tmp/w/ino: No such file or directory", "watches it (inotify)"},
     {"(00.021000)      2: Error (criu/sk-inet.c:1059): inet: Can't bind inet socket (id 4): Address already in use", "another program listens"},
     {"(00.021000)      2: Error (criu/sk-inet.c:1059): inet: Can't bind inet socket (id 4): Cannot assign requested address", "does not have"},

@@ -17,10 +17,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "capsule/record.h"
 #include "criu/installation.h"
 #include "files/fingerprint.h"
 #include "kernel/cpu.h"
 #include "process/listeners.h"
+#include "process/watches.h"
 
 namespace ferry::migration {
 namespace {
@@ -42,8 +44,9 @@ bool is_kernel_filesystem(const base::Path& path) {
 
 class Gatherer {
  public:
-  Gatherer(const View& view, const std::vector<std::string>& carried, wire::Requirements& needed)
-      : view_(view), carried_(carried.begin(), carried.end()), needed_(needed) {}
+  // `made_there`: the directory that the target makes for every workload.
+  Gatherer(const View& view, const std::vector<std::string>& carried, std::string made_there, wire::Requirements& needed)
+      : view_(view), carried_(carried.begin(), carried.end()), made_there_(std::move(made_there)), needed_(needed) {}
 
   void run() {
     for (const auto& task : view_.tasks) {
@@ -54,7 +57,9 @@ class Gatherer {
       }
       for (const auto& file : task.files) add_descriptor(file);
     }
+    for (auto& path : process::watched_paths(view_)) special_.insert(std::move(path));
     for (const auto& path : carried_) directories_.insert(base::Path(path).parent_path());
+    directories_.erase(made_there_);
     for (const auto& path : directories_) needed_.add_directories(path);
     for (const auto& path : special_) needed_.add_special_files(path);
     add_room();
@@ -123,6 +128,7 @@ class Gatherer {
 
   const View& view_;
   std::set<std::string> carried_, seen_, directories_, special_;
+  const std::string made_there_;
   wire::Requirements& needed_;
 };
 
@@ -143,7 +149,7 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
                                        const std::vector<std::string>& carried) {
   wire::Requirements needed;
   describe_host(needed);
-  Gatherer(view, carried, needed).run();
+  Gatherer(view, carried, capsule::directory_of(workload.name).string(), needed).run();
   if (workload.identity) {
     needed.mutable_identity()->set_address(workload.identity->address.text());
     needed.mutable_identity()->set_mac(workload.identity->mac.text());

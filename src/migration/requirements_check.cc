@@ -109,7 +109,7 @@ void check_places(const wire::Requirements& needed, Reasons& reasons) {
   }
   const auto remedy = fmt::format("mkdir -p {}", fmt::join(directories, " "));
   add_listed(std::move(directories), "no directory", "the workload works in these directories or writes there", remedy, reasons);
-  add_listed(std::move(special), "missing:", "the workload has these open, and they do not travel", "make them here", reasons);
+  add_listed(std::move(special), "missing:", "the workload has these open or watches them (inotify), and they do not travel", "make them here", reasons);
 }
 
 void check_room(const wire::Requirements& needed, Reasons& reasons) {

@@ -31,19 +31,21 @@ bool is_at_its_name(const Descriptor& file) {
   return ::lstat(reachable(file.pid, file.target).c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
 }
 
-// /proc/PID/… of a process that stays here; /proc/self and the tree's own come along.
+// /proc/PID/… of a process that stays here; the tree's own come along, and every capsule has an init.
 bool is_of_another_process(const View& view, const std::string& path) {
   int pid = 0;
-  if (std::sscanf(path.c_str(), "/proc/%d", &pid) != 1) return false;
+  if (std::sscanf(path.c_str(), "/proc/%d", &pid) != 1 || pid == 1) return false;
   return std::ranges::none_of(view.tree.pids, [&](pid_t own) { return kernel::inner_pid(own) == pid || own == pid; });
 }
 
 void look_at_file(const View& view, const Task& task, const Descriptor& file, const std::set<std::string>& mounts,
                   OpenThings& open) {
   const auto mount = file.field("mnt_id");
+  if (file.field("QSIZE")) {  // mq_overview(7); an mqueue mount of the kernel's own, which CRIU does not find
+    return open.add(task, file.fd, "the POSIX message queue " + file.target, "CRIU cannot take message queues along", "use a socket or a pipe");
+  }
   if (mount && !mounts.contains(*mount)) {
-    return open.add(task, file.fd, file.target, "it is on a mount that the workload itself does not see (opened before it got there, or a "
-                    "POSIX message queue), so it cannot be opened again",
+    return open.add(task, file.fd, file.target, "it is on a mount that the workload itself does not see, so it cannot be opened again",
                     "start it with clean descriptors: `ferry run`, or exec CMD 3>&- …");
   }
   if (is_of_another_process(view, file.target)) {

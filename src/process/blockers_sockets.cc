@@ -51,8 +51,6 @@ SocketTable sockets_of(const View& view) {
   return table;
 }
 
-std::string named(const std::string& name) { return name.empty() ? "" : fmt::format(" ({})", name); }
-
 }  // namespace
 
 void add_socket_blockers(const View& view, bool own_network, Reasons& reasons) {
@@ -69,40 +67,73 @@ void add_socket_blockers(const View& view, bool own_network, Reasons& reasons) {
   open.move_to(reasons);
 }
 
-void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& reasons) {
-  const auto own = sockets_of(view);
-  if (own.empty()) return;
-  std::map<uint32_t, kernel::UnixSocket> all;
-  kernel::in_network_namespace(kernel::open_namespace(view.tree.root, "net").get(), [&] {
-    for (auto& socket : kernel::unix_sockets()) all.emplace(socket.inode, std::move(socket));
-  });
-  const auto holder = [&](uint32_t inode) {
-    return outsiders.holder_of(fmt::format("socket:[{}]", inode)).value_or("a process that cannot be seen from here");
-  };
-  OpenThings open;
-  for (const auto& [inode, socket] : all) {
-    const auto mine = own.find(inode);
-    const auto peer = all.find(socket.peer);
-    if (mine == own.end()) {
-      // A datagram client outside that has connected to a socket of the tree: it would go on writing into nothing.
-      const auto reached = own.find(socket.peer);
-      if (socket.type == SOCK_STREAM || socket.peer == 0 || reached == own.end() || peer == all.end() || peer->second.peer == inode) continue;
-      open.add(*reached->second.first, reached->second.second, "a unix socket" + named(peer->second.name),
-               fmt::format("{}, which stays here, sends to it", holder(inode)), "end that program first");
-      continue;
-    }
-    const auto& [task, fd] = mine->second;
-    if (socket.peer != 0 && !own.contains(socket.peer)) {
-      const auto name = peer != all.end() && !peer->second.name.empty() ? peer->second.name : socket.name;
-      open.add(*task, fd, "a unix socket" + named(name), fmt::format("its other end belongs to {}, which stays here", holder(socket.peer)),
-               "let it close that connection before the move (a log or bus connection: run it without)");
-    }
-    for (const uint32_t waiting : socket.waiting) {
-      if (own.contains(waiting)) continue;
-      open.add(*task, fd, "a unix socket" + named(socket.name),
-               fmt::format("{}, which stays here, has connected to it and is not accepted yet", holder(waiting)), "try again, or end that program");
+namespace {
+
+// The unix sockets of the tree's network namespace, looked at from those of the tree.
+class UnixSockets {
+ public:
+  UnixSockets(const View& view, Outsiders& outsiders) : own_(sockets_of(view)), outsiders_(outsiders) {
+    if (own_.empty()) return;
+    kernel::in_network_namespace(kernel::open_namespace(view.tree.root, "net").get(), [&] {
+      for (auto& socket : kernel::unix_sockets()) all_.emplace(socket.inode, std::move(socket));
+    });
+  }
+
+  void look(OpenThings& open) {
+    for (const auto& [inode, socket] : all_) {
+      if (own_.contains(inode)) {
+        look_at_own(socket, open);
+      } else {
+        look_at_other(socket, open);
+      }
     }
   }
+
+ private:
+  void look_at_own(const kernel::UnixSocket& socket, OpenThings& open) {
+    if (socket.peer != 0 && !own_.contains(socket.peer)) {
+      const auto peer = all_.find(socket.peer);
+      add(socket.inode, peer != all_.end() && !peer->second.name.empty() ? peer->second.name : socket.name,
+          fmt::format("its other end belongs to {}, which stays here", holder(socket.peer)), open);
+    }
+    for (const uint32_t waiting : socket.waiting) {
+      if (own_.contains(waiting)) continue;
+      add(socket.inode, socket.name, fmt::format("{}, which stays here, has connected to it and is not accepted yet", holder(waiting)), open);
+    }
+  }
+
+  void look_at_other(const kernel::UnixSocket& socket, OpenThings& open) {
+    // Connected, but not accepted: the other end has no inode of its own yet.
+    for (const uint32_t waiting : socket.waiting) {
+      if (own_.contains(waiting)) add(waiting, socket.name, fmt::format("its other end belongs to {}, which stays here", holder(socket.inode)), open);
+    }
+    // A datagram client that has connected to a socket of the tree would go on writing into nothing.
+    if (socket.type != SOCK_DGRAM || socket.peer == 0 || !own_.contains(socket.peer)) return;
+    const auto reached = all_.find(socket.peer);
+    if (reached == all_.end() || reached->second.peer == socket.inode) return;  // a pair: told from the other side
+    add(socket.peer, reached->second.name, fmt::format("{}, which stays here, sends to it", holder(socket.inode)), open);
+  }
+
+  void add(ino_t inode, const std::string& name, std::string why, OpenThings& open) const {
+    const auto& [task, fd] = own_.at(inode);
+    open.add(*task, fd, name.empty() ? "a unix socket" : fmt::format("the unix socket {}", name), std::move(why),
+             "let it close that connection before the move, or end the other program (a log or bus connection: run it without)");
+  }
+
+  std::string holder(uint32_t inode) const {
+    return outsiders_.holder_of(fmt::format("socket:[{}]", inode)).value_or("a process that cannot be seen from here");
+  }
+
+  const SocketTable own_;
+  Outsiders& outsiders_;
+  std::map<uint32_t, kernel::UnixSocket> all_;
+};
+
+}  // namespace
+
+void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& reasons) {
+  OpenThings open;
+  UnixSockets(view, outsiders).look(open);
   open.move_to(reasons);
 }
 

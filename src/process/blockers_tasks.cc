@@ -71,13 +71,25 @@ void add_task_blockers(const View& view, Reasons& reasons) {
   }
 }
 
+namespace {
+
+std::string name_of(std::string_view kind) {
+  if (kind == "mnt") return "mount";
+  if (kind == "net") return "network";
+  if (kind == "ipc") return "IPC";
+  if (kind == "uts") return "host name";
+  return std::string(kind);
+}
+
+}  // namespace
+
 void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons) {
   // The clocks of a time namespace are carried over, and the pids of a pid namespace exist again.
   static constexpr const char* kMadeAnew[] = {"mnt", "net", "ipc", "uts", "user"};
   const pid_t root = view.tree.root;
   for (const char* kind : kMadeAnew) {
     if (kernel::namespace_id(root, kind) == kernel::namespace_id(home, kind)) continue;
-    reasons.push_back({fmt::format("{} is in a {} namespace of its own", view.root().label(), kind),
+    reasons.push_back({fmt::format("{} has a namespace of its own ({})", view.root().label(), name_of(kind)),
                        "it would arrive in that of the target host, without what it has there",
                        "a container moves by its engine's name when ferry knows that engine; else start it with `ferry run`"});
   }
@@ -86,7 +98,7 @@ void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons) {
     for (const char* kind : kernel::kNamespaceKinds) {
       const auto id = kernel::namespace_id(task.pid, kind);
       if (id == 0 || id == kernel::namespace_id(root, kind) || !told.insert({kind, id}).second) continue;
-      reasons.push_back({fmt::format("{} is in a {} namespace of its own, its root process is not", task.label(), kind),
+      reasons.push_back({fmt::format("{} has a namespace of its own ({}) below that of its root process", task.label(), name_of(kind)),
                          "CRIU cannot take nested namespaces along", "run it without unshare, bubblewrap or a sandbox (browsers: --no-sandbox)"});
     }
   }

@@ -177,6 +177,24 @@ TEST_F(Blockers, UnixSocketsByName) {
   expect_fine();  // both ends are ours, accepted or not
 }
 
+TEST_F(Blockers, UnixSocketThatNobodyHasAcceptedYet) {
+  base::FdPair told = base::make_pipe();
+  base::SpawnOptions options;
+  options.stdout_fd = told.second.get();
+  const auto name = fmt::format("ferry-blockers-{}", ::getpid());
+  const auto server = base::spawn({"python3", "-c", fmt::format("import socket,time; s=socket.socket(socket.AF_UNIX); s.bind('\\0{}'); "
+                                                               "s.listen(); print('up', flush=True); time.sleep(1000)", name)}, options);
+  told.second.reset();
+  if (!base::wait_readable(told.first.get(), 10'000)) GTEST_SKIP() << "no python3";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path + 1, name.size());
+  const base::Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size) < 0) GTEST_SKIP() << "no python3";
+  expect_refused(client, "the unix socket @" + name);
+}
+
 TEST_F(Blockers, TerminalOfAStrangerButNotAPairOfOnesOwn) {
   int master = -1, slave = -1;
   ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
