@@ -3,6 +3,7 @@
 // Open files that the target cannot open again, and pipes that would lose their other end.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/statfs.h>
 
 #include <algorithm>
 #include <set>
@@ -26,6 +27,13 @@ std::set<std::string> mounts_of(pid_t pid) {
   return ids;
 }
 
+// On a mount of the kernel's own that no task sees.
+bool is_message_queue(const Descriptor& file) {
+  constexpr long kMqueueMagic = 0x19800202;  // include/uapi/linux/magic.h
+  struct statfs where {};
+  return ::statfs(fmt::format("/proc/{}/fd/{}", file.pid, file.fd).c_str(), &where) == 0 && where.f_type == kMqueueMagic;
+}
+
 bool is_at_its_name(const Descriptor& file) {
   struct stat named {};
   return ::lstat(reachable(file.pid, file.target).c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
@@ -41,7 +49,7 @@ bool is_of_another_process(const View& view, const std::string& path) {
 void look_at_file(const View& view, const Task& task, const Descriptor& file, const std::set<std::string>& mounts,
                   OpenThings& open) {
   const auto mount = file.field("mnt_id");
-  if (file.field("QSIZE")) {  // mq_overview(7); an mqueue mount of the kernel's own, which CRIU does not find
+  if (is_message_queue(file)) {
     return open.add(task, file.fd, "the POSIX message queue " + file.target, "CRIU cannot take message queues along", "use a socket or a pipe");
   }
   if (mount && !mounts.contains(*mount)) {

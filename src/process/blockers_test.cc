@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
+#include <mqueue.h>
 #include <pty.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,6 +28,7 @@
 #include <array>
 #include <set>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/subprocess.h"
 #include "process/blocker_kinds.h"
@@ -205,6 +207,13 @@ TEST_F(Blockers, TerminalOfAStrangerButNotAPairOfOnesOwn) {
   EXPECT_TRUE(any_holds(own_reasons(), fmt::format("has fd {} open on the terminal", terminal.get())));
 }
 
+TEST_F(Blockers, MessageQueue) {
+  const auto name = fmt::format("/ferry-blockers-{}", ::getpid());
+  const base::Fd queue(::mq_open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600, nullptr));
+  ::mq_unlink(name.c_str());
+  expect_refused(queue, "the POSIX message queue " + name);
+}
+
 TEST_F(Blockers, DeletedFileThatIsTooLarge) {
   char path[] = "/tmp/ferry-blockers-XXXXXX";
   const base::Fd file(::mkostemp(path, O_CLOEXEC));
@@ -265,6 +274,22 @@ TEST(BlockersOfATask, StoppedByATracer) {
   const auto found = std::ranges::find_if(reasons, [](const Reason& one) { return one.what.find("is traced by") != std::string::npos; });
   ASSERT_NE(found, reasons.end());
   EXPECT_NE(found->what.find(fmt::format("(pid {}) is traced by unit_tests (pid {})", child.pid(), ::getpid())), std::string::npos);
+}
+
+TEST(BlockersOfATask, StartedBySupervisord) {
+  // Its own name is what counts, as of the real one, which is a Python script.
+  const auto supervisor = base::spawn({"bash", "-c", "exec -a /usr/bin/supervisord bash -c 'sleep 1000 & wait'"});
+  const auto deadline = base::mono_now() + std::chrono::seconds(5);
+  std::vector<pid_t> children;
+  while ((children = kernel::children_of(supervisor.pid())).empty() && base::mono_now() < deadline) ::usleep(1000);
+  ASSERT_EQ(children.size(), 1u);
+  const View view = look_at({children[0], {children[0]}});
+  const auto is_told = [&](const BlockerOptions& options) {
+    return std::ranges::any_of(find_blockers(view, options), [](const Reason& one) { return one.what.ends_with("belongs to supervisord"); });
+  };
+  EXPECT_TRUE(is_told({}));
+  EXPECT_FALSE(is_told({.ours = true}));
+  ::kill(children[0], SIGKILL);
 }
 
 TEST(BlockersOfATask, ConnectionsOnTheHostsAddress) {
