@@ -34,6 +34,13 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, b
                  "start it with an address of its own (ferry run --ip), or say --tcp close to let the "
                  "connections break");
   }
+  // A frozen cgroup and a stopped task together cannot be seized by CRIU (v1): it would be tried for half a minute, frozen.
+  for (const pid_t pid : subject.tree.pids) {
+    if (kernel::task_state(pid) != 'T') continue;
+    base::refuse(fmt::format("cannot move {}", workload.name),
+                 fmt::format("its process {} ({}) is stopped", pid, kernel::command_of(pid)),
+                 fmt::format("let it go on first: kill -CONT {}", pid));
+  }
   subject.files = process::written_files(subject.tree);
   subject.memory_bytes = process::memory_bytes(subject.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
