@@ -146,11 +146,12 @@ namespace {
 // An arrival that has just ended still tidies up for a moment: a move right after it waits for that.
 constexpr std::chrono::milliseconds kArrivalEnds{5000};
 
-bool lock_or_wait(int fd, const std::string& what) {
+bool lock_or_wait(int fd, const std::string& what, const std::string& purpose) {
   const auto deadline = base::mono_now() + kArrivalEnds;
   while (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
     const auto holder = Lock::find_holder(what);
-    if (!holder || holder->purpose != "receive" || base::mono_now() > deadline) return false;
+    const bool passes_soon = purpose == "move" && holder && holder->purpose == "receive";
+    if (!passes_soon || base::mono_now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return true;
@@ -162,7 +163,7 @@ Lock Lock::take(const std::string& what, const std::string& purpose) {
   CHECK(what.find('/') == std::string::npos);
   std::filesystem::create_directories(kLocks);
   base::Fd fd = base::open_file(kLocks / what, O_RDWR | O_CREAT, 0600);
-  if (!lock_or_wait(fd.get(), what)) {
+  if (!lock_or_wait(fd.get(), what, purpose)) {
     const auto holder = find_holder(what);
     base::refuse(fmt::format("cannot {} {} now", purpose, what),
                  holder ? fmt::format("another ferry (pid {}) is at work on it: {}", holder->process.pid, holder->purpose)
