@@ -29,7 +29,7 @@ enum class Exit : int {
   kUsage = 2,       // the command line makes no sense
   kRefused = 3,     // it cannot be done (nothing was touched)
   kCancelled = 4,   // Ctrl-C or `ferry cancel`; the workload is where it was
-  kInDoubt = 5,     // nobody can know yet on which host it lives; both copies are frozen
+  kInDoubt = 5,     // nobody can know yet on which host it lives; the copy at the source is frozen
 };
 
 struct Explanation {

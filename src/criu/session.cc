@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "criu/doctor.h"
 #include "kernel/spawn_in.h"
+#include "process/blockers.h"
 
 namespace ferry::criu {
 
@@ -21,8 +22,6 @@ namespace {
 
 constexpr size_t kMaxMessage = 64 * 1024;  // CRIU's own messages are below 1 KiB, ours below 4
 constexpr int kLogLevel = 3;               // info: without it a failure cannot be explained; costs < 1 ms
-// Deleted files that are still open travel inside the images up to this size each.
-constexpr uint32_t kGhostLimit = 256u << 20;
 
 }  // namespace
 
@@ -117,7 +116,7 @@ criu_req common_request(const std::string& images, const char* log) {
   // The cgroup is ferry's, on both sides: a recorded frozen one would restore tasks that hang.
   options->set_manage_cgroups(false);
   options->set_manage_cgroups_mode(IGNORE);
-  options->set_ghost_limit(kGhostLimit);
+  options->set_ghost_limit(process::kGhostLimit);
   options->set_timeout(0);  // no alarm: CRIU waits at our gates
   return request;
 }

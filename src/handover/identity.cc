@@ -74,11 +74,6 @@ Port Port::existing(const std::string& workload, const Identity& identity) {
 void Port::open() { Netlink().set_master(link_, bridge_); }
 void Port::shut() { Netlink().set_master(link_, ""); }
 
-bool Port::is_open() const {
-  const auto link = Netlink().find_link(link_);
-  return link && link->master != 0;
-}
-
 std::vector<KnownNeighbour> neighbours_in(int netns) {
   std::vector<KnownNeighbour> known;
   kernel::in_network_namespace(netns, [&] {

@@ -40,7 +40,6 @@ class Port {
 
   void open();   // onto the bridge
   void shut();   // off the bridge; the link stays up, so the routes in the namespace stay
-  bool is_open() const;
 
  private:
   Port(std::string link, std::string bridge) : link_(std::move(link)), bridge_(std::move(bridge)) {}

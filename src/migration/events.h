@@ -34,7 +34,6 @@ class PhaseClock {
   void stop();
   double elapsed_ms() const { return base::ms_between(began_, base::mono_now()); }
   const std::vector<PhaseTime>& phases() const { return phases_; }
-  void set(std::vector<PhaseTime> phases) { phases_ = std::move(phases); }
 
  private:
   const Observer& observer_;

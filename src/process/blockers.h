@@ -9,6 +9,9 @@
 
 namespace ferry::process {
 
+// What a deleted file that is still open may hold at most to travel inside the images: CRIU's ghost limit, which it is given.
+inline constexpr uint32_t kGhostLimit = 256u << 20;
+
 struct BlockerOptions {
   bool own_network = false;  // its address moves with it
   bool tcp_close = false;    // its open connections may break

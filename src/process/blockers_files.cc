@@ -12,12 +12,11 @@
 
 #include "base/units.h"
 #include "process/blocker_kinds.h"
+#include "process/blockers.h"
 
 namespace ferry::process {
 namespace {
 
-// What a deleted file that is still open may hold at most to travel inside the images (the ghost limit that CRIU is given).
-constexpr uint64_t kGhostLimit = 256u << 20;
 constexpr uint64_t kBlock = 512;  // unit of st_blocks
 
 std::set<std::string> mounts_of(pid_t pid) {
