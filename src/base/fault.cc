@@ -19,7 +19,7 @@ namespace {
 
 struct Fault {
   std::string point;   // "*" matches every point
-  std::string action;  // "fail", "kill", "stall", or a caller-made one
+  std::string action;  // "fail", "kill", "stall", "pause", or a caller-made one
   uint64_t argument = 0;
   uint64_t visit = 0;       // 0: every visit
   uint64_t percent = 100;
@@ -98,11 +98,14 @@ const std::string& fault_specification() { return table().specification; }
 
 void fault_point(std::string_view name) {
   for (Fault& fault : table().faults) {
-    const bool ours = fault.action == "fail" || fault.action == "kill" || fault.action == "stall";
+    const std::string& action = fault.action;
+    const bool ours = action == "fail" || action == "kill" || action == "stall" || action == "pause";
     if (!ours || !is_due(fault, name)) continue;
-    if (fault.action == "kill") ::kill(::getpid(), SIGKILL);
-    if (fault.action == "stall") {
+    if (action == "kill") ::kill(::getpid(), SIGKILL);
+    if (action == "stall") {
       std::this_thread::sleep_for(std::chrono::milliseconds(fault.argument));
+    } else if (action == "pause") {
+      ::kill(::getpid(), SIGSTOP);  // all threads; goes on here after SIGCONT
     } else {
       throw Error({fmt::format("fault injected at {}", name), "a test asked for it", "", {}, {}});
     }

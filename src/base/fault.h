@@ -6,6 +6,7 @@
 //     target.restored=fail            throw an Error there
 //     source.dumped=kill@2            SIGKILL ourselves at the second visit
 //     source.send=stall:500           sleep 500 ms
+//     source.dumped=pause             SIGSTOP ourselves: a test sees it in /proc, strikes, and sends SIGCONT
 //     channel.frame=corrupt           the caller asks and spoils its own data
 //     *=fail%5:seed=42                any point, with 5 % probability, drawn from this seed
 //
@@ -22,7 +23,7 @@ void set_faults(std::string_view specification);
 // What was set, to be handed on to the peer.
 const std::string& fault_specification();
 
-// Visits a point: returns, throws, sleeps or kills as told.
+// Visits a point: returns, throws, sleeps, pauses or kills as told.
 void fault_point(std::string_view name);
 // True when a caller-made fault ("corrupt", "truncate", …) is due at this point now.
 [[nodiscard]] bool fault_due(std::string_view name, std::string_view action);

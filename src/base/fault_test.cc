@@ -2,6 +2,9 @@
 #include "base/fault.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <vector>
 
@@ -40,6 +43,22 @@ TEST_F(FaultTest, StallsForAsLongAsSaid) {
   const auto before = mono_now();
   fault_point("target.restored");
   EXPECT_GE(ms_between(before, mono_now()), 30.0);
+}
+
+TEST_F(FaultTest, PausesUntilToldToGoOn) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    set_faults("source.dumped=pause@2");
+    fault_point("source.dumped");
+    fault_point("source.dumped");
+    ::_exit(7);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, WUNTRACED), child);
+  EXPECT_TRUE(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+  ::kill(child, SIGCONT);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
 std::vector<bool> draw(const char* specification) {
