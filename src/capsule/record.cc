@@ -83,6 +83,15 @@ void check_name(const std::string& name) {
 Path directory_of(const std::string& name) { return kWorkloads / name; }
 Path log_of(const std::string& name) { return directory_of(name) / "log"; }
 
+std::string to_text(const Record& record) { return to_json(record).dump(2) + "\n"; }
+Record from_text(const std::string& text) {
+  try {
+    return from_json(json::parse(text));
+  } catch (const json::exception& damaged) {
+    throw Error({"a workload's record cannot be read", damaged.what(), "", {}, {}});
+  }
+}
+
 std::optional<Record> find_record(const std::string& name) {
   const auto text = base::try_read_file(directory_of(name) / "record.json");
   if (!text) return std::nullopt;
@@ -115,8 +124,7 @@ std::vector<Record> all_records() {
 
 void save_record(const Record& record, base::Durable durable) {
   std::filesystem::create_directories(directory_of(record.name));
-  base::replace_file(directory_of(record.name) / "record.json", to_json(record).dump(2) + "\n",
-                     durable);
+  base::replace_file(directory_of(record.name) / "record.json", to_text(record), durable);
 }
 
 void save_exit_status(const std::string& name, int status) {
@@ -143,43 +151,52 @@ std::optional<pid_t> host_root_pid(const Record& record) {
 
 namespace {
 
-// An arrival that has just ended still tidies up for a moment: a move right after it waits for that.
-constexpr std::chrono::milliseconds kArrivalEnds{5000};
+// What passes soon: an arrival that has just ended still tidies up for a moment, and so does who finishes a killed ferry's job.
+constexpr std::chrono::milliseconds kHolderEnds{5000};
 
-bool lock_or_wait(int fd, const std::string& what, const std::string& purpose) {
-  const auto deadline = base::mono_now() + kArrivalEnds;
-  while (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
-    const auto holder = Lock::find_holder(what);
-    const bool passes_soon = purpose == "move" && holder && holder->purpose == "receive";
-    if (!passes_soon || base::mono_now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
+bool passes_soon(const std::string& what, const std::string& purpose) {
+  const auto holder = Lock::find_holder(what);
+  return holder && (holder->purpose == "resolve" || (purpose == "move" && holder->purpose == "receive"));
+}
+
+base::Fd open_lock(const std::string& what) {
+  CHECK(what.find('/') == std::string::npos);
+  std::filesystem::create_directories(kLocks);
+  return base::open_file(kLocks / what, O_RDWR | O_CREAT, 0600);
 }
 
 }  // namespace
 
-Lock Lock::take(const std::string& what, const std::string& purpose) {
-  CHECK(what.find('/') == std::string::npos);
-  std::filesystem::create_directories(kLocks);
-  base::Fd fd = base::open_file(kLocks / what, O_RDWR | O_CREAT, 0600);
-  if (!lock_or_wait(fd.get(), what, purpose)) {
-    const auto holder = find_holder(what);
-    base::refuse(fmt::format("cannot {} {} now", purpose, what),
-                 holder ? fmt::format("another ferry (pid {}) is at work on it: {}", holder->process.pid, holder->purpose)
-                        : "another ferry is at work on it",
-                 fmt::format("wait until it has ended, or `ferry cancel {}`", what));
-  }
+Lock::Lock(base::Fd fd, const std::string& purpose, const std::string& job) : fd_(std::move(fd)) {
   const auto self = kernel::find_process(::getpid()).value_or(kernel::ProcessId{});
-  const json note = {{"purpose", purpose}, {"pid", self.pid}, {"start_ticks", self.start_ticks}};
-  if (::ftruncate(fd.get(), 0) == 0) base::write_full(fd.get(), note.dump());
-  return Lock(std::move(fd));
+  const json note = {{"purpose", purpose}, {"job", job}, {"pid", self.pid}, {"start_ticks", self.start_ticks}};
+  if (::ftruncate(fd_.get(), 0) == 0) base::write_full(fd_.get(), note.dump());
+}
+
+std::optional<Lock> Lock::try_take(const std::string& what, const std::string& purpose, const std::string& job) {
+  base::Fd fd = open_lock(what);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return std::nullopt;
+  return Lock(std::move(fd), purpose, job);
+}
+
+Lock Lock::take(const std::string& what, const std::string& purpose, const std::string& job) {
+  const auto deadline = base::mono_now() + kHolderEnds;
+  for (;;) {
+    if (auto lock = try_take(what, purpose, job)) return std::move(*lock);
+    if (!passes_soon(what, purpose) || base::mono_now() > deadline) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const auto holder = find_holder(what);
+  base::refuse(fmt::format("cannot {} {} now", purpose, what),
+               holder ? fmt::format("another ferry (pid {}) is at work on it: {}", holder->process.pid, holder->purpose)
+                      : "another ferry is at work on it",
+               fmt::format("wait until it has ended, or `ferry cancel {}`", what));
 }
 
 std::optional<Lock::Holder> Lock::find_holder(const std::string& what) {
   const auto note = json::parse(base::try_read_file(kLocks / what).value_or(""), nullptr, false);
   if (!note.is_object()) return std::nullopt;
-  Holder holder{note.value("purpose", ""), {note.value("pid", 0), note.value("start_ticks", uint64_t{0})}};
+  Holder holder{note.value("purpose", ""), note.value("job", ""), {note.value("pid", 0), note.value("start_ticks", uint64_t{0})}};
   if (!kernel::is_alive(holder.process)) return std::nullopt;
   return holder;
 }

@@ -40,6 +40,10 @@ bool is_name(const std::string& name);
 base::Path directory_of(const std::string& name);
 base::Path log_of(const std::string& name);
 
+// As record.json holds it. from_text throws Error.
+std::string to_text(const Record& record);
+Record from_text(const std::string& text);
+
 std::optional<Record> find_record(const std::string& name);
 std::vector<Record> all_records();  // by name
 // All but exit_status.
@@ -53,19 +57,21 @@ bool is_running(const Record& record);
 // The root task of a running workload as this host sees it.
 std::optional<pid_t> host_root_pid(const Record& record);
 
-// Held while something changes a workload (run, move, receive, stop): a second one is refused, naming the first.
+// Held while something changes a workload (run, move, receive, stop, resolve): a second one is refused, naming the first.
 class Lock {
  public:
-  static Lock take(const std::string& what, const std::string& purpose);
+  static Lock take(const std::string& what, const std::string& purpose, const std::string& job = {});
+  static std::optional<Lock> try_take(const std::string& what, const std::string& purpose, const std::string& job = {});
 
   struct Holder {
     std::string purpose;  // "move"
+    std::string job;      // of a move; may be empty
     kernel::ProcessId process;
   };
   static std::optional<Holder> find_holder(const std::string& what);
 
  private:
-  explicit Lock(base::Fd fd) : fd_(std::move(fd)) {}
+  Lock(base::Fd fd, const std::string& purpose, const std::string& job);
   base::Fd fd_;  // flock; ends with the process, whatever happens to it
 };
 

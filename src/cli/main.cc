@@ -32,10 +32,12 @@ int main(int argc, char** argv) {
     ferry::cli::add_stop(app, exit_code);
     ferry::cli::add_check(app, exit_code);
     ferry::cli::add_cancel(app, exit_code);
+    ferry::cli::add_resolve(app, exit_code);
     ferry::cli::add_load_test(app, exit_code);
     ferry::cli::add_bench(app, exit_code);
     ferry::cli::add_lab(app, exit_code);
     ferry::cli::add_receive(app, exit_code);
+    ferry::cli::add_guard(app, exit_code);
     ferry::cli::add_capsule(app, exit_code);
     try {
       app.parse(argc, argv);

@@ -12,14 +12,22 @@
 namespace ferry::cli {
 namespace {
 
+bool is_frozen(const capsule::Record& record) {
+  const auto freezer = kernel::Freezer::find(record.name);
+  return freezer && freezer->is_frozen();
+}
+
+// For programs.
+std::string state_word(const capsule::Record& record) {
+  if (capsule::is_running(record)) return is_frozen(record) ? "frozen" : "running";
+  return record.moved_to.empty() ? "ended" : "moved";
+}
+
 std::string state_of(const capsule::Record& record) {
   if (!record.moved_to.empty()) {
     return fmt::format("moved to {} at {}", record.moved_to, base::local_hhmm(record.moved_at_ns));
   }
-  if (capsule::is_running(record)) {
-    const auto freezer = kernel::Freezer::find(record.name);
-    return freezer && freezer->is_frozen() ? "frozen (by a move)" : "running";
-  }
+  if (capsule::is_running(record)) return is_frozen(record) ? "frozen (by a move)" : "running";
   if (record.exit_status) return fmt::format("ended ({})", *record.exit_status);
   return "ended";
 }
@@ -28,7 +36,7 @@ void print_json(const std::vector<capsule::Record>& records) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& r : records) {
     nlohmann::ordered_json j = {{"name", r.name},
-                                {"state", capsule::is_running(r) ? "running" : r.moved_to.empty() ? "ended" : "moved"},
+                                {"state", state_word(r)},
                                 {"pid", capsule::host_root_pid(r).value_or(0)},
                                 {"ip", r.ip},
                                 {"since", base::iso_time(r.created_ns)},

@@ -17,6 +17,8 @@ void add_check(CLI::App& app, int& exit_code);
 void add_cancel(CLI::App& app, int& exit_code);
 void add_receive(CLI::App& app, int& exit_code);
 void add_capsule(CLI::App& app, int& exit_code);
+void add_guard(CLI::App& app, int& exit_code);
+void add_resolve(CLI::App& app, int& exit_code);
 void add_lab(CLI::App& app, int& exit_code);
 void add_load_test(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "criu/session.h"
 
 namespace ferry::criu {
 
@@ -21,10 +22,36 @@ const base::Path kKeptLogs = "/var/lib/ferry/logs";
 // CRIU's images besides the memory: some 100 KiB for a small process, a few MiB for a thousand threads.
 constexpr uint64_t kStateBytes = 16u << 20;
 
+std::string keep_log_of(const base::Path& directory, const char* name, const std::string& job) {
+  std::error_code error;
+  fs::create_directories(kKeptLogs, error);
+  const auto kept = kKeptLogs / (job + "." + name);
+  fs::copy_file(directory / name, kept, fs::copy_options::overwrite_existing, error);
+  return error ? "" : kept.string();
+}
+
 }  // namespace
 
+ImageSet::Place ImageSet::place_of(const std::string& job) {
+  return {kTmpfs / ("ferry-" + job), kTmpfs / ("ferry-" + job + ".link")};
+}
+
+void ImageSet::remove(const Place& place) {
+  std::error_code ignored;
+  fs::remove(place.link, ignored);
+  fs::remove_all(place.directory, ignored);
+}
+
+void ImageSet::sweep(const std::string& job) {
+  const Place place = place_of(job);
+  for (const char* log : {kDumpLog, kRestoreLog}) keep_log_of(place.directory, log, job);
+  remove(place);
+}
+
+base::Path ImageSet::log_of(const std::string& job, const char* name) { return place_of(job).directory / name; }
+
 ImageSet::ImageSet(const std::string& job, uint64_t bytes)
-    : directory_(kTmpfs / ("ferry-" + job)), link_(kTmpfs / ("ferry-" + job + ".link")) {
+    : directory_(place_of(job).directory), link_(place_of(job).link) {
   struct statvfs room {};
   if (::statvfs(kTmpfs.c_str(), &room) < 0) throw base::SysError("statvfs", errno, kTmpfs.string());
   const uint64_t free_bytes = uint64_t{room.f_bavail} * room.f_frsize;
@@ -38,11 +65,7 @@ ImageSet::ImageSet(const std::string& job, uint64_t bytes)
   fs::create_directory_symlink(directory_, link_);
 }
 
-ImageSet::~ImageSet() {
-  std::error_code ignored;
-  fs::remove(link_, ignored);
-  fs::remove_all(directory_, ignored);
-}
+ImageSet::~ImageSet() { remove({directory_, link_}); }
 
 std::vector<base::Path> ImageSet::files_to_send() const {
   std::vector<base::Path> files;
@@ -54,12 +77,6 @@ std::vector<base::Path> ImageSet::files_to_send() const {
   return files;
 }
 
-std::string ImageSet::keep_log(const char* name, const std::string& job) const {
-  std::error_code error;
-  fs::create_directories(kKeptLogs, error);
-  const auto kept = kKeptLogs / (job + "." + name);
-  fs::copy_file(directory_ / name, kept, fs::copy_options::overwrite_existing, error);
-  return error ? "" : kept.string();
-}
+std::string ImageSet::keep_log(const char* name, const std::string& job) const { return keep_log_of(directory_, name, job); }
 
 }  // namespace ferry::criu

@@ -24,10 +24,19 @@ class ImageSet {
   // What has to travel: not the logs and statistics, and not the clock values of timens-0.img, which would make CRIU put
   // the tasks into a second time namespace; the capsule's own carries the offsets.
   std::vector<base::Path> files_to_send() const;
+  // Removes what a ferry that was killed left of that job; its logs are kept.
+  static void sweep(const std::string& job);
+  static base::Path log_of(const std::string& job, const char* name);  // while the job lasts
+
   // Copies a CRIU log to where it is kept after us; returns that path, empty when there is no log.
   std::string keep_log(const char* name, const std::string& job) const;
 
  private:
+  struct Place {
+    base::Path directory, link;
+  };
+  static Place place_of(const std::string& job);
+  static void remove(const Place& place);
   base::Path directory_, link_;
 };
 

@@ -18,6 +18,7 @@
 #include "criu/installation.h"
 #include "criu/rpc.pb.h"
 #include "kernel/namespaces.h"
+#include "kernel/procfs.h"
 
 namespace ferry::criu {
 
@@ -54,7 +55,7 @@ class Session {
   [[nodiscard]] Event run_until(const std::string& point, base::MonoTime deadline, int wake_fd = -1);
   void answer(bool go_on);
 
-  pid_t pid() const { return child_.pid(); }
+  kernel::ProcessId process() const { return kernel::find_process(child_.pid()).value_or(kernel::ProcessId{}); }
 
  private:
   Session(base::Child child, base::Fd socket) : child_(std::move(child)), socket_(std::move(socket)) {}

@@ -22,6 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 constexpr size_t kChunk = 256 * 1024;
 
+base::Path staged_path(const base::Path& path, const std::string& job) { return path.string() + ".ferry-" + job; }
+base::Path saved_path(const base::Path& path, const std::string& job) { return staged_path(path, job).string() + ".old"; }
+
 }  // namespace
 
 Hasher::Hasher() : state_(XXH3_createState(), &XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
@@ -44,7 +47,7 @@ std::optional<uint64_t> hash_prefix(const base::Path& path, uint64_t bytes) {
 }
 
 StagedFile::StagedFile(base::Path path, const std::string& job)
-    : path_(std::move(path)), staged_(path_.string() + ".ferry-" + job), saved_(staged_.string() + ".old") {
+    : path_(std::move(path)), staged_(staged_path(path_, job)), saved_(saved_path(path_, job)) {
   if (!fs::is_directory(path_.parent_path())) {
     base::refuse(fmt::format("cannot take the open file {}", path_.string()), "its directory is not there",
                  fmt::format("mkdir -p {}", path_.parent_path().string()));
@@ -101,6 +104,31 @@ void StagedFile::keep() {
   if (::fsync(fd_.get()) < 0) base::log("fsync {}: {}", path_.string(), errno);  // the source's copy will be gone
   std::error_code ignored;
   if (replaced_) fs::remove(saved_, ignored);
+}
+
+uint64_t StagedFile::inode() const {
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) < 0) throw SysError("fstat", errno, staged_.string());
+  return info.st_ino;
+}
+
+void StagedFile::take_back(const base::Path& path, const std::string& job, uint64_t inode) {
+  const auto saved = saved_path(path, job);
+  struct stat there {};
+  const bool exists = ::stat(path.c_str(), &there) == 0;
+  const bool installed = exists && inode != 0 && there.st_ino == inode;
+  std::error_code ignored;
+  if (fs::exists(saved) && (installed || !exists)) {
+    fs::rename(saved, path, ignored);
+  } else if (installed) {
+    fs::remove(path, ignored);
+  }
+  fs::remove(staged_path(path, job), ignored);
+}
+
+void StagedFile::keep(const base::Path& path, const std::string& job) {
+  std::error_code ignored;
+  fs::remove(saved_path(path, job), ignored);
 }
 
 }  // namespace ferry::files

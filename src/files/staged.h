@@ -57,6 +57,13 @@ class StagedFile {
 
   const base::Path& path() const { return path_; }
 
+  uint64_t inode() const;  // of the new file, wherever it is
+
+  // What a ferry that was killed left of it: everything as it was, or as with keep(). `inode`: of the new file; 0: it was
+  // perhaps not even made. May be called again and again.
+  static void take_back(const base::Path& path, const std::string& job, uint64_t inode);
+  static void keep(const base::Path& path, const std::string& job);
+
  private:
   void refuse_overwriting(uint64_t size) const;
   base::Path path_, staged_, saved_;

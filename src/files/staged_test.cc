@@ -104,5 +104,60 @@ TEST_F(StagedFileTest, HashPrefixIsThatOfTheSameBytes) {
   EXPECT_EQ(hash_prefix(path_, 7), std::nullopt);
 }
 
+// As SIGKILL leaves it: no destructor has run.
+class KilledStagedFileTest : public StagedFileTest {
+ protected:
+  StagedFile& start(std::string_view text) {
+    killed_ = new StagedFile(path_, "job");  // deliberately never deleted
+    killed_->begin(0);
+    killed_->append(bytes(text));
+    return *killed_;
+  }
+  void take_back() {
+    for (int again = 0; again < 3; ++again) StagedFile::take_back(path_, "job", killed_->inode());
+  }
+  static inline StagedFile* killed_ = nullptr;  // reachable: no leak
+};
+
+TEST_F(KilledStagedFileTest, IsTakenBackBeforeItIsInItsPlace) {
+  write("mine");
+  start("theirs");
+  take_back();
+  EXPECT_EQ(base::read_file(path_), "mine");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(KilledStagedFileTest, IsTakenBackFromItsPlace) {
+  write("mine");
+  start("theirs").install(6, {}, true);
+  ASSERT_EQ(base::read_file(path_), "theirs");
+  take_back();
+  EXPECT_EQ(base::read_file(path_), "mine");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(KilledStagedFileTest, WhereNothingWasNothingIs) {
+  start("theirs").install(6, {}, false);
+  take_back();
+  EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(KilledStagedFileTest, WhatSomebodyHasPutThereSinceIsLeftAlone) {
+  start("theirs").install(6, {}, false);
+  const auto newer = path_.string() + ".new";
+  std::ofstream(newer) << "newer";
+  std::filesystem::rename(newer, path_);
+  take_back();
+  EXPECT_EQ(base::read_file(path_), "newer");
+}
+
+TEST_F(KilledStagedFileTest, IsKept) {
+  write("mine");
+  start("theirs").install(6, {}, true);
+  StagedFile::keep(path_, "job");
+  EXPECT_EQ(base::read_file(path_), "theirs");
+  EXPECT_EQ(entries(), 1u);
+}
+
 }  // namespace
 }  // namespace ferry::files

@@ -38,6 +38,7 @@ class HeldDump {
   void release() noexcept { end(false); }
   // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.
   void kill(const std::function<void()>& thaw) noexcept { end(true, thaw); }
+  kernel::ProcessId criu() const { return criu_->process(); }
   // From here on only release() and kill() do anything to the tasks.
   void abandon() { abandoned_ = true; }
 

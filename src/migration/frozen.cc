@@ -29,10 +29,22 @@ std::string Frozen::cgroup_name(const runtime::Workload& workload) {
   return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
 }
 
-Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer)
-    : workload_(workload), freezer_(freezer) {
+Frozen::Origins Frozen::origins_of(const runtime::Workload& workload) {
+  Origins origins;
+  if (workload.is_capsule()) return origins;
+  for (const pid_t pid : process::read_tree(workload.root.pid).pids) {
+    origins.push_back({pid, kernel::freezer_cgroup_of(pid)});
+  }
+  return origins;
+}
+
+Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind)
+    : workload_(workload), freezer_(freezer), origins_(std::move(origins)), sealed_(true) {}
+
+Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins)
+    : workload_(workload), freezer_(freezer), origins_(std::move(origins)) {
   try {
-    if (!workload.is_capsule()) gather_bare_tree();
+    if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
     freezer_.freeze(kFreezeLimit);
     require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
@@ -54,13 +66,6 @@ Frozen::~Frozen() {
   } catch (const std::exception& failure) {
     base::log("while putting {} back: {}", workload_.name, failure.what());
   }
-}
-
-void Frozen::gather_bare_tree() {
-  for (const pid_t pid : process::read_tree(workload_.root.pid).pids) {
-    origins_.push_back({pid, kernel::freezer_cgroup_of(pid)});
-  }
-  process::gather(workload_.root.pid, freezer_);
 }
 
 void Frozen::require_one_tree() const {

@@ -17,9 +17,20 @@ class Frozen {
   // The cgroup that the workload is in while it is frozen: a capsule's own, or one for the move of a bare tree.
   static std::string cgroup_name(const runtime::Workload& workload);
 
+  // Where the processes of a bare tree are to go back to; nothing for a capsule.
+  struct Origin {
+    pid_t pid;
+    std::string cgroup;
+  };
+  using Origins = std::vector<Origin>;
+  static Origins origins_of(const runtime::Workload& workload);
+
   // Throws Error when not every task can be stopped, or when the cgroup now holds a task outside the tree (an orphan: the dump would
   // miss it); the workload then runs on.
-  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer);
+  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins);
+  // Takes over, sealed, what a ferry that has gone left behind, in whatever state.
+  struct LeftBehind {};
+  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind);
   Frozen(const Frozen&) = delete;
   Frozen& operator=(const Frozen&) = delete;
   ~Frozen();
@@ -35,17 +46,12 @@ class Frozen {
   void thaw_killed() const;
 
  private:
-  void gather_bare_tree();
   void require_one_tree() const;
   void put_back();
 
   const runtime::Workload& workload_;
   const kernel::Freezer& freezer_;
-  struct Origin {
-    pid_t pid;
-    std::string cgroup;
-  };
-  std::vector<Origin> origins_;  // of a bare tree's processes
+  Origins origins_;
   bool sealed_ = false, ended_ = false;
 };
 

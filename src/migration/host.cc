@@ -15,10 +15,14 @@ std::string host_name() {
   return name;
 }
 
-std::string host_id() {
+std::string boot_id() {
   std::string boot = base::read_file("/proc/sys/kernel/random/boot_id");
   while (!boot.empty() && boot.back() == '\n') boot.pop_back();
-  return fmt::format("{}/{}/{}", boot, kernel::namespace_id(::getpid(), "pid"), kernel::namespace_id(::getpid(), "net"));
+  return boot;
+}
+
+std::string host_id() {
+  return fmt::format("{}/{}/{}", boot_id(), kernel::namespace_id(::getpid(), "pid"), kernel::namespace_id(::getpid(), "net"));
 }
 
 }  // namespace ferry::migration

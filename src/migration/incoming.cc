@@ -15,7 +15,10 @@ Incoming::Arrival& Incoming::arrival(const std::string& path) {
   if (!path.starts_with('/')) throw BrokenProtocol("an open file without an absolute path");
   const auto found = arrivals_.find(path);
   if (found != arrivals_.end()) return found->second;
-  return arrivals_.emplace(path, Arrival{files::StagedFile(path, job_), {}}).first->second;
+  staging_(path, 0);
+  auto& coming = arrivals_.emplace(path, Arrival{files::StagedFile(path, job_), {}}).first->second;
+  staging_(path, coming.staged.inode());
+  return coming;
 }
 
 void Incoming::expect(const std::string& path) { arrival(path); }

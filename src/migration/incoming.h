@@ -4,6 +4,7 @@
 // places. Everything that the source says of them is checked here.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,7 +18,10 @@ namespace ferry::migration {
 
 class Incoming {
  public:
-  Incoming(base::Path images, std::string job) : images_(std::move(images)), job_(std::move(job)) {}
+  // `staging` is told the path of each file of the workload before anything is made for it (inode 0), and then the new file's inode.
+  using Staging = std::function<void(const std::string& path, uint64_t inode)>;
+  Incoming(base::Path images, std::string job, Staging staging)
+      : images_(std::move(images)), job_(std::move(job)), staging_(std::move(staging)) {}
 
   // A file of the workload will come: its place must be possible. Throws Error (refused).
   void expect(const std::string& path);
@@ -39,6 +43,7 @@ class Incoming {
 
   base::Path images_;
   std::string job_;
+  Staging staging_;
   std::map<std::string, Arrival> arrivals_;
   // What data frames belong to.
   wire::FileStart current_;

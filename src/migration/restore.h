@@ -27,6 +27,7 @@ class HeldRestore {
   // fail. Throws Error; may_have_run() then says what that error leaves open.
   void let_go(const std::function<void()>& before_running);
   bool may_have_run() const { return may_have_run_; }
+  kernel::ProcessId criu() const { return criu_->process(); }
   // CRIU's own end after let_go().
   void finish();
 

@@ -8,13 +8,14 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "capsule/spawn.h"
 #include "files/staged.h"
+#include "migration/departure.h"
 #include "migration/dump.h"
-#include "migration/frozen.h"
+#include "migration/guard.h"
 #include "migration/host.h"
 #include "migration/journal.h"
 #include "migration/plan.h"
+#include "migration/resolve.h"
 
 namespace ferry::migration {
 
@@ -26,6 +27,7 @@ namespace {
 
 constexpr milliseconds kTargetPrepares{30'000};
 constexpr milliseconds kTargetResumes{20'000};  // grant to running; 15 ms is usual
+constexpr milliseconds kTargetAnswersAbort{5'000};
 
 class SourceMove {
  public:
@@ -44,7 +46,7 @@ class SourceMove {
     } catch (const std::exception& failure) {
       give_up(failure);
     }
-    if (report_.result == "moved") bury();
+    if (report_.result == "moved") end_here();
     clock_.stop();
     report_.phases = clock_.phases();
     report_.total_ms = clock_.elapsed_ms();
@@ -54,7 +56,8 @@ class SourceMove {
  private:
   // In the order in which things happen.
   void prepare();
-  void require_not_left_frozen();
+  void finish_earlier_jobs();
+  void open_journal();
   void connect();
   void copy();
   void freeze();
@@ -63,9 +66,8 @@ class SourceMove {
   void send_workload_files();
   void restore();
   void commit();
-  void note_running(const wire::Running& running);
-  void bury();
-  void record_as_moved();
+  void note_running(int64_t resumed_monotonic_ns);
+  void end_here();
 
   // When they do not.
   void give_up(const std::exception& failure);
@@ -73,8 +75,10 @@ class SourceMove {
   void tell_target_to_abort();
   void let_it_run();
   std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
-  void note_end(SourceEvent event);
+  std::optional<SourceEvent> ask_on_this_link();
+  std::optional<SourceEvent> ask_on_a_new_link();
   void leave_in_doubt();
+  void end_job();
 
   const MoveOptions& options_;
   const Observer& observer_;
@@ -85,6 +89,7 @@ class SourceMove {
   Subject subject_;
   std::map<std::string, SentFile> sent_files_;
   std::optional<Walk<Source, SourceEvent>> walk_;
+  std::optional<Guard> guard_;
   std::optional<transport::Peer> peer_;
   std::optional<Conversation> talk_;
   kernel::TimeOffsets target_ahead_;  // the target's clocks minus ours
@@ -92,6 +97,7 @@ class SourceMove {
   // Destroyed from the last to the first: CRIU lets go of the tasks, then they are thawed.
   std::optional<criu::ImageSet> images_;
   std::optional<kernel::Freezer> freezer_;
+  Frozen::Origins origins_;
   std::optional<Frozen> frozen_;
   std::optional<HeldDump> dump_;
 };
@@ -99,17 +105,15 @@ class SourceMove {
 void SourceMove::prepare() {
   clock_.start("prepare");
   report_.source = host_name();
-  lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move");
-  require_not_left_frozen();
+  report_.job = new_job_id();
+  lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
+  finish_earlier_jobs();
   subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp_close);
   report_.name = subject_.workload.name;
   report_.memory_bytes = subject_.memory_bytes;
-  report_.job = new_job_id();
   connect();
   FAULT_POINT("source.connected");
-  auto journal = Journal::create(Role::kSource, {report_.job, report_.name, options_.destination});
-  report_.journal = journal.path().string();
-  walk_.emplace(Source::kPreparing, std::move(journal));
+  open_journal();
   target_ahead_ = measure_clocks(*talk_);
   images_.emplace(report_.job, report_.memory_bytes);
   wire::ToTarget message;
@@ -121,14 +125,21 @@ void SourceMove::prepare() {
   walk_->step(SourceEvent::kReady);
 }
 
-// By a move that ended in doubt, or whose ferry was killed: it may live elsewhere.
-void SourceMove::require_not_left_frozen() {
-  const auto freezer = kernel::Freezer::find(runtime::lock_name(options_.what));
-  if (!freezer || !freezer->is_frozen()) return;
-  base::refuse(fmt::format("cannot move {}", options_.what),
-               "an earlier move left it frozen: it may run on another host already",
-               "look at the newest journal in /var/lib/ferry/journal and with `ferry ps` on that host; if it runs there, "
-               "`ferry stop` removes this copy");
+void SourceMove::finish_earlier_jobs() {
+  for (const auto& one : migration::finish_earlier_jobs(runtime::lock_name(options_.what))) {
+    observer_.notice(fmt::format("an earlier move of {} was cut off ({}): {}", one.name, one.found, one.done));
+  }
+}
+
+// From here on whatever happens to this process, the job can be finished by another one.
+void SourceMove::open_journal() {
+  const std::string lock = runtime::lock_name(options_.what);
+  auto journal = Journal::create(Role::kSource, {report_.job, report_.name, transport::parse_destination(options_.destination).host, lock});
+  report_.journal = journal.path().string();
+  journal.note(kNoteContact, contact_note(options_));
+  journal.note(kNoteWorkload, workload_note(subject_.workload));
+  walk_.emplace(Source::kPreparing, std::move(journal));
+  guard_.emplace(Role::kSource, report_.job);
 }
 
 void SourceMove::connect() {
@@ -152,6 +163,9 @@ void SourceMove::copy() {
   send_workload_files();
   freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
   dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_);
+  origins_ = Frozen::origins_of(subject_.workload);
+  walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
+  walk_->journal().note(kNoteOrigins, origins_note(origins_));
   talk_->throw_if_cancelled();
   FAULT_POINT("source.before_freeze");
   walk_->step(SourceEvent::kCopied);
@@ -182,7 +196,7 @@ void SourceMove::freeze() {
   talk_->send(notice);
   frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
   report_.frozen_real_ns = base::real_ns();
-  frozen_.emplace(subject_.workload, *freezer_);
+  frozen_.emplace(subject_.workload, *freezer_, origins_);
   FAULT_POINT("source.frozen");
   walk_->step(SourceEvent::kFrozen);
 }
@@ -213,6 +227,7 @@ void SourceMove::send() {
   }
   subject_.files = process::written_files(process::read_tree(subject_.workload.root.pid));  // some may be new since
   send_workload_files();
+  walk_->journal().note(kNoteLeaves, subject_.files);
   FAULT_POINT("source.sent");
   walk_->step(SourceEvent::kSent);
 }
@@ -239,53 +254,45 @@ void SourceMove::commit() {
   wire::ToTarget grant;
   grant.mutable_grant();
   talk_->send(grant);
+  FAULT_POINT("source.granted");
   const auto answer = talk_->receive_from_target(kTargetResumes, "\"running\"");
   if (!answer.has_running()) throw BrokenProtocol("it did not answer \"running\"");
-  note_running(answer.running());
+  note_running(answer.running().resumed_monotonic_ns());
   walk_->step(SourceEvent::kRunning);
+  FAULT_POINT("source.done");
 }
 
-void SourceMove::note_running(const wire::Running& running) {
-  const int64_t pause_ns = running.resumed_monotonic_ns() - target_ahead_.monotonic_ns - frozen_at_ns_;
+void SourceMove::note_running(int64_t resumed_monotonic_ns) {
+  const int64_t pause_ns = resumed_monotonic_ns - target_ahead_.monotonic_ns - frozen_at_ns_;
   report_.frozen_ms = static_cast<double>(pause_ns) / 1e6;
   report_.resumed_real_ns = report_.frozen_real_ns + pause_ns;
   report_.result = "moved";
 }
 
-// It lives over there: what is frozen here is only a copy. Its sockets stay in repair mode, so no FIN or RST leaves. Each step for
-// itself: whatever fails, no second copy may come to life.
-void SourceMove::bury() {
+// It lives over there: what is frozen here is only a copy.
+void SourceMove::end_here() {
   clock_.start("bury");
-  std::string untidy;
-  const auto attempt = [&untidy](const auto& step) {
-    try {
-      step();
-    } catch (const std::exception& failure) {
-      untidy = failure.what();
-    }
-  };
-  attempt([this] { frozen_->kill_all(); });
-  dump_->kill([this] { frozen_->thaw_killed(); });
-  if (subject_.workload.record) attempt([this] { capsule::destroy_capsule(subject_.workload.record->init); });
-  attempt([this] { record_as_moved(); });
-  attempt([this] { freezer_->remove(); });
+  const auto kill = [this](const auto& thaw) { dump_->kill(thaw); };
+  const std::string untidy = bury(subject_.workload, *frozen_, *freezer_, {report_.target, subject_.files, kill});
+  if (!untidy.empty()) observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", untidy));
   images_.reset();
+  end_job();
   wire::ToTarget farewell;
   farewell.mutable_farewell();
-  attempt([&] { talk_->send(farewell); });
-  if (!untidy.empty()) observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", untidy));
+  try {
+    talk_->send(farewell);
+  } catch (const std::exception& gone) {
+    base::log("no farewell: {}", gone.what());
+  }
 }
 
-void SourceMove::record_as_moved() {
-  const auto& workload = subject_.workload;
-  capsule::Record record = workload.record.value_or(capsule::Record{});
-  record.name = workload.name;
-  record.command = workload.command;
-  record.moved_to = transport::parse_destination(options_.destination).host;
-  record.moved_at_ns = base::real_ns();
-  record.left_files = subject_.files;
-  if (!workload.record) record.created_ns = record.moved_at_ns;
-  capsule::save_record(record);
+void SourceMove::end_job() {
+  try {
+    walk_->journal().note(kNoteTidy, true);
+  } catch (const std::exception& failure) {
+    base::log("the journal: {}", failure.what());
+  }
+  guard_->dismiss();
 }
 
 void SourceMove::give_up(const std::exception& failure) {
@@ -297,21 +304,16 @@ void SourceMove::give_up(const std::exception& failure) {
     clock_.start("abort");
     tell_target_to_abort();
     let_it_run();
-    return note_end(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
+    walk_->step_if_writable(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
+    if (guard_) end_job();
+    return;
   }
   const auto verdict = ask_for_verdict(failure);
   if (!verdict) return leave_in_doubt();
-  note_end(*verdict);
-  if (*verdict == SourceEvent::kNeverRan) let_it_run();
-}
-
-// A disk that cannot take the last line changes nothing of what is true.
-void SourceMove::note_end(SourceEvent event) {
-  try {
-    walk_->step(event);
-  } catch (const std::exception& failure) {
-    base::log("the journal: {}", failure.what());
-  }
+  walk_->step_if_writable(*verdict);
+  if (*verdict != SourceEvent::kNeverRan) return;
+  let_it_run();
+  end_job();
 }
 
 void SourceMove::explain(const std::exception& failure) {
@@ -359,18 +361,24 @@ void SourceMove::let_it_run() {
   images_.reset();
 }
 
-// Past the commit only the target's word counts. It has said it already, or it is asked while the link lives: an abort in time
-// is answered "never ran", one that is too late with "running".
+// Past the commit only the target's word counts. It has said it already, or it is asked.
 std::optional<SourceEvent> SourceMove::ask_for_verdict(const std::exception& failure) {
   if (const auto* told = dynamic_cast<const PeerFailure*>(&failure)) {
     if (told->never_ran()) return SourceEvent::kNeverRan;
     return std::nullopt;
   }
+  if (const auto verdict = ask_on_this_link()) return verdict;
+  return ask_on_a_new_link();
+}
+
+// An abort in time is answered "never ran", one that is too late with "running".
+std::optional<SourceEvent> SourceMove::ask_on_this_link() {
+  if (peer_->link.torn()) return std::nullopt;
   tell_target_to_abort();
   try {
-    const auto answer = talk_->receive_from_target(kTargetResumes, "its word on the copy there");
+    const auto answer = talk_->receive_from_target(kTargetAnswersAbort, "its word on the copy there");
     if (!answer.has_running()) return std::nullopt;
-    note_running(answer.running());
+    note_running(answer.running().resumed_monotonic_ns());
     report_.error = {};
     return SourceEvent::kRunning;
   } catch (const PeerFailure& told) {
@@ -381,15 +389,32 @@ std::optional<SourceEvent> SourceMove::ask_for_verdict(const std::exception& fai
   return std::nullopt;
 }
 
+std::optional<SourceEvent> SourceMove::ask_on_a_new_link() {
+  observer_.notice(fmt::format("lost the connection to {} after the commit point: asking there what has become of it", report_.target));
+  try {
+    const auto told = ask_target(options_, report_.job);
+    base::log("{}: {}", told.host(), told.text());
+    if (told.fate() == wire::Outcome::NEVER_RAN) return SourceEvent::kNeverRan;
+    if (told.fate() == wire::Outcome::UNKNOWN) return std::nullopt;
+    note_running(told.resumed_monotonic_ns());
+    report_.error = {};
+    return SourceEvent::kRunning;
+  } catch (const std::exception& gone) {
+    base::log("no word from the target: {}", gone.what());
+  }
+  return std::nullopt;
+}
+
+// Its guard goes on asking for some minutes.
 void SourceMove::leave_in_doubt() {
-  note_end(SourceEvent::kFailed);
+  walk_->step_if_writable(SourceEvent::kFailed);
   report_.unharmed = false;
   const auto& name = subject_.workload.name;
   report_.result = "in-doubt";
   report_.error = {fmt::format("{} may be running on {} already", name, options_.destination),
                    fmt::format("it went wrong after the commit point: {}: {}", report_.error.what, report_.error.why),
-                   fmt::format("look there with `ferry ps`; the copy here stays frozen and does not run. If it runs "
-                               "there, remove this one with `ferry stop {}`", name),
+                   fmt::format("the copy here stays frozen and does not run; ferry goes on asking {} in the background. `ferry resolve {}` "
+                               "does so now, and says what it found", options_.destination, name),
                    {}, report_.journal};
 }
 

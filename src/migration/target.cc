@@ -11,11 +11,14 @@
 #include "base/log.h"
 #include "capsule/spawn.h"
 #include "handover/identity.h"
+#include "migration/arrival.h"
 #include "migration/check.h"
+#include "migration/guard.h"
 #include "migration/host.h"
 #include "migration/incoming.h"
 #include "migration/journal.h"
 #include "migration/plan.h"
+#include "migration/resolve.h"
 #include "migration/restore.h"
 #include "runtime/launch.h"
 
@@ -46,6 +49,7 @@ class TargetMove {
     } catch (const std::exception& failure) {
       end(TargetEvent::kFailed, failure);
     }
+    end_job();
     return walk_ && walk_->state() == Target::kRunning;
   }
 
@@ -53,9 +57,11 @@ class TargetMove {
   milliseconds silence_limit() const;
   void serve(const transport::Frame& frame);
   void answer_clock();
+  void answer_settle(const wire::Settle& question);
 
   // In the order in which things happen.
   void prepare(const wire::Plan& plan);
+  void open_journal();
   void check(const wire::Plan& plan);
   void require_free_name(const std::string& name);
   void make_capsule();
@@ -63,20 +69,25 @@ class TargetMove {
   void restore();
   void resume();
   void open_port();
-  void save_arrival_record();
+  void conclude();
+  capsule::Record arrival_record() const;
 
   // When they do not.
   void abort();
   void end(TargetEvent event, const std::exception& failure);
+  bool has_run_all_the_same();
+  void end_job();
   void tear_down();
   void tell_failure(const std::exception& failure, bool never_ran);
 
   Conversation talk_;
   bool finished_ = false;
+  wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
   wire::Plan plan_;
   std::optional<capsule::Lock> lock_;
   std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
   std::optional<Walk<Target, TargetEvent>> walk_;
+  std::optional<Guard> guard_;
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
   std::optional<handover::Announcer> announcer_;
@@ -102,11 +113,13 @@ void TargetMove::serve(const transport::Frame& frame) {
   }
   wire::ToTarget message;
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
-  const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() && !message.has_abort();
+  const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() &&
+                          !message.has_abort() && !message.has_settle();
   if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
     case wire::ToTarget::kInquiry: return talk_.send(answer_inquiry(message.inquiry()));
+    case wire::ToTarget::kSettle: return answer_settle(message.settle());
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kFreeze: return walk_->step(TargetEvent::kFrozen);
@@ -128,28 +141,49 @@ void TargetMove::answer_clock() {
   talk_.send(answer);
 }
 
+// Of an earlier move, cut off past its commit point.
+void TargetMove::answer_settle(const wire::Settle& question) {
+  capsule::check_name("job-" + question.job());
+  finished_ = true;
+  wire::ToSource answer;
+  *answer.mutable_outcome() = settle_for_source(question.job());
+  talk_.send(answer);
+}
+
 void TargetMove::prepare(const wire::Plan& plan) {
   if (walk_) throw BrokenProtocol("a second plan");
   capsule::check_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
   check(plan);
-  lock_ = capsule::Lock::take(plan.name(), "receive");
+  lock_ = capsule::Lock::take(plan.name(), "receive", plan.job());
+  for (const auto& one : finish_earlier_jobs(plan.name())) base::log("{}: {}: {}", one.job, one.found, one.done);
   require_free_name(plan.name());
   plan_ = plan;
-  walk_.emplace(Target::kPreparing, Journal::create(Role::kTarget, {plan.job(), plan.name(), plan.source_host()}));
+  open_journal();
   FAULT_POINT("target.preparing");
   images_.emplace(plan.job(), plan.memory_bytes());
   std::filesystem::create_directories(capsule::directory_of(plan.name()));
-  incoming_.emplace(images_->directory(), plan.job());
+  incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
+    walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
+  });
   for (const auto& file : plan.files()) incoming_->expect(file.path());
   make_capsule();
   if (plan.has_identity()) make_port();
   restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_);
+  walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   walk_->step(TargetEvent::kPrepared);
   FAULT_POINT("target.ready");
   wire::ToSource answer;
   answer.mutable_ready()->set_host(host_name());
   talk_.send(answer);
+}
+
+// From here on whatever happens to this process, the job can be finished by another one.
+void TargetMove::open_journal() {
+  auto journal = Journal::create(Role::kTarget, {plan_.job(), plan_.name(), plan_.source_host(), ""});
+  if (earlier_) journal.note(kNoteEarlier, capsule::to_text(*earlier_));
+  walk_.emplace(Target::kPreparing, std::move(journal));
+  guard_.emplace(Role::kTarget, plan_.job());
 }
 
 void TargetMove::check(const wire::Plan& plan) {
@@ -184,6 +218,7 @@ void TargetMove::make_capsule() {
   spec.time_offsets = {ours.monotonic_ns + plan_.monotonic_shift_ns(), ours.boottime_ns + plan_.boottime_shift_ns()};
   freezer_ = kernel::Freezer::create_empty(plan_.name());
   capsule_ = capsule::Capsule::start(spec);
+  walk_->journal().note(kNoteCapsule, to_note(capsule_->init()));
 }
 
 void TargetMove::make_port() {
@@ -204,6 +239,7 @@ void TargetMove::restore() {
   incoming_->install(own);
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   FAULT_POINT("target.restored");
+  walk_->journal().note(kNoteArrival, capsule::to_text(arrival_record()));
   walk_->step(TargetEvent::kBuilt);
   wire::ToSource answer;
   answer.mutable_restored();
@@ -212,17 +248,31 @@ void TargetMove::restore() {
 
 // The point of no return is the journal's line; from here on the workload runs without anyone's help.
 void TargetMove::resume() {
+  capsule::forget_exit_status(plan_.name());  // of an earlier stay: one that is there later is this one's
   walk_->step(TargetEvent::kGranted);
   FAULT_POINT("target.resuming");
   capsule_->adopt(plan_.root_pid(), *freezer_);
-  save_arrival_record();
+  walk_->journal().note(kNoteAdopted, true);
+  capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   restore_->let_go([this] { open_port(); });
+  conclude();
+  restore_->finish();
+  FAULT_POINT("target.running");
+}
+
+// It runs. Nothing that fails from here on changes that.
+void TargetMove::conclude() {
   wire::ToSource answer;
-  answer.mutable_running()->set_resumed_monotonic_ns(base::clock_ns(CLOCK_MONOTONIC));
-  walk_->step(TargetEvent::kResumed);
+  const int64_t now = base::clock_ns(CLOCK_MONOTONIC);
+  answer.mutable_running()->set_resumed_monotonic_ns(now);
+  try {
+    walk_->journal().note(kNoteResumed, now);
+  } catch (const std::exception& failure) {
+    base::log("the journal: {}", failure.what());
+  }
+  walk_->step_if_writable(TargetEvent::kResumed);
   incoming_->keep();
   talk_.send(answer);
-  restore_->finish();
 }
 
 // The gate for packets. What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail.
@@ -236,7 +286,7 @@ void TargetMove::open_port() {
   }
 }
 
-void TargetMove::save_arrival_record() {
+capsule::Record TargetMove::arrival_record() const {
   capsule::Record record;
   record.name = plan_.name();
   record.command = plan_.command();
@@ -249,8 +299,7 @@ void TargetMove::save_arrival_record() {
     record.mac = identity_->mac.text();
     if (identity_->gateway) record.gateway = identity_->gateway->text();
   }
-  capsule::forget_exit_status(record.name);
-  capsule::save_record(record, base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
+  return record;
 }
 
 // Past the point of no return an abort comes too late, and changes nothing.
@@ -266,21 +315,48 @@ void TargetMove::end(TargetEvent event, const std::exception& failure) {
   if (walk_ && walk_->state() == Target::kRunning) return;  // the link no longer matters
   // Reaches the source through SSH, should the link be broken. Not fmt::print: it throws when nobody listens any more.
   std::fprintf(stderr, "ferry: %s\n", failure.what());
-  const bool may_have_run = restore_ && restore_->may_have_run();
   try {
-    if (may_have_run) {
-      // Not killed and not denied: nobody but a person can say more. The source's copy stays frozen.
-      incoming_->keep();
-    } else {
+    bool dead = true;
+    if (restore_ && restore_->may_have_run()) {
+      if (has_run_all_the_same()) return;
+      dead = verdict_ == wire::Outcome::NEVER_RAN;
+    }
+    if (dead) {
       tear_down();
       if (walk_) walk_->step(walk_->state() == Target::kResuming ? TargetEvent::kFailed : event);
+    } else {
+      incoming_->keep();  // neither killed nor denied: the source's copy stays frozen
     }
-    tell_failure(failure, !may_have_run);
+    tell_failure(failure, dead);
     // What the source has sent meanwhile is taken and dropped, so that it comes to read this.
     for (;;) (void)talk_.receive(kGrantLimit, "the end");
   } catch (const std::exception& gone) {
     base::log("the end of the session: {}", gone.what());
   }
+}
+
+// CRIU failed or died while it let the tasks go. If they run, the move has succeeded.
+bool TargetMove::has_run_all_the_same() {
+  const auto judged = judge_resuming(read_logbook(Role::kTarget, plan_.job()).value());
+  base::log("after criu's end: {}", judged.text());
+  verdict_ = judged.fate();
+  if (verdict_ != wire::Outcome::RUNS) return false;
+  open_port();
+  conclude();
+  return true;
+}
+
+// What is unfinished, the guard or a person finishes.
+void TargetMove::end_job() {
+  if (!walk_) return;
+  const bool ended = walk_->state() == Target::kRunning || walk_->state() == Target::kAborted;
+  try {
+    if (walk_->state() == Target::kRunning) images_.reset();
+    if (ended) walk_->journal().note(kNoteTidy, true);
+  } catch (const std::exception& failure) {
+    base::log("the journal: {}", failure.what());
+  }
+  if (ended && guard_) guard_->dismiss();
 }
 
 // "Never ran" is said only of what is dead, and journalled as such.

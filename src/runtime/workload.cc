@@ -118,6 +118,8 @@ capsule::Record require_here(const std::string& name) {
   return *record;
 }
 
+bool is_pid(const std::string& what) { return as_pid(what).has_value(); }
+
 std::string lock_name(const std::string& what) {
   const auto pid = as_pid(what);
   if (!pid) {

@@ -33,6 +33,8 @@ Workload find_workload(const std::string& what, const std::string& arrival_name 
 // The record of a workload that is or was here. Throws Error (refused) when there is none, or that it moved, and where to.
 capsule::Record require_here(const std::string& name);
 
+bool is_pid(const std::string& what);  // a pid, or pid:N
+
 // The name under which `what` is locked, cancelled and journalled.
 std::string lock_name(const std::string& what);
 

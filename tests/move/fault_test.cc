@@ -18,7 +18,7 @@ const std::set<std::string> kBeforeTheCommit = {
     "source.sent",      "source.restored", "target.preparing", "target.ready",         "target.restoring", "target.restored",
     "target.chunk",
 };
-const std::set<std::string> kAfterTheCommit = {"source.committed", "target.resuming"};
+const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
 // A point that somebody adds must be added here.
 TEST(FaultPoints, AreAllKnownHere) {

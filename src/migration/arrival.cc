@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/arrival.h"
+
+#include <signal.h>
+
+#include <thread>
+
+#include "base/clock.h"
+#include "capsule/spawn.h"
+#include "criu/image_set.h"
+#include "criu/restorer.h"
+#include "criu/session.h"
+#include "files/staged.h"
+#include "handover/identity.h"
+#include "migration/host.h"
+#include "runtime/workload.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+using wire::Outcome;
+
+namespace {
+
+constexpr milliseconds kCriuEnds{15'000};     // it notices at its next notification that nobody listens
+constexpr milliseconds kCapsuleEnds{2'000};
+constexpr milliseconds kReceiverEnds{25'000};  // grant to running, at the slowest
+constexpr auto kPoll = milliseconds(5);
+
+bool comes_true_within(milliseconds limit, const std::function<bool()>& condition) {
+  const auto deadline = base::mono_now() + limit;
+  while (!condition()) {
+    if (base::mono_now() > deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+  return true;
+}
+
+Outcome outcome(Outcome::Fate fate, const std::string& text) {
+  Outcome result;
+  result.set_fate(fate);
+  result.set_text(text);
+  result.set_host(host_name());
+  return result;
+}
+
+bool is_alive(const std::optional<kernel::ProcessId>& process) { return process && kernel::is_alive(*process); }
+
+void end_criu(const Logbook& book) {
+  const auto criu = book.process(kNoteCriu);
+  if (!is_alive(criu) || comes_true_within(kCriuEnds, [&] { return !is_alive(criu); })) return;
+  kernel::signal_process(*criu, SIGKILL);
+  comes_true_within(kCapsuleEnds, [&] { return !is_alive(criu); });
+}
+
+// Of a capsule that has ended.
+Outcome judge_by_what_is_left(const Logbook& book) {
+  const auto record = capsule::find_record(book.note.name);
+  const std::string log = base::try_read_file(criu::ImageSet::log_of(book.note.job, criu::kRestoreLog)).value_or("");
+  const auto log_says = [&log](const char* words) { return log.find(words) != std::string::npos; };
+  if ((record && record->exit_status) || log_says("Tasks resumed")) return outcome(Outcome::ENDED, "it ran there, and has ended since");
+  if (!book.has(kNoteAdopted)) return outcome(Outcome::NEVER_RAN, "its ferry was killed before it could let it run");
+  if (log_says("Aborting restore") || log_says("Killing processes because of failure")) {
+    return outcome(Outcome::NEVER_RAN, "CRIU gave up before it let it run");
+  }
+  return outcome(Outcome::UNKNOWN, "its processes are gone, and nothing says whether they had run");
+}
+
+}  // namespace
+
+Outcome judge_resuming(const Logbook& book) {
+  if (!book.same_boot) return outcome(Outcome::UNKNOWN, "that host was restarted just when it was to run");
+  end_criu(book);
+  const auto init = book.process(kNoteCapsule);
+  const auto freezer = kernel::Freezer::find(book.note.name);
+  auto progress = criu::Progress::kNone;
+  comes_true_within(kCapsuleEnds, [&] {
+    if (freezer) progress = criu::progress_of(freezer->pids());
+    return progress != criu::Progress::kNone || !is_alive(init);
+  });
+  if (!is_alive(init)) return judge_by_what_is_left(book);
+  if (progress == criu::Progress::kRan) return outcome(Outcome::RUNS, "it runs there");
+  if (progress == criu::Progress::kHeld) return outcome(Outcome::NEVER_RAN, "CRIU died before it let it run");
+  return outcome(Outcome::UNKNOWN, "its capsule is empty, and nothing says whether it had run");
+}
+
+namespace {
+
+class Arrival {
+ public:
+  explicit Arrival(const Logbook& book) : book_(book) {}
+
+  Outcome settle() {
+    const auto state = target_state(book_.state).value_or(Target::kPreparing);
+    walk_.emplace(Walk<Target, TargetEvent>::resume(state, Journal::reopen(Role::kTarget, book_.note.job)));
+    switch (state) {
+      case Target::kAborted: return never_ran(outcome(Outcome::NEVER_RAN, "it was given up there"), {});
+      case Target::kRunning: return ran({});
+      case Target::kResuming: return settle_resuming();
+      default: return never_ran(outcome(Outcome::NEVER_RAN, "its ferry there was gone before it could be told to run"), TargetEvent::kLinkLost);
+    }
+  }
+
+ private:
+  Outcome settle_resuming() {
+    auto found = judge_resuming(book_);
+    if (found.fate() == Outcome::UNKNOWN) return found;
+    return found.fate() == Outcome::NEVER_RAN ? never_ran(std::move(found), TargetEvent::kFailed) : ran(TargetEvent::kResumed);
+  }
+
+  // Said only of what is dead, and journalled as such.
+  Outcome never_ran(Outcome found, std::optional<TargetEvent> step) {
+    remove_all();
+    if (step) walk_->step(*step);
+    walk_->journal().note(kNoteTidy, true);
+    return found;
+  }
+
+  Outcome ran(std::optional<TargetEvent> step) {
+    const auto init = book_.process(kNoteCapsule);
+    if (is_alive(init)) let_clients_in();
+    for_each_staged([this](const std::string& path, uint64_t) { files::StagedFile::keep(path, book_.note.job); });
+    criu::ImageSet::sweep(book_.note.job);
+    if (step) walk_->step(*step);
+    walk_->journal().note(kNoteTidy, true);
+    auto result = is_alive(init) ? outcome(Outcome::RUNS, "it runs there") : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+    if (const auto* resumed = book_.find(kNoteResumed)) result.set_resumed_monotonic_ns(resumed->get<int64_t>());
+    return result;
+  }
+
+  // As in target.cc: resume(), each step of which may have been done already.
+  void let_clients_in() {
+    const auto* noted = book_.find(kNoteArrival);
+    if (!noted) return;
+    const auto record = capsule::from_text(*noted);
+    const auto here = capsule::find_record(record.name);
+    if (here && !(here->init == record.init)) return;  // a later arrival of the same name
+    if (!here || here->moved_to.empty()) capsule::save_record(record);
+    if (const auto identity = runtime::identity_of(record)) {
+      handover::Port::existing(record.name, *identity).open();
+      handover::Announcer(kernel::open_namespace(record.init.pid, "net").get(), *identity).announce();
+    }
+  }
+
+  void remove_all() {
+    if (const auto init = book_.process(kNoteCapsule)) capsule::destroy_capsule(*init);
+    if (const auto freezer = kernel::Freezer::find(book_.note.name)) freezer->remove();
+    for_each_staged([this](const std::string& path, uint64_t inode) { files::StagedFile::take_back(path, book_.note.job, inode); });
+    criu::ImageSet::sweep(book_.note.job);
+    if (const auto* earlier = book_.find(kNoteEarlier)) {
+      capsule::save_record(capsule::from_text(*earlier));
+    } else if (const auto here = capsule::find_record(book_.note.name); !here || !capsule::is_running(*here)) {
+      capsule::remove_record(book_.note.name);
+    }
+  }
+
+  void for_each_staged(const std::function<void(const std::string& path, uint64_t inode)>& act) const {
+    for (const auto& [key, value] : book_.notes) {
+      if (key == kNoteStaged) act(value.value("path", ""), value.value("inode", uint64_t{0}));
+    }
+  }
+
+  const Logbook& book_;
+  std::optional<Walk<Target, TargetEvent>> walk_;
+};
+
+}  // namespace
+
+Outcome settle_arrival(const Logbook& book) {
+  if (!book.has(kNoteTidy)) return Arrival(book).settle();
+  const auto* arrival = book.find(kNoteArrival);
+  const bool runs = arrival && is_alive(book.process(kNoteCapsule));
+  if (book.state == name_of(Target::kAborted)) return outcome(Outcome::NEVER_RAN, "it was given up there");
+  return runs ? outcome(Outcome::RUNS, "it runs there") : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+}
+
+Outcome settle_for_source(const std::string& job) {
+  const auto book = read_logbook(Role::kTarget, job);
+  if (!book) return outcome(Outcome::UNKNOWN, "that host has no journal of this move: is it the same host?");
+  std::optional<capsule::Lock> lock;
+  comes_true_within(kReceiverEnds, [&] {
+    if ((lock = capsule::Lock::try_take(book->note.name, "resolve", job))) return true;
+    const auto state = target_state(read_logbook(Role::kTarget, job)->state).value_or(Target::kPreparing);
+    const auto holder = capsule::Lock::find_holder(book->note.name);
+    const bool waits = holder && holder->job == job && holder->purpose == "receive" && state < Target::kResuming;
+    if (waits) kernel::signal_process(holder->process, SIGKILL);
+    return state == Target::kRunning;
+  });
+  const auto now = read_logbook(Role::kTarget, job).value_or(*book);
+  if (lock) return settle_arrival(now);
+  if (now.state == name_of(Target::kRunning)) {
+    auto running = outcome(Outcome::RUNS, "it runs there");
+    if (const auto* resumed = now.find(kNoteResumed)) running.set_resumed_monotonic_ns(resumed->get<int64_t>());
+    return running;
+  }
+  return outcome(Outcome::UNKNOWN, "another ferry there is still at work on it");
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/departure.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "base/clock.h"
+#include "capsule/spawn.h"
+#include "criu/image_set.h"
+#include "migration/conversation.h"
+#include "migration/dump.h"
+#include "process/tree.h"
+#include "transport/bootstrap.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+using nlohmann::json;
+using wire::Outcome;
+
+namespace {
+
+// It waits for a receiver there that is just letting the workload run (arrival.cc: kReceiverEnds).
+constexpr milliseconds kTargetSettles{60'000};
+
+void record_as_moved(const runtime::Workload& workload, const Burial& burial) {
+  capsule::Record record = workload.record.value_or(capsule::Record{});
+  record.name = workload.name;
+  record.command = workload.command;
+  record.moved_to = burial.moved_to;
+  record.moved_at_ns = base::real_ns();
+  record.left_files = burial.left_files;
+  if (!workload.record) record.created_ns = record.moved_at_ns;
+  capsule::save_record(record);
+}
+
+}  // namespace
+
+std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel::Freezer& freezer, const Burial& burial) {
+  std::string untidy;
+  const auto attempt = [&untidy](const auto& step) {
+    try {
+      step();
+    } catch (const std::exception& failure) {
+      untidy = failure.what();
+    }
+  };
+  attempt([&] { frozen.kill_all(); });
+  attempt([&] { burial.end_criu([&frozen] { frozen.thaw_killed(); }); });
+  if (workload.record) attempt([&] { capsule::destroy_capsule(workload.record->init); });
+  attempt([&] { record_as_moved(workload, burial); });
+  attempt([&] { freezer.remove(); });
+  return untidy;
+}
+
+json contact_note(const MoveOptions& options) {
+  json note = {{"destination", options.destination}, {"ssh_options", options.ssh_options}, {"tunnel", options.tunnel}};
+  if (options.ports) note["ports"] = {options.ports->first, options.ports->last};
+  return note;
+}
+
+json workload_note(const runtime::Workload& workload) {
+  return {{"name", workload.name},
+          {"command", workload.command},
+          {"root", to_note(workload.root)},
+          {"capsule", workload.is_capsule()}};
+}
+
+json origins_note(const Frozen::Origins& origins) {
+  json note = json::array();
+  for (const auto& one : origins) note.push_back({{"pid", one.pid}, {"cgroup", one.cgroup}});
+  return note;
+}
+
+namespace {
+
+MoveOptions contact_from(const json& note) {
+  MoveOptions options;
+  options.destination = note.value("destination", "");
+  options.ssh_options = note.value("ssh_options", std::vector<std::string>{});
+  options.tunnel = note.value("tunnel", false);
+  if (note.contains("ports")) options.ports = {note["ports"].at(0), note["ports"].at(1)};
+  return options;
+}
+
+runtime::Workload workload_from(const json& note) {
+  runtime::Workload workload;
+  workload.name = note.value("name", "");
+  workload.command = note.value("command", "");
+  workload.root = {note.at("root").value("pid", 0), note.at("root").value("start_ticks", uint64_t{0})};
+  if (note.value("capsule", false)) workload.record = capsule::find_record(workload.name);
+  if (workload.record) workload.identity = runtime::identity_of(*workload.record);
+  return workload;
+}
+
+Frozen::Origins origins_from(const Logbook& book) {
+  Frozen::Origins origins;
+  if (const auto* note = book.find(kNoteOrigins)) {
+    for (const auto& one : *note) origins.push_back({one.value("pid", 0), one.value("cgroup", "")});
+  }
+  return origins;
+}
+
+}  // namespace
+
+Outcome ask_target(const MoveOptions& contact, const std::string& job) {
+  transport::ConnectOptions how;
+  how.ssh_options = contact.ssh_options;
+  how.ports = contact.ports;
+  how.tunnel = contact.tunnel;
+  how.wake_fd = contact.wake_fd;
+  const auto destination = transport::parse_destination(contact.destination);
+  transport::Peer peer = transport::connect(destination, how, [](std::string_view) {});
+  Conversation talk(peer.link, destination.host, contact.wake_fd);
+  wire::ToTarget question;
+  question.mutable_settle()->set_job(job);
+  talk.send(question);
+  const auto answer = talk.receive_from_target(kTargetSettles, "its word on the copy there");
+  if (!answer.has_outcome()) throw BrokenProtocol("it did not say what has become of the copy there");
+  return answer.outcome();
+}
+
+namespace {
+
+class Departure {
+ public:
+  explicit Departure(const Logbook& book)
+      : book_(book),
+        state_(source_state(book.state).value_or(Source::kPreparing)),
+        walk_(Walk<Source, SourceEvent>::resume(state_, Journal::reopen(Role::kSource, book.note.job))) {
+    if (const auto* note = book.find(kNoteWorkload)) workload_ = workload_from(*note);
+  }
+
+  Resolution settle(Decision decision) {
+    result_ = {book_.note.job, book_.note.name, "source", book_.note.peer, "", "", false};
+    if (!criu_has_ended()) return leave("CRIU still holds it", false);
+    if (state_ == Source::kAborted) return go_on("its ferry was killed while it gave the move up", {});
+    if (state_ == Source::kDone) return end_here(fmt::format("it runs on {}", book_.note.peer), {});
+    if (is_before_commit(state_)) return go_on("its ferry was killed before the commit point", SourceEvent::kFailed);
+    if (decision == Decision::kRunHere) return go_on("you say that it does not run there", SourceEvent::kNeverRan);
+    if (decision == Decision::kDropHere) return end_here("you say that it runs there", SourceEvent::kRunning);
+    return settle_by_target();
+  }
+
+ private:
+  // Its ferry gone, CRIU comes to an end by itself, and takes its sockets out of repair mode; killed in the middle it would
+  // leave its parasite in the tasks.
+  bool criu_has_ended() const {
+    const auto criu = book_.process(kNoteCriu);
+    const auto limit = state_limit(is_here() ? process::memory_bytes(process::read_tree(workload_.root.pid)) : 0);
+    const auto deadline = base::mono_now() + limit;
+    while (criu && kernel::is_alive(*criu)) {
+      if (base::mono_now() > deadline) return false;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return true;
+  }
+
+  Resolution settle_by_target() {
+    const auto* contact = book_.find(kNoteContact);
+    Outcome told;
+    try {
+      told = ask_target(contact ? contact_from(*contact) : MoveOptions{}, book_.note.job);
+    } catch (const base::Error& unreachable) {
+      return leave(fmt::format("{} cannot be asked: {}", book_.note.peer, unreachable.what()));
+    }
+    const std::string found = fmt::format("{} says: {}", told.host(), told.text());
+    switch (told.fate()) {
+      case Outcome::NEVER_RAN: return go_on(found, SourceEvent::kNeverRan);
+      case Outcome::RUNS:
+      case Outcome::ENDED: return end_here(found, SourceEvent::kRunning);
+      default: return leave(found);
+    }
+  }
+
+  Resolution leave(const std::string& found, bool in_doubt = true) {
+    if (in_doubt && state_ != Source::kInDoubt) walk_.step(SourceEvent::kFailed);
+    result_.found = found;
+    result_.done = "nothing: the copy here stays frozen and does not run";
+    result_.is_open = true;
+    return result_;
+  }
+
+  // The journal says it before a task runs: from then on the target's answer can only be the same.
+  Resolution go_on(const std::string& found, std::optional<SourceEvent> step) {
+    if (step && !is_before_commit(state_)) walk_.step(*step);
+    result_.found = found;
+    if (!is_here()) {
+      result_.done = "nothing: it does not run here any more";
+    } else {
+      if (const auto freezer = kernel::Freezer::find(cgroup())) {
+        Frozen(workload_, *freezer, origins_from(book_), Frozen::LeftBehind{}).give_back();
+        if (!workload_.is_capsule()) freezer->remove();
+      }
+      result_.done = "it goes on here";
+    }
+    return finish(is_before_commit(state_) ? step : std::nullopt);
+  }
+
+  Resolution end_here(const std::string& found, std::optional<SourceEvent> step) {
+    if (step) walk_.step(*step);
+    result_.found = found;
+    result_.done = "the frozen copy here was removed";
+    const auto freezer = kernel::Freezer::find(cgroup());
+    if (freezer && is_here()) {  // not a later workload of that name
+      Frozen frozen(workload_, *freezer, {}, Frozen::LeftBehind{});
+      std::vector<std::string> leaves;
+      if (const auto* note = book_.find(kNoteLeaves)) leaves = note->get<std::vector<std::string>>();
+      const std::string untidy = bury(workload_, frozen, *freezer, {book_.note.peer, leaves});
+      if (!untidy.empty()) result_.done += fmt::format(", but not all of it: {}", untidy);
+    }
+    return finish({});
+  }
+
+  Resolution finish(std::optional<SourceEvent> step) {
+    criu::ImageSet::sweep(book_.note.job);
+    if (step) walk_.step(*step);
+    walk_.journal().note(kNoteTidy, true);
+    return result_;
+  }
+
+  bool is_here() const { return workload_.root.pid > 0 && book_.same_boot && kernel::is_alive(workload_.root); }
+  std::string cgroup() const { return Frozen::cgroup_name(workload_); }
+
+  const Logbook& book_;
+  Source state_;
+  Walk<Source, SourceEvent> walk_;
+  runtime::Workload workload_;
+  Resolution result_;
+};
+
+}  // namespace
+
+Resolution settle_departure(const Logbook& book, Decision decision) { return Departure(book).settle(decision); }
+
+}  // namespace ferry::migration
