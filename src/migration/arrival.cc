@@ -46,6 +46,15 @@ Outcome outcome(Outcome::Fate fate, const std::string& text) {
 
 bool is_alive(const std::optional<kernel::ProcessId>& process) { return process && kernel::is_alive(*process); }
 
+// Its journal has the last word already.
+Outcome outcome_of_ended(const Logbook& book) {
+  if (book.state == name_of(Target::kAborted)) return outcome(Outcome::NEVER_RAN, "it was given up there");
+  auto result = is_alive(book.process(kNoteCapsule)) ? outcome(Outcome::RUNS, "it runs there")
+                                                     : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+  if (const auto* resumed = book.find(kNoteResumed)) result.set_resumed_monotonic_ns(resumed->get<int64_t>());
+  return result;
+}
+
 void end_criu(const Logbook& book) {
   const auto criu = book.process(kNoteCriu);
   if (!is_alive(criu) || comes_true_within(kCriuEnds, [&] { return !is_alive(criu); })) return;
@@ -117,15 +126,12 @@ class Arrival {
   }
 
   Outcome ran(std::optional<TargetEvent> step) {
-    const auto init = book_.process(kNoteCapsule);
-    if (is_alive(init)) let_clients_in();
+    if (is_alive(book_.process(kNoteCapsule))) let_clients_in();
     for_each_staged([this](const std::string& path, uint64_t) { files::StagedFile::keep(path, book_.note.job); });
     criu::ImageSet::sweep(book_.note.job);
     if (step) walk_->step(*step);
     walk_->journal().note(kNoteTidy, true);
-    auto result = is_alive(init) ? outcome(Outcome::RUNS, "it runs there") : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
-    if (const auto* resumed = book_.find(kNoteResumed)) result.set_resumed_monotonic_ns(resumed->get<int64_t>());
-    return result;
+    return outcome_of_ended(book_);
   }
 
   // As in target.cc: resume(), each step of which may have been done already.
@@ -167,32 +173,25 @@ class Arrival {
 }  // namespace
 
 Outcome settle_arrival(const Logbook& book) {
-  if (!book.has(kNoteTidy)) return Arrival(book).settle();
-  const auto* arrival = book.find(kNoteArrival);
-  const bool runs = arrival && is_alive(book.process(kNoteCapsule));
-  if (book.state == name_of(Target::kAborted)) return outcome(Outcome::NEVER_RAN, "it was given up there");
-  return runs ? outcome(Outcome::RUNS, "it runs there") : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+  return book.has(kNoteTidy) ? outcome_of_ended(book) : Arrival(book).settle();
 }
 
 Outcome settle_for_source(const std::string& job) {
-  const auto book = read_logbook(Role::kTarget, job);
+  auto book = read_logbook(Role::kTarget, job);
   if (!book) return outcome(Outcome::UNKNOWN, "that host has no journal of this move: is it the same host?");
   std::optional<capsule::Lock> lock;
   comes_true_within(kReceiverEnds, [&] {
-    if ((lock = capsule::Lock::try_take(book->note.name, "resolve", job))) return true;
-    const auto state = target_state(read_logbook(Role::kTarget, job)->state).value_or(Target::kPreparing);
+    lock = capsule::Lock::try_take(book->note.name, "resolve", job);
+    book = read_logbook(Role::kTarget, job);
+    const auto state = target_state(book->state).value_or(Target::kPreparing);
+    if (lock || is_end(state)) return true;
     const auto holder = capsule::Lock::find_holder(book->note.name);
     const bool waits = holder && holder->job == job && holder->purpose == "receive" && state < Target::kResuming;
     if (waits) kernel::signal_process(holder->process, SIGKILL);
-    return state == Target::kRunning;
+    return false;
   });
-  const auto now = read_logbook(Role::kTarget, job).value_or(*book);
-  if (lock) return settle_arrival(now);
-  if (now.state == name_of(Target::kRunning)) {
-    auto running = outcome(Outcome::RUNS, "it runs there");
-    if (const auto* resumed = now.find(kNoteResumed)) running.set_resumed_monotonic_ns(resumed->get<int64_t>());
-    return running;
-  }
+  if (lock) return settle_arrival(*book);
+  if (is_end(target_state(book->state).value_or(Target::kPreparing))) return outcome_of_ended(*book);
   return outcome(Outcome::UNKNOWN, "another ferry there is still at work on it");
 }
 

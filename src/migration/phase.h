@@ -158,6 +158,7 @@ constexpr bool is_fence(Target state) {
   return state == Target::kResuming || state == Target::kRunning || state == Target::kAborted;
 }
 constexpr bool is_end(Source state) { return state == Source::kDone || state == Source::kAborted; }
+constexpr bool is_end(Target state) { return state == Target::kRunning || state == Target::kAborted; }
 // Before the commit point a failure leads back to the source running.
 constexpr bool is_before_commit(Source state) { return state < Source::kCommitted; }
 

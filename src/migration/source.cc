@@ -3,104 +3,41 @@
 
 #include <fmt/format.h>
 
-#include <map>
-#include <memory>
-
 #include "base/fault.h"
 #include "base/log.h"
-#include "files/staged.h"
-#include "migration/departure.h"
-#include "migration/dump.h"
-#include "migration/guard.h"
 #include "migration/host.h"
-#include "migration/journal.h"
-#include "migration/plan.h"
 #include "migration/resolve.h"
+#include "migration/source_move.h"
 
 namespace ferry::migration {
 
-using base::Error;
-using base::Exit;
 using base::milliseconds;
 
 namespace {
 
 constexpr milliseconds kTargetPrepares{30'000};
-constexpr milliseconds kTargetResumes{20'000};  // grant to running; 15 ms is usual
-constexpr milliseconds kTargetAnswersAbort{5'000};
+constexpr milliseconds kTargetResumes{3'000};  // grant to running; 15 ms is usual. Later it is asked on a new connection
 
-class SourceMove {
- public:
-  SourceMove(const MoveOptions& options, const Observer& observer, Report& report)
-      : options_(options), observer_(observer), report_(report), clock_(observer) {}
+}  // namespace
 
-  void run() {
-    try {
-      prepare();
-      copy();
-      freeze();
-      dump();
-      send();
-      restore();
-      commit();
-    } catch (const std::exception& failure) {
-      give_up(failure);
-    }
-    if (report_.result == "moved") end_here();
-    clock_.stop();
-    report_.phases = clock_.phases();
-    report_.total_ms = clock_.elapsed_ms();
-    if (peer_) report_.bytes_sent = peer_->link.bytes_sent();
+void SourceMove::run() {
+  try {
+    prepare();
+    copy();
+    freeze();
+    dump();
+    send();
+    restore();
+    commit();
+  } catch (const std::exception& failure) {
+    give_up(failure);
   }
-
- private:
-  // In the order in which things happen.
-  void prepare();
-  void finish_earlier_jobs();
-  void open_journal();
-  void connect();
-  void copy();
-  void freeze();
-  void dump();
-  void send();
-  void send_workload_files();
-  void restore();
-  void commit();
-  void note_running(int64_t resumed_monotonic_ns);
-  void end_here();
-
-  // When they do not.
-  void give_up(const std::exception& failure);
-  void explain(const std::exception& failure);
-  void tell_target_to_abort();
-  void let_it_run();
-  std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
-  std::optional<SourceEvent> ask_on_this_link();
-  std::optional<SourceEvent> ask_on_a_new_link();
-  void leave_in_doubt();
-  void end_job();
-
-  const MoveOptions& options_;
-  const Observer& observer_;
-  Report& report_;
-  PhaseClock clock_;
-
-  std::optional<capsule::Lock> lock_;
-  Subject subject_;
-  std::map<std::string, SentFile> sent_files_;
-  std::optional<Walk<Source, SourceEvent>> walk_;
-  std::optional<Guard> guard_;
-  std::optional<transport::Peer> peer_;
-  std::optional<Conversation> talk_;
-  kernel::TimeOffsets target_ahead_;  // the target's clocks minus ours
-  int64_t frozen_at_ns_ = 0;          // CLOCK_MONOTONIC here
-  // Destroyed from the last to the first: CRIU lets go of the tasks, then they are thawed.
-  std::optional<criu::ImageSet> images_;
-  std::optional<kernel::Freezer> freezer_;
-  Frozen::Origins origins_;
-  std::optional<Frozen> frozen_;
-  std::optional<HeldDump> dump_;
-};
+  if (report_.result == "moved") end_here();
+  clock_.stop();
+  report_.phases = clock_.phases();
+  report_.total_ms = clock_.elapsed_ms();
+  if (peer_) report_.bytes_sent = peer_->link.bytes_sent();
+}
 
 void SourceMove::prepare() {
   clock_.start("prepare");
@@ -285,140 +222,6 @@ void SourceMove::end_here() {
     base::log("no farewell: {}", gone.what());
   }
 }
-
-void SourceMove::end_job() {
-  try {
-    walk_->journal().note(kNoteTidy, true);
-  } catch (const std::exception& failure) {
-    base::log("the journal: {}", failure.what());
-  }
-  guard_->dismiss();
-}
-
-void SourceMove::give_up(const std::exception& failure) {
-  const bool told_running = report_.result == "moved";  // only writing that down went wrong
-  if (told_running) return;
-  explain(failure);
-  if (!walk_) return;  // not even begun
-  if (is_before_commit(walk_->state())) {
-    clock_.start("abort");
-    tell_target_to_abort();
-    let_it_run();
-    walk_->step_if_writable(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
-    if (guard_) end_job();
-    return;
-  }
-  const auto verdict = ask_for_verdict(failure);
-  if (!verdict) return leave_in_doubt();
-  walk_->step_if_writable(*verdict);
-  if (*verdict != SourceEvent::kNeverRan) return;
-  let_it_run();
-  end_job();
-}
-
-void SourceMove::explain(const std::exception& failure) {
-  if (const auto* known = dynamic_cast<const Error*>(&failure)) {
-    report_.error = known->explanation();
-  } else {
-    report_.error.what = failure.what();
-  }
-  // What the target said before its end explains more than that it is gone.
-  if (dynamic_cast<const LinkLost*>(&failure) && peer_) {
-    if (const auto words = peer_->target_errors(); !words.empty()) report_.error.why += "; it said: " + words;
-  }
-  switch (exit_of(failure)) {
-    case Exit::kRefused: report_.result = "refused"; break;
-    case Exit::kCancelled: report_.result = "cancelled"; break;
-    default: report_.result = "failed";
-  }
-}
-
-void SourceMove::tell_target_to_abort() {
-  try {
-    talk_->stop_watching();
-    wire::ToTarget abort;
-    abort.mutable_abort();
-    if (!peer_->link.torn()) talk_->send(abort);
-  } catch (const std::exception& gone) {
-    base::log("the target was not told: {}", gone.what());
-  }
-}
-
-// CRIU takes its sockets out of repair mode and lets go of the tasks; then they are thawed.
-void SourceMove::let_it_run() {
-  if (dump_) dump_->release();
-  dump_.reset();
-  if (frozen_) {
-    try {
-      frozen_->give_back();
-    } catch (const std::exception& failure) {
-      report_.unharmed = false;
-      report_.error.why += fmt::format("; and not all of it could be put back here: {}", failure.what());
-    }
-  }
-  frozen_.reset();
-  if (freezer_ && !subject_.workload.is_capsule()) freezer_->remove();
-  images_.reset();
-}
-
-// Past the commit only the target's word counts. It has said it already, or it is asked.
-std::optional<SourceEvent> SourceMove::ask_for_verdict(const std::exception& failure) {
-  if (const auto* told = dynamic_cast<const PeerFailure*>(&failure)) {
-    if (told->never_ran()) return SourceEvent::kNeverRan;
-    return std::nullopt;
-  }
-  if (const auto verdict = ask_on_this_link()) return verdict;
-  return ask_on_a_new_link();
-}
-
-// An abort in time is answered "never ran", one that is too late with "running".
-std::optional<SourceEvent> SourceMove::ask_on_this_link() {
-  if (peer_->link.torn()) return std::nullopt;
-  tell_target_to_abort();
-  try {
-    const auto answer = talk_->receive_from_target(kTargetAnswersAbort, "its word on the copy there");
-    if (!answer.has_running()) return std::nullopt;
-    note_running(answer.running().resumed_monotonic_ns());
-    report_.error = {};
-    return SourceEvent::kRunning;
-  } catch (const PeerFailure& told) {
-    if (told.never_ran()) return SourceEvent::kNeverRan;
-  } catch (const std::exception& gone) {
-    base::log("no word from the target: {}", gone.what());
-  }
-  return std::nullopt;
-}
-
-std::optional<SourceEvent> SourceMove::ask_on_a_new_link() {
-  observer_.notice(fmt::format("lost the connection to {} after the commit point: asking there what has become of it", report_.target));
-  try {
-    const auto told = ask_target(options_, report_.job);
-    base::log("{}: {}", told.host(), told.text());
-    if (told.fate() == wire::Outcome::NEVER_RAN) return SourceEvent::kNeverRan;
-    if (told.fate() == wire::Outcome::UNKNOWN) return std::nullopt;
-    note_running(told.resumed_monotonic_ns());
-    report_.error = {};
-    return SourceEvent::kRunning;
-  } catch (const std::exception& gone) {
-    base::log("no word from the target: {}", gone.what());
-  }
-  return std::nullopt;
-}
-
-// Its guard goes on asking for some minutes.
-void SourceMove::leave_in_doubt() {
-  walk_->step_if_writable(SourceEvent::kFailed);
-  report_.unharmed = false;
-  const auto& name = subject_.workload.name;
-  report_.result = "in-doubt";
-  report_.error = {fmt::format("{} may be running on {} already", name, options_.destination),
-                   fmt::format("it went wrong after the commit point: {}: {}", report_.error.what, report_.error.why),
-                   fmt::format("the copy here stays frozen and does not run; ferry goes on asking {} in the background. `ferry resolve {}` "
-                               "does so now, and says what it found", options_.destination, name),
-                   {}, report_.journal};
-}
-
-}  // namespace
 
 Report run_source(const MoveOptions& options, const Observer& observer) {
   Report report;

@@ -2,24 +2,16 @@
 #include "migration/target.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/utsname.h>
-
-#include <cstdio>
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "capsule/spawn.h"
-#include "handover/identity.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
-#include "migration/guard.h"
 #include "migration/host.h"
-#include "migration/incoming.h"
-#include "migration/journal.h"
 #include "migration/plan.h"
 #include "migration/resolve.h"
-#include "migration/restore.h"
+#include "migration/target_move.h"
 #include "runtime/launch.h"
 
 namespace ferry::migration {
@@ -37,66 +29,19 @@ constexpr milliseconds kGrantLimit{20'000};
 constexpr milliseconds kFarewellLimit{30'000};
 constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
 
-class TargetMove {
- public:
-  explicit TargetMove(transport::Link& link) : talk_(link, "the source", transport::kNoWake) {}
+}  // namespace
 
-  bool run() {
-    try {
-      while (!finished_) serve(talk_.receive(silence_limit(), "the next step"));
-    } catch (const LinkLost& lost) {
-      end(TargetEvent::kLinkLost, lost);
-    } catch (const std::exception& failure) {
-      end(TargetEvent::kFailed, failure);
-    }
-    end_job();
-    return walk_ && walk_->state() == Target::kRunning;
+bool TargetMove::run() {
+  try {
+    while (!finished_) serve(talk_.receive(silence_limit(), "the next step"));
+  } catch (const LinkLost& lost) {
+    end(TargetEvent::kLinkLost, lost);
+  } catch (const std::exception& failure) {
+    end(TargetEvent::kFailed, failure);
   }
-
- private:
-  milliseconds silence_limit() const;
-  void serve(const transport::Frame& frame);
-  void answer_clock();
-  void answer_settle(const wire::Settle& question);
-
-  // In the order in which things happen.
-  void prepare(const wire::Plan& plan);
-  void open_journal();
-  void check(const wire::Plan& plan);
-  void require_free_name(const std::string& name);
-  void make_capsule();
-  void make_port();
-  void restore();
-  void resume();
-  void open_port();
-  void conclude();
-  capsule::Record arrival_record() const;
-
-  // When they do not.
-  void abort();
-  void end(TargetEvent event, const std::exception& failure);
-  bool has_run_all_the_same();
-  void end_job();
-  void tear_down();
-  void tell_failure(const std::exception& failure, bool never_ran);
-
-  Conversation talk_;
-  bool finished_ = false;
-  wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
-  wire::Plan plan_;
-  std::optional<capsule::Lock> lock_;
-  std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
-  std::optional<Walk<Target, TargetEvent>> walk_;
-  std::optional<Guard> guard_;
-  std::optional<handover::Identity> identity_;
-  std::optional<handover::Port> port_;
-  std::optional<handover::Announcer> announcer_;
-  std::optional<criu::ImageSet> images_;
-  std::optional<Incoming> incoming_;
-  std::optional<kernel::Freezer> freezer_;
-  std::optional<capsule::Capsule> capsule_;
-  std::optional<HeldRestore> restore_;
-};
+  end_job();
+  return walk_ && walk_->state() == Target::kRunning;
+}
 
 milliseconds TargetMove::silence_limit() const {
   if (!walk_) return kSourceSilence;
@@ -301,92 +246,6 @@ capsule::Record TargetMove::arrival_record() const {
   }
   return record;
 }
-
-// Past the point of no return an abort comes too late, and changes nothing.
-void TargetMove::abort() {
-  if (walk_ && walk_->state() >= Target::kResuming) return;
-  tear_down();
-  if (walk_) walk_->step(TargetEvent::kAbortAsked);
-  finished_ = true;
-  tell_failure(Cancelled(), true);
-}
-
-void TargetMove::end(TargetEvent event, const std::exception& failure) {
-  if (walk_ && walk_->state() == Target::kRunning) return;  // the link no longer matters
-  // Reaches the source through SSH, should the link be broken. Not fmt::print: it throws when nobody listens any more.
-  std::fprintf(stderr, "ferry: %s\n", failure.what());
-  try {
-    bool dead = true;
-    if (restore_ && restore_->may_have_run()) {
-      if (has_run_all_the_same()) return;
-      dead = verdict_ == wire::Outcome::NEVER_RAN;
-    }
-    if (dead) {
-      tear_down();
-      if (walk_) walk_->step(walk_->state() == Target::kResuming ? TargetEvent::kFailed : event);
-    } else {
-      incoming_->keep();  // neither killed nor denied: the source's copy stays frozen
-    }
-    tell_failure(failure, dead);
-    // What the source has sent meanwhile is taken and dropped, so that it comes to read this.
-    for (;;) (void)talk_.receive(kGrantLimit, "the end");
-  } catch (const std::exception& gone) {
-    base::log("the end of the session: {}", gone.what());
-  }
-}
-
-// CRIU failed or died while it let the tasks go. If they run, the move has succeeded.
-bool TargetMove::has_run_all_the_same() {
-  const auto judged = judge_resuming(read_logbook(Role::kTarget, plan_.job()).value());
-  base::log("after criu's end: {}", judged.text());
-  verdict_ = judged.fate();
-  if (verdict_ != wire::Outcome::RUNS) return false;
-  open_port();
-  conclude();
-  return true;
-}
-
-// What is unfinished, the guard or a person finishes.
-void TargetMove::end_job() {
-  if (!walk_) return;
-  const bool ended = walk_->state() == Target::kRunning || walk_->state() == Target::kAborted;
-  try {
-    if (walk_->state() == Target::kRunning) images_.reset();
-    if (ended) walk_->journal().note(kNoteTidy, true);
-  } catch (const std::exception& failure) {
-    base::log("the journal: {}", failure.what());
-  }
-  if (ended && guard_) guard_->dismiss();
-}
-
-// "Never ran" is said only of what is dead, and journalled as such.
-void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
-  wire::ToSource message;
-  *message.mutable_failure() = to_failure(failure, never_ran);
-  message.mutable_failure()->set_host(host_name());
-  talk_.send(message);
-}
-
-// Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
-void TargetMove::tear_down() {
-  if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
-  // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
-  if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
-  restore_.reset();
-  if (capsule_) capsule_->destroy();
-  capsule_.reset();
-  if (freezer_) freezer_->remove();
-  incoming_.reset();
-  images_.reset();
-  if (!walk_) return;
-  if (earlier_) {
-    capsule::save_record(*earlier_);
-  } else {
-    capsule::remove_record(plan_.name());
-  }
-}
-
-}  // namespace
 
 bool run_target(transport::Link& link) { return TargetMove(link).run(); }
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The source's half of a move as one object: source.cc has what happens in the order in which it happens, source_abort.cc what happens
+// when it does not.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "files/staged.h"
+#include "migration/departure.h"
+#include "migration/dump.h"
+#include "migration/guard.h"
+#include "migration/plan.h"
+#include "migration/source.h"
+
+namespace ferry::migration {
+
+class SourceMove {
+ public:
+  SourceMove(const MoveOptions& options, const Observer& observer, Report& report)
+      : options_(options), observer_(observer), report_(report), clock_(observer) {}
+
+  void run();
+
+ private:
+  // In the order in which things happen.
+  void prepare();
+  void finish_earlier_jobs();
+  void open_journal();
+  void connect();
+  void copy();
+  void freeze();
+  void dump();
+  void send();
+  void send_workload_files();
+  void restore();
+  void commit();
+  void note_running(int64_t resumed_monotonic_ns);
+  void end_here();
+
+  // When they do not.
+  void give_up(const std::exception& failure);
+  void explain(const std::exception& failure);
+  void tell_target_to_abort();
+  void let_it_run();
+  std::optional<SourceEvent> ask_for_verdict(const std::exception& failure);
+  std::optional<SourceEvent> ask_on_this_link();
+  std::optional<SourceEvent> ask_on_a_new_link();
+  void leave_in_doubt();
+  void end_job();  // nothing is left to do
+
+  const MoveOptions& options_;
+  const Observer& observer_;
+  Report& report_;
+  PhaseClock clock_;
+
+  std::optional<capsule::Lock> lock_;
+  Subject subject_;
+  std::map<std::string, SentFile> sent_files_;
+  std::optional<Walk<Source, SourceEvent>> walk_;
+  std::optional<Guard> guard_;
+  std::optional<transport::Peer> peer_;
+  std::optional<Conversation> talk_;
+  kernel::TimeOffsets target_ahead_;  // the target's clocks minus ours
+  int64_t frozen_at_ns_ = 0;          // CLOCK_MONOTONIC here
+  // Destroyed from the last to the first: CRIU lets go of the tasks, then they are thawed.
+  std::optional<criu::ImageSet> images_;
+  std::optional<kernel::Freezer> freezer_;
+  Frozen::Origins origins_;
+  std::optional<Frozen> frozen_;
+  std::optional<HeldDump> dump_;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An arrival that cannot go on. Before the point of no return nothing of it stays; after it, what the kernel says of the tasks
+// decides.
+#include <signal.h>
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "migration/arrival.h"
+#include "migration/host.h"
+#include "migration/target_move.h"
+
+namespace ferry::migration {
+
+namespace {
+
+constexpr base::milliseconds kSourceReads{20'000};  // what it is told, before it closes the link
+
+}  // namespace
+
+// Past the point of no return an abort comes too late, and changes nothing.
+void TargetMove::abort() {
+  if (walk_ && walk_->state() >= Target::kResuming) return;
+  tear_down();
+  if (walk_) walk_->step(TargetEvent::kAbortAsked);
+  finished_ = true;
+  tell_failure(Cancelled(), true);
+}
+
+void TargetMove::end(TargetEvent event, const std::exception& failure) {
+  if (walk_ && walk_->state() == Target::kRunning) return;  // the link no longer matters
+  // Reaches the source through SSH, should the link be broken. Not fmt::print: it throws when nobody listens any more.
+  std::fprintf(stderr, "ferry: %s\n", failure.what());
+  try {
+    bool dead = true;
+    if (restore_ && restore_->may_have_run()) {
+      if (has_run_all_the_same()) return;
+      dead = verdict_ == wire::Outcome::NEVER_RAN;
+    }
+    if (dead) {
+      tear_down();
+      if (walk_) walk_->step(walk_->state() == Target::kResuming ? TargetEvent::kFailed : event);
+    } else {
+      incoming_->keep();  // neither killed nor denied: the source's copy stays frozen
+    }
+    tell_failure(failure, dead);
+    // What the source has sent meanwhile is taken and dropped, so that it comes to read this.
+    for (;;) (void)talk_.receive(kSourceReads, "the end");
+  } catch (const std::exception& gone) {
+    base::log("the end of the session: {}", gone.what());
+  }
+}
+
+// CRIU failed or died while it let the tasks go. If they run, the move has succeeded.
+bool TargetMove::has_run_all_the_same() {
+  const auto judged = judge_resuming(read_logbook(Role::kTarget, plan_.job()).value());
+  base::log("after criu's end: {}", judged.text());
+  verdict_ = judged.fate();
+  if (verdict_ != wire::Outcome::RUNS) return false;
+  open_port();
+  conclude();
+  return true;
+}
+
+// What is unfinished, the guard or a person finishes.
+void TargetMove::end_job() {
+  if (!walk_) return;
+  const bool ended = is_end(walk_->state());
+  try {
+    if (walk_->state() == Target::kRunning) images_.reset();
+    if (ended) walk_->journal().note(kNoteTidy, true);
+  } catch (const std::exception& failure) {
+    base::log("the journal: {}", failure.what());
+  }
+  if (ended && guard_) guard_->dismiss();
+}
+
+// "Never ran" is said only of what is dead, and journalled as such.
+void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
+  wire::ToSource message;
+  *message.mutable_failure() = to_failure(failure, never_ran);
+  message.mutable_failure()->set_host(host_name());
+  talk_.send(message);
+}
+
+// Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
+void TargetMove::tear_down() {
+  if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
+  // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
+  if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
+  restore_.reset();
+  if (capsule_) capsule_->destroy();
+  capsule_.reset();
+  if (freezer_) freezer_->remove();
+  incoming_.reset();
+  images_.reset();
+  if (!walk_) return;
+  if (earlier_) {
+    capsule::save_record(*earlier_);
+  } else {
+    capsule::remove_record(plan_.name());
+  }
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The target's half of a move as one object: target.cc has what happens in the order in which it happens, target_abort.cc what happens
+// when it does not.
+#pragma once
+
+#include <optional>
+
+#include "capsule/spawn.h"
+#include "handover/identity.h"
+#include "migration/conversation.h"
+#include "migration/guard.h"
+#include "migration/incoming.h"
+#include "migration/logbook.h"
+#include "migration/restore.h"
+#include "migration/target.h"
+
+namespace ferry::migration {
+
+class TargetMove {
+ public:
+  explicit TargetMove(transport::Link& link) : talk_(link, "the source", transport::kNoWake) {}
+
+  bool run();
+
+ private:
+  base::milliseconds silence_limit() const;
+  void serve(const transport::Frame& frame);
+  void answer_clock();
+  void answer_settle(const wire::Settle& question);
+
+  // In the order in which things happen.
+  void prepare(const wire::Plan& plan);
+  void open_journal();
+  void check(const wire::Plan& plan);
+  void require_free_name(const std::string& name);
+  void make_capsule();
+  void make_port();
+  void restore();
+  void resume();
+  void open_port();
+  void conclude();
+  capsule::Record arrival_record() const;
+
+  // When they do not.
+  void abort();
+  void end(TargetEvent event, const std::exception& failure);
+  bool has_run_all_the_same();
+  void end_job();
+  void tear_down();
+  void tell_failure(const std::exception& failure, bool never_ran);
+
+  Conversation talk_;
+  bool finished_ = false;
+  wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
+  wire::Plan plan_;
+  std::optional<capsule::Lock> lock_;
+  std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
+  std::optional<Walk<Target, TargetEvent>> walk_;
+  std::optional<Guard> guard_;
+  std::optional<handover::Identity> identity_;
+  std::optional<handover::Port> port_;
+  std::optional<handover::Announcer> announcer_;
+  std::optional<criu::ImageSet> images_;
+  std::optional<Incoming> incoming_;
+  std::optional<kernel::Freezer> freezer_;
+  std::optional<capsule::Capsule> capsule_;
+  std::optional<HeldRestore> restore_;
+};
+
+}  // namespace ferry::migration
