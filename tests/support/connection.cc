@@ -60,7 +60,7 @@ void Connection::read_more(base::MonoTime deadline) {
   char chunk[65536];
   const ssize_t got = ::read(fd_.get(), chunk, sizeof chunk);
   if (got < 0) throw base::SysError("read", errno, "an open connection");
-  if (got == 0) throw base::Error({"the peer closed an open connection", "", "", {}, {}});
+  if (got == 0) throw Ended();
   read_ahead_.append(chunk, static_cast<size_t>(got));
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "support/lab.h"
 
@@ -15,6 +16,10 @@ namespace ferry::testing {
 
 class Connection {
  public:
+  // The peer closed it.
+  struct Ended : base::Error {
+    Ended() : Error({"the peer closed an open connection", "", "", {}, {}}) {}
+  };
   // Throws SysError when it is refused.
   Connection(const Lab& lab, const std::string& host, const std::string& address, int port);
 
@@ -22,6 +27,7 @@ class Connection {
   // Up to and with `end`. Throws Error when the peer closed or reset it, or nothing comes within the limit.
   std::string read_until(std::string_view end, int limit_ms = 20'000);
   std::string read_bytes(size_t count, int limit_ms = 20'000);
+  bool has_read_ahead() const { return !read_ahead_.empty(); }  // what was read is not all taken
   bool is_silent(int for_ms) const { return !base::wait_readable(fd_.get(), for_ms); }
 
   // HTTP: a GET on this connection; the body of its answer, which must be a 200.

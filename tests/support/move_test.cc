@@ -3,10 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <thread>
-
-#include "base/clock.h"
+#include "support/traces.h"
 
 namespace ferry::testing {
 namespace {
@@ -19,33 +16,9 @@ Argv ferry_argv(const Argv& words, const std::string& faults) {
   return argv;
 }
 
-// Processes of sshd, which come and go with each session, and this script itself are no traces, nor is the empty cgroup that
-// all of ferry's are made in.
-constexpr const char* kTraces = R"(
-echo "# images";    ls -A /dev/shm
-echo "# cgroups";   find /sys/fs/cgroup -mindepth 2 -type d ! -name ferry | sort
-echo "# links";     ip -o link | awk -F': ' '{print $2}' | cut -d@ -f1 | sort
-echo "# ports";     ip -o link show master br0 | awk -F': ' '{print $2}' | cut -d@ -f1 | sort
-echo "# addresses"; ip -o addr | awk '{print $2, $4}' | sort
-echo "# mounts";    awk '{print $5}' /proc/self/mountinfo | sort
-echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; print}' | sort
-echo "# workloads"; ls -A /var/lib/ferry/workloads 2>/dev/null
-echo "# staged";    find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' 2>/dev/null
-echo "# firewall";  nft list ruleset 2>/dev/null
-true)";
-
 }  // namespace
 
 std::string program(const std::string& name) { return std::string(FERRY_BINARY_DIR "/programs/") + name; }
-
-bool comes_true(const std::function<bool()>& condition, int limit_ms) {
-  const auto deadline = base::mono_now() + base::milliseconds(limit_ms);
-  while (!condition()) {
-    if (base::mono_now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
-}
 
 void MoveTest::SetUp() {
   if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
@@ -92,7 +65,7 @@ std::string MoveTest::state_of(const std::string& host, const std::string& name)
   return "";
 }
 
-std::string MoveTest::traces(const std::string& host) const { return lab().check(host, kTraces); }
+std::string MoveTest::traces(const std::string& host) const { return traces_on(lab(), host); }
 
 void MoveTest::expect_traces(const std::string& host, const std::string& before) const {
   constexpr int kSessionEnds_ms = 5000;

@@ -6,13 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "support/connection.h"
 #include "support/lab.h"
+#include "support/poll.h"
 
 namespace ferry::testing {
 
@@ -22,9 +22,6 @@ inline constexpr const char* kAddress = "10.77.0.9";
 inline constexpr int kPort = 8080;
 
 std::string program(const std::string& name);  // of tests/programs
-
-// Polls; false when it has not come true within the limit.
-bool comes_true(const std::function<bool()>& condition, int limit_ms = 10'000);
 
 class MoveTest : public ::testing::Test {
  protected:

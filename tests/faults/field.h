@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A lab in which trials take place, one after the other, and their judge. See docs/promises.md for what is judged.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "faults/client.h"
+#include "faults/outside.h"
+#include "faults/strike.h"
+#include "faults/trial.h"
+#include "faults/watch.h"
+#include "support/lab.h"
+
+namespace ferry::faults {
+
+struct Outcome {
+  std::string lives_on;          // the one live copy's host; empty: there is none
+  bool by_itself = false;        // else after `ferry resolve`
+  bool in_doubt = false;         // no live copy, but frozen ones that both hosts name
+  std::string two;               // how it shows that two have run
+  std::string harm;              // what the live copy has lost, or the next move
+  std::string leftovers;
+  std::string spoilt;            // the trial itself did not come off
+  std::string said;              // by ferry
+  double not_served_ms = 0, seconds = 0;
+
+  bool is_good() const {
+    return (!lives_on.empty() || in_doubt) && two.empty() && harm.empty() && leftovers.empty() && spoilt.empty();
+  }
+};
+
+class Field {
+ public:
+  Field();
+  Outcome run(const Trial& trial);
+  // For what went wrong: the journals and the workloads of both hosts.
+  std::string post_mortem() const;
+
+ private:
+  struct Traces {
+    std::string source, target;
+    bool operator==(const Traces&) const = default;
+  };
+  // Of an undisturbed move.
+  struct Reference {
+    Traces before, after;
+  };
+
+  // In the order in which things happen.
+  void clear();
+  void start(Kind kind);
+  const Reference& reference(Kind kind);
+  void connect();
+  void disturb(const Trial& trial, Outcome& outcome);
+  void settle(Outcome& outcome);
+  void judge(const Trial& trial, Outcome& outcome);
+  void move_again(Kind kind, Outcome& outcome);
+  void say_goodbye(Outcome& outcome);
+
+  std::string strike_when_stopped(const Trial& trial, testing::Background& move);
+  testing::Background start_move(const std::string& from, const std::string& to, const std::string& faults) const;
+  void await_end(testing::Background& move, Outcome& outcome) const;
+  std::optional<std::string> find_live_copy(int limit_ms) const;
+  bool makes_progress(const std::string& host) const;
+  void resolve(const std::string& host, Outcome& outcome) const;
+  bool both_name_it() const;
+  Traces traces() const;
+  void add_leftovers(const Traces& expected, Outcome& outcome) const;
+  testing::Result ferry(const std::string& host, const base::Argv& words) const;
+
+  testing::Lab lab_;
+  Outside outside_;
+  Watch watch_;
+  Striker striker_;
+  std::map<Kind, Reference> references_;
+  std::string tree_pid_;  // of a bare tree, as its host sees it; else empty
+  std::optional<Client> client_;
+  std::optional<testing::Connection> spare_;  // says nothing while it is disturbed, and "bye" before the next move
+};
+
+}  // namespace ferry::faults
