@@ -9,7 +9,7 @@ JOBS ?= $(shell nproc)
 LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server redis-tools nginx-light python3 \
          tcpdump curl iproute2 iputils-ping procps
 
-.PHONY: all demo test test-all bench setup clean
+.PHONY: all demo test test-all faults bench setup clean
 all: setup
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu -- --no-print-directory -s
 
@@ -33,6 +33,13 @@ test: all
 test-all: all
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@cd $(BUILD) && ctest --output-on-failure
+
+# Kills ferry, CRIU and links at every point of a move, N times, and counts what is left alive: make faults N=1000 SEED=7
+N ?= 200
+SEED ?= 1
+faults: all
+	@cmake --build $(BUILD) --parallel $(JOBS) --target fault_campaign -- --no-print-directory -s
+	@$(BUILD)/tests/fault_campaign $(N) --seed $(SEED)
 
 # Where the pause goes, against CRIU's own dump and restore in the same minute.
 bench: all

@@ -28,7 +28,7 @@ struct Tally {
     if (!outcome.two.empty()) ++two;
     else if (!outcome.lives_on.empty()) ++one;
     else if (outcome.in_doubt) ++in_doubt;
-    else ++none;
+    else if (outcome.spoilt.empty()) ++none;
     leftovers += !outcome.leftovers.empty();
     harmed += !outcome.harm.empty();
     spoilt += !outcome.spoilt.empty();
@@ -49,10 +49,13 @@ struct Tally {
 std::string summary(const Outcome& outcome) {
   std::string text;
   if (!outcome.lives_on.empty()) {
-    text = fmt::format("lives on {} {}, not served for {:.0f} ms", outcome.lives_on,
-                       outcome.by_itself ? "by itself" : "after ferry resolve", outcome.not_served_ms);
+    text = fmt::format("lives on {} {}, not served for {:.0f} ms{}", outcome.lives_on,
+                       outcome.by_itself ? "by itself" : "after ferry resolve", outcome.not_served_ms,
+                       outcome.by_itself && !outcome.tidy_by_itself ? ", tidied by ferry resolve" : "");
+  } else if (outcome.in_doubt) {
+    text = "in doubt: frozen, and both hosts name it";
   } else {
-    text = outcome.in_doubt ? "in doubt: frozen, and both hosts name it" : "NO LIVE COPY";
+    text = outcome.spoilt.empty() ? "NO LIVE COPY" : "nothing to judge";
   }
   const auto add = [&text](const char* what, const std::string& how) {
     if (!how.empty()) text += fmt::format("; {}: {}", what, how);

@@ -31,7 +31,8 @@ constexpr int kMomentLimit_ms = 20'000;   // until ferry has come to its point
 constexpr int kMoveLimit_ms = 60'000;     // ferry's own limits are below
 constexpr int kByItselfLimit_ms = 6'000;  // a guard needs a second at most: two SSH connections
 constexpr int kResolvedLimit_ms = 4'000;
-constexpr int kTidyLimit_ms = 5'000;      // the last session of sshd takes a moment to end
+constexpr int kTidyByItselfLimit_ms = 1'500;  // the last session of sshd takes a moment to end
+constexpr int kTidyLimit_ms = 3'000;
 constexpr int kFewLines_ms = 400;         // 200 lines when nothing is in the way
 
 std::string program() { return FERRY_BINARY_DIR "/programs/census.py"; }
@@ -73,15 +74,15 @@ Outcome Field::run(const Trial& trial) {
   Outcome outcome;
   const auto begin = base::mono_now();
   try {
-    const Reference expected = reference(trial.kind);
+    if (!references_.contains(trial.kind)) learn(trial.kind);
     start(trial.kind);
     if (trial.kind == Kind::kService) connect();
     disturb(trial, outcome);
     settle(outcome);
     judge(trial, outcome);
     if (!outcome.lives_on.empty()) {
-      add_leftovers(outcome.lives_on == kSource ? expected.before : expected.after, outcome);
-      move_again(trial.kind, outcome);
+      look_for_leftovers(trial.kind, outcome);
+      move_again(outcome);
       say_goodbye(outcome);
     }
     outcome.two = two_have_run(watch_.texts());
@@ -129,8 +130,7 @@ void Field::start(Kind kind) {
   if (!comes_true([this] { return makes_progress(kSource); })) throw base::Error({"the census does not run", "", "", {}, {}});
 }
 
-const Field::Reference& Field::reference(Kind kind) {
-  if (const auto known = references_.find(kind); known != references_.end()) return known->second;
+void Field::learn(Kind kind) {
   start(kind);
   if (kind == Kind::kService) connect();
   Reference fresh;
@@ -145,7 +145,7 @@ const Field::Reference& Field::reference(Kind kind) {
   spare_.reset();
   client_.reset();
   clear();
-  return references_[kind] = fresh;
+  references_[kind] = fresh;
 }
 
 void Field::connect() {
@@ -191,9 +191,9 @@ std::string Field::strike_when_stopped(const Trial& trial, Background& move) {
 }
 
 Background Field::start_move(const std::string& from, const std::string& to, const std::string& faults) const {
-  std::string command = fmt::format("FERRY_FAULTS={} exec ferry move -q root@{}", faults, to);
-  command += tree_pid_.empty() || from != kSource ? fmt::format(" {}", kName) : fmt::format(" {} --name {}", tree_pid_, kName);
-  return lab_.start(from, {"sh", "-c", command + " 2>&1"});
+  const bool by_pid = !tree_pid_.empty() && from == kSource;  // it arrives in a capsule
+  return lab_.start(from, {"sh", "-c", fmt::format("FERRY_FAULTS={} exec ferry move -q {} root@{} --name {} 2>&1", faults,
+                                                   by_pid ? tree_pid_ : kName, to, kName)});
 }
 
 void Field::await_end(Background& move, Outcome& outcome) const {
@@ -269,9 +269,16 @@ void Field::judge(const Trial& trial, Outcome& outcome) {
   }
 }
 
-void Field::add_leftovers(const Traces& expected, Outcome& outcome) const {
+// Of a ferry whose guard was killed too, `ferry resolve` removes them.
+void Field::look_for_leftovers(Kind kind, Outcome& outcome) {
+  const Reference& reference = references_.at(kind);
+  const Traces& expected = outcome.lives_on == kSource ? reference.before : reference.after;
   Traces found;
-  if (comes_true([&] { return (found = traces()) == expected; }, kTidyLimit_ms)) return;
+  const auto is_tidy = [&] { return (found = traces()) == expected; };
+  outcome.tidy_by_itself = comes_true(is_tidy, kTidyByItselfLimit_ms);
+  if (outcome.tidy_by_itself) return;
+  for (const auto& host : {kSource, kTarget}) resolve(host, outcome);
+  if (comes_true(is_tidy, kTidyLimit_ms)) return;
   const auto add = [&](const std::string& host, const std::string& before, const std::string& now) {
     if (before != now) outcome.leftovers += fmt::format("on {}:{} ", host, differences(before, now));
   };
@@ -282,7 +289,7 @@ void Field::add_leftovers(const Traces& expected, Outcome& outcome) const {
 Field::Traces Field::traces() const { return {testing::traces_on(lab_, kSource), testing::traces_on(lab_, kTarget)}; }
 
 // Back, or there after all.
-void Field::move_again(Kind, Outcome& outcome) {
+void Field::move_again(Outcome& outcome) {
   const std::string from = outcome.lives_on, to = from == kSource ? kTarget : kSource;
   Outcome next;
   auto move = start_move(from, to, "");

@@ -20,6 +20,7 @@ namespace ferry::faults {
 struct Outcome {
   std::string lives_on;          // the one live copy's host; empty: there is none
   bool by_itself = false;        // else after `ferry resolve`
+  bool tidy_by_itself = false;
   bool in_doubt = false;         // no live copy, but frozen ones that both hosts name
   std::string two;               // how it shows that two have run
   std::string harm;              // what the live copy has lost, or the next move
@@ -53,12 +54,12 @@ class Field {
   // In the order in which things happen.
   void clear();
   void start(Kind kind);
-  const Reference& reference(Kind kind);
+  void learn(Kind kind);
   void connect();
   void disturb(const Trial& trial, Outcome& outcome);
   void settle(Outcome& outcome);
   void judge(const Trial& trial, Outcome& outcome);
-  void move_again(Kind kind, Outcome& outcome);
+  void move_again(Outcome& outcome);
   void say_goodbye(Outcome& outcome);
 
   std::string strike_when_stopped(const Trial& trial, testing::Background& move);
@@ -69,7 +70,7 @@ class Field {
   void resolve(const std::string& host, Outcome& outcome) const;
   bool both_name_it() const;
   Traces traces() const;
-  void add_leftovers(const Traces& expected, Outcome& outcome) const;
+  void look_for_leftovers(Kind kind, Outcome& outcome);
   testing::Result ferry(const std::string& host, const base::Argv& words) const;
 
   testing::Lab lab_;

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/error.h"
+
 namespace ferry::faults {
 namespace {
 

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/subprocess.h"
+#include "support/poll.h"
+
 namespace ferry::faults {
 namespace {
 
@@ -42,6 +45,26 @@ TEST(Ledger, OneThatRanAndWasSweptIsFoundInTheFileThatWasHeldOpen) {
   ledger.look();
   EXPECT_EQ(ledger.texts().size(), 3U);
   EXPECT_NE(two_have_run(ledger.texts()), "");
+  std::filesystem::remove_all(directory);
+}
+
+// Two real ones, from the same beginnings.
+TEST(FaultJudge, TellsTwoCopiesOfTheCensus) {
+  const base::Path directory = base::Path(::testing::TempDir()) / fmt::format("judge-{}", ::getpid());
+  Ledger ledger({{"east", directory / "a"}, {"west", directory / "b"}});
+  std::vector<base::Child> copies;
+  for (const char* host : {"a", "b"}) {
+    std::filesystem::create_directories(directory / host);
+    copies.push_back(base::spawn({"python3", FERRY_BINARY_DIR "/programs/census.py", (directory / host / "log").string()}));
+  }
+  const auto both_write = [&] {
+    ledger.look();
+    return count_lines(ledger.text_of("east", "log")) > 20 && count_lines(ledger.text_of("west", "log")) > 20;
+  };
+  ASSERT_TRUE(testing::comes_true(both_write));
+  EXPECT_NE(two_have_run(ledger.texts()), "");
+  for (const auto& text : ledger.texts()) EXPECT_EQ(what_is_wrong_in(text), "");
+  copies.clear();
   std::filesystem::remove_all(directory);
 }
 

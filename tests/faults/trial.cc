@@ -32,8 +32,10 @@ const std::vector<Moment>& moments_of(Phase phase, Victim victim) {
                                             {"target.chunk", 0, 16}};
   static const std::vector<Moment> kRestore = {{"target.restoring"}, {"target.restoring", 25}, {"target.restoring", 25}};
   static const std::vector<Moment> kRestored = {{"target.restored"}, {"source.restored"}, {"target.restored", 3}};
-  static const std::vector<Moment> kCommitted = {{"source.committed"}, {"source.committed"}, {"source.committed", 2}};
-  static const std::vector<Moment> kResuming = {{"target.resuming"}, {"target.resuming", 15}, {"target.resuming", 15}};
+  static const std::vector<Moment> kCommitted = {{"source.committed"}, {"source.granted"}, {"source.committed", 2}, {"journal.resuming"}};
+  static const std::vector<Moment> kResuming = {{"target.resuming"}, {"target.resuming", 15}, {"target.resuming", 15},
+                                                {"target.running"}, {"source.done"}};
+  static const std::vector<Moment> kResumingCriu = {{"target.resuming"}, {"target.resuming", 15}};
   switch (phase) {
     case Phase::kBeforeFreeze:
       return victim == Victim::kSourceCriu ? kEarlySourceCriu : victim == Victim::kTargetCriu ? kEarlyTargetCriu : kEarly;
@@ -42,7 +44,7 @@ const std::vector<Moment>& moments_of(Phase phase, Victim victim) {
     case Phase::kRestore: return kRestore;
     case Phase::kRestored: return kRestored;
     case Phase::kCommitted: return kCommitted;
-    case Phase::kResuming: return kResuming;
+    case Phase::kResuming: return victim == Victim::kTargetCriu ? kResumingCriu : kResuming;
   }
   return kEarly;
 }
@@ -63,7 +65,10 @@ std::vector<const char*> lines_of(Phase phase) {
 
 class Dice {
  public:
-  Dice(uint64_t seed, uint64_t index) : random_(std::seed_seq{seed, index, uint64_t{0xfe44}}) {}
+  Dice(uint64_t seed, uint64_t index) {
+    std::seed_seq mixed{seed, index};
+    random_.seed(mixed);
+  }
   uint64_t below(uint64_t limit) { return random_() % limit; }
   double up_to(double limit) { return limit * static_cast<double>(below(1001)) / 1000; }
   template <typename Some>

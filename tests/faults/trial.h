@@ -23,7 +23,7 @@ enum class Victim {
   kConnection,                 // the control connection alone is shut down
   kLink,                       // the target's link goes down, and comes up again
   kMute,                       // its packets are dropped for a while; nobody is told
-  kJournal,                    // a line cannot be written, or the writer dies right after it
+  kJournal,                    // a line cannot be written, or the writer dies instead
 };
 inline constexpr int kVictims = 11;
 
@@ -37,8 +37,8 @@ struct Trial {
   Kind kind = Kind::kService;
   Victim victim = Victim::kSourceFerry;
   Phase phase = Phase::kBeforeFreeze;
-  std::string point;      // where ferry stops itself: "source.frozen"; of the journal: "journal.committed"
-  std::string action;     // "pause"; of the journal "fail" or "kill"
+  std::string point;      // where ferry stops itself: "source.frozen"; before a line is written: "journal.committed"
+  std::string action;     // "pause"; of kJournal "fail" or "kill"
   int visit = 0;          // of the point; 0: the first
   double delay_ms = 0;    // from there to the blow; 0: while it is stopped
   int outage_ms = 0;      // how long a link stays away
