@@ -26,6 +26,7 @@ constexpr auto kDeathTakes = std::chrono::seconds(10);
 void become_init(const Spec& spec, int report_fd) {
   int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWTIME;
   if (spec.own_network) flags |= CLONE_NEWNET;
+  if (spec.own_ipc) flags |= CLONE_NEWIPC;
   if (::unshare(flags) < 0) throw SysError("unshare", errno, "namespaces of a capsule");
   kernel::set_child_time_offsets(spec.time_offsets);
   const pid_t first = ::fork();

@@ -3,7 +3,7 @@
 // A capsule: a pid, mount and time namespace (a network namespace too for a workload with an address of its own) whose pid 1
 // is a tiny init of ferry's (capsule/init). The mount namespace is a slave copy of the host's with a /proc of its
 // own: CRIU runs in the very same namespaces, so it has none of them to dump, and the same pids exist
-// again on any host.
+// again on any host. The ipc namespace is the workload's, not the capsule's: CRIU stays outside, dumps it and makes it anew.
 #pragma once
 
 #include <optional>
@@ -19,6 +19,7 @@ namespace ferry::capsule {
 struct Spec {
   std::string name;
   bool own_network = false;
+  bool own_ipc = false;  // for a new workload; one that arrives gets it from CRIU, with what is in it
   kernel::TimeOffsets time_offsets;  // of the workload's clocks against the initial time namespace
   pid_t last_pid = 0;                // pids are given out above this one; 0: from 2 on
 };

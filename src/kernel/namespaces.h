@@ -27,6 +27,7 @@ uint64_t namespace_id(pid_t pid, const std::string& kind);
 class Namespaces {
  public:
   static Namespaces of(pid_t pid);
+  void leave_out(const std::string& kind) { fds_.erase(kind); }  // that one is not entered
   void enter() const;  // in the child; throws SysError
   bool has(const std::string& kind) const { return fds_.contains(kind); }
   int fd(const std::string& kind) const { return fds_.at(kind).get(); }

@@ -30,7 +30,9 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
     : name_(workload.name), job_(job), images_(images) {
   base::SpawnOptions spawn;
   spawn.new_session = true;  // a terminal's Ctrl-C is for us: a CRIU that dies in the middle leaves its parasite in the tasks
-  criu_ = criu::Session::start(criu::Installation::find(), kernel::Namespaces::of(workload.root.pid), spawn);
+  auto namespaces = kernel::Namespaces::of(workload.root.pid);
+  namespaces.leave_out("ipc");  // from outside CRIU sees that it is the workload's own, and dumps it
+  criu_ = criu::Session::start(criu::Installation::find(), namespaces, spawn);
   auto request = criu::dump_request(images.link(), kernel::inner_pid(workload.root.pid).value_or(0), freezer.path());
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tasks are rather than what they have open: traced, 32-bit, in namespaces of their own, attached to SysV IPC.
+// What tasks are rather than what they have open: traced, 32-bit, in namespaces of their own.
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/ipc.h>
-#include <sys/sem.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,8 +82,8 @@ std::string name_of(std::string_view kind) {
 }  // namespace
 
 void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons) {
-  // The clocks of a time namespace are carried over, and the pids of a pid namespace exist again.
-  static constexpr const char* kMadeAnew[] = {"mnt", "net", "ipc", "uts", "user"};
+  // The clocks of a time namespace are carried over, the pids of a pid namespace exist again, an ipc namespace comes along whole.
+  static constexpr const char* kMadeAnew[] = {"mnt", "net", "uts", "user"};
   const pid_t root = view.tree.root;
   for (const char* kind : kMadeAnew) {
     if (kernel::namespace_id(root, kind) == kernel::namespace_id(home, kind)) continue;
@@ -102,69 +100,6 @@ void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons) {
                          "CRIU cannot take nested namespaces along", "run it without unshare, bubblewrap or a sandbox (browsers: --no-sandbox)"});
     }
   }
-}
-
-namespace {
-
-// Columns of /proc/sysvipc/{shm,msg}; the pids are as seen by the reader.
-std::vector<std::vector<long>> sysv_table(const char* name) {
-  std::vector<std::vector<long>> rows;
-  std::istringstream lines(base::try_read_file(fmt::format("/proc/sysvipc/{}", name)).value_or(""));
-  std::string line;
-  std::getline(lines, line);  // the headings
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::vector<long>& row = rows.emplace_back();
-    for (long number; words >> number;) row.push_back(number);
-  }
-  return rows;
-}
-
-constexpr const char* kWhyIpc = "SysV IPC belongs to the whole host, and what it holds would stay here";
-constexpr const char* kIpcRemedy = "use POSIX shared memory, or MAP_SHARED (PostgreSQL: shared_memory_type = mmap, the default)";
-
-// Who used a set last is all that the kernel tells of semaphores and queues.
-void look_for_semaphores(const View& view, Reasons& reasons) {
-  constexpr size_t kId = 1, kCount = 3;
-  for (const auto& row : sysv_table("sem")) {
-    if (row.size() <= kCount) continue;
-    for (int i = 0; i < row[kCount]; ++i) {
-      const int user = ::semctl(static_cast<int>(row[kId]), i, GETPID);
-      if (user <= 0 || !view.holds(user)) continue;
-      reasons.push_back({fmt::format("{} (pid {}) uses the SysV semaphores {}", kernel::comm_of(user), user, row[kId]), kWhyIpc,
-                         "use POSIX semaphores or locks in shared memory"});
-      break;
-    }
-  }
-}
-
-void look_for_queues(const View& view, Reasons& reasons) {
-  constexpr size_t kId = 1, kSender = 5, kReceiver = 6;
-  for (const auto& row : sysv_table("msg")) {
-    if (row.size() <= kReceiver) continue;
-    for (const size_t column : {kSender, kReceiver}) {
-      const auto user = static_cast<pid_t>(row[column]);
-      if (user <= 0 || !view.holds(user)) continue;
-      reasons.push_back({fmt::format("{} (pid {}) uses the SysV message queue {}", kernel::comm_of(user), user, row[kId]), kWhyIpc,
-                         "use a socket or a pipe"});
-      break;
-    }
-  }
-}
-
-}  // namespace
-
-void add_ipc_blockers(const View& view, Reasons& reasons) {
-  std::set<ino_t> told;
-  for (const auto& task : view.tasks) {
-    for (const auto& mapping : task.mappings) {
-      if (!mapping.path.starts_with("/SYSV") || !told.insert(mapping.inode).second) continue;
-      reasons.push_back({fmt::format("{} has the SysV shared memory {} attached", task.label(), mapping.inode), kWhyIpc, kIpcRemedy});
-    }
-  }
-  if (kernel::namespace_id(view.tree.root, "ipc") != kernel::namespace_id(::getpid(), "ipc")) return;  // those are not in our tables
-  look_for_semaphores(view, reasons);
-  look_for_queues(view, reasons);
 }
 
 }  // namespace ferry::process

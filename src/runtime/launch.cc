@@ -76,7 +76,9 @@ capsule::Record launch(const LaunchRequest& request) {
   const auto freezer = kernel::Freezer::create_empty(request.name);
   std::optional<capsule::Capsule> capsule;
   try {
-    capsule = capsule::Capsule::start({request.name, identity.has_value(), kernel::own_time_offsets(), 0});
+    capsule::Spec spec{.name = request.name, .own_network = identity.has_value(), .own_ipc = true};
+    spec.time_offsets = kernel::own_time_offsets();
+    capsule = capsule::Capsule::start(spec);
     return start_in(*capsule, request, identity, freezer);
   } catch (...) {
     if (capsule) capsule->destroy();

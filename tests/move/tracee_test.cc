@@ -38,12 +38,7 @@ const std::vector<Limit> kLimits = {
     {"unix_file_in_flight", "Can't open file tmp/tracee/sent on restore", ""},
     // The kernel's own mount of the queues is in nobody's list of mounts.
     {"posix_queue", "Can't lookup mount|POSIX message queue", ""},
-    // The host's ipc namespace is not the workload's to take along; CRIU notices attached memory only.
-    {"sysv_shm", "SysVIPC shmem map .* doesn't live in IPC ns|SysV shared memory", ""},
-    {"sysv_semaphores", "SysV semaphores", "the semaphores are gone"},
-    {"sysv_queue", "SysV message queue", "the message is gone"},
-    // CRIU is started in the workload's own namespaces, so it has none to dump.
-    {"ipc_namespace", "SysVIPC shmem map .* doesn't live in IPC ns|ipc namespace of its own", ""},
+    {"posix_queue_closed", "POSIX message queue", "the queue is gone"},
     {"mount_namespace", "mnt namespace of its own", "the mounted file system is gone"},
     {"mount_namespace_child", "unreachable sharing|mnt namespace of its own", ""},
     // Nothing is left that connects the two processes.
@@ -63,7 +58,9 @@ const std::vector<Limit> kLimits = {
 };
 
 // Moved there, back, and there again before they check.
-const std::vector<std::string> kThereAndBack = {"threads", "posix_timers", "deleted_file", "record_locks", "terminal_pair", "clocks"};
+const std::vector<std::string> kThereAndBack = {"threads",       "posix_timers",     "deleted_file",   "record_locks",      "terminal_pair",
+                                                "clocks",        "sysv_shm",
+                                                "ipc_namespace", "sysv_semaphores",  "sysv_queue"};
 
 // Their connections need an address that moves with them.
 const std::vector<std::string> kWithAddress = {"tcp_half_closed"};
