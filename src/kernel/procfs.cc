@@ -104,9 +104,11 @@ std::optional<pid_t> session_of(pid_t pid) {
 }
 
 std::optional<std::string> status_field(pid_t pid, const std::string& name) {
-  const auto text = base::try_read_file(proc_path(pid, "status"));
-  if (!text) return std::nullopt;
-  std::istringstream lines(*text);
+  return field_in(base::try_read_file(proc_path(pid, "status")).value_or(""), name);
+}
+
+std::optional<std::string> field_in(const std::string& text, const std::string& name) {
+  std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(name + ":")) continue;
     const auto value = line.find_first_not_of(" \t", name.size() + 1);

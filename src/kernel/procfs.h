@@ -36,6 +36,8 @@ std::optional<pid_t> inner_pid(pid_t pid);
 std::optional<pid_t> session_of(pid_t pid);             // in our pid namespace
 uint64_t resident_bytes(pid_t pid);                     // RssAnon + RssShmem: what a dump has to carry
 std::optional<std::string> status_field(pid_t pid, const std::string& name);  // "TracerPid" → "0"
+// The value of a line "NAME: VALUE", as of status and fdinfo.
+std::optional<std::string> field_in(const std::string& text, const std::string& name);
 
 struct OpenFile {
   int fd = 0;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "criu/correct_images.h"
 #include "criu/doctor.h"
 
 namespace ferry::migration {
@@ -27,7 +28,7 @@ milliseconds state_limit(uint64_t memory_bytes) {
 
 HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
                    const std::string& job, const kernel::Freezer& freezer)
-    : name_(workload.name), job_(job), images_(images) {
+    : name_(workload.name), job_(job), root_(workload.root.pid), images_(images) {
   base::SpawnOptions spawn;
   spawn.new_session = true;  // a terminal's Ctrl-C is for us: a CRIU that dies in the middle leaves its parasite in the tasks
   auto namespaces = kernel::Namespaces::of(workload.root.pid);
@@ -46,6 +47,15 @@ void HeldDump::run(uint64_t memory_bytes) {
   // Not interruptible: Ctrl-C is heard when CRIU has come to its gate.
   const auto event = criu_->run_until("post-dump", mono_now() + state_limit(memory_bytes));
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);
+  criu::correct_images(images_.directory(), [this](pid_t inner) { return task_of(inner); });
+}
+
+pid_t HeldDump::task_of(pid_t inner) {
+  if (pids_.empty()) {
+    for (const pid_t pid : process::read_tree(root_).pids) pids_.emplace(kernel::inner_pid(pid).value_or(0), pid);
+  }
+  const auto found = pids_.find(inner);
+  return found == pids_.end() ? 0 : found->second;
 }
 
 void HeldDump::fail(const criu::Event& event) {

@@ -5,6 +5,7 @@
 // stay frozen).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -46,8 +47,11 @@ class HeldDump {
   void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
   [[noreturn]] void fail(const criu::Event& event);
   std::string words_of(const criu::Event& event) const;
+  pid_t task_of(pid_t inner);
 
   std::string name_, job_;
+  pid_t root_;
+  std::map<pid_t, pid_t> pids_;  // of its tasks: as they call themselves → as we call them
   const criu::ImageSet& images_;
   std::optional<criu::Session> criu_;
   bool abandoned_ = false;

@@ -35,15 +35,7 @@ std::optional<Mapping> parse_mapping(const std::string& line) {
 
 }  // namespace
 
-std::optional<std::string> Descriptor::field(const std::string& name) const {
-  std::istringstream lines(info);
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(name + ":")) continue;
-    const auto value = line.find_first_not_of(" \t", name.size() + 1);
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return std::nullopt;
-}
+std::optional<std::string> Descriptor::field(const std::string& name) const { return kernel::field_in(info, name); }
 
 std::string Task::label() const { return fmt::format("{} (pid {})", command, pid); }
 
