@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "criu/eventfd_mark.h"
 #include "criu/image_file.h"
 #include "criu/timerfd_image.h"
 #include "kernel/task_fd.h"
@@ -60,7 +61,11 @@ bool correct(image::OpenFile& file, Holders& holders) {
       return holder ? kernel::ask_timer(holder->pid, holder->fd) : std::nullopt;
     });
   }
-  return false;
+  if (!file.has_efd()) return false;
+  const auto holder = holders.of(file.id());
+  if (!holder || !kernel::is_semaphore(holder->pid, holder->fd)) return false;
+  file.mutable_efd()->set_counter(file.efd().counter() | kSemaphoreMark);
+  return true;
 }
 
 }  // namespace

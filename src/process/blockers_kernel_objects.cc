@@ -51,6 +51,13 @@ void add_anonymous(const Task& task, const Descriptor& file, OpenThings& open) {
            "let it close that descriptor before the move");
 }
 
+// CRIU restores 32 bits of the count, and ferry needs one of them (criu/eventfd_mark.h).
+void look_at_event_fd(const Task& task, const Descriptor& file, OpenThings& open) {
+  constexpr uint64_t kTooHigh = 1u << 31;
+  if (std::stoull(file.field("eventfd-count").value_or("0"), nullptr, 16) < kTooHigh) return;
+  open.add(task, file.fd, "an eventfd with a count above two billion", "CRIU does not restore so high a count", "let it read the eventfd first");
+}
+
 // Of kernels since 6.9 a pidfd is a file of its own filesystem: "pidfd:[123]".
 bool is_pidfd(const Descriptor& file) {
   return file.target.starts_with("pidfd:") || file.target.starts_with("anon_inode:[pidfd]");
@@ -69,6 +76,7 @@ void add_kernel_object_blockers(const View& view, Reasons& reasons) {
                  "that process does not belong to the workload and stays here", "let it close that pidfd, or move the tree of both");
       } else if (file.target.starts_with(kAnonymous)) {
         add_anonymous(task, file, open);
+        look_at_event_fd(task, file, open);
       }
     }
   }

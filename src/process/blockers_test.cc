@@ -127,6 +127,15 @@ TEST_F(Blockers, WhatCriuKnowsIsFine) {
   expect_fine();
 }
 
+TEST_F(Blockers, EventfdThatCountsTooHigh) {
+  const base::Fd counter(::eventfd(0, EFD_CLOEXEC));
+  const auto add = [&](uint64_t count) { ASSERT_EQ(::write(counter.get(), &count, sizeof count), static_cast<ssize_t>(sizeof count)); };
+  add((1u << 31) - 1);
+  expect_fine();
+  add(1);
+  expect_refused(counter, "an eventfd with a count");
+}
+
 TEST_F(Blockers, PidfdOfAStranger) {
   const base::Fd parent(static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0)));
   expect_refused(parent, "the process ");
