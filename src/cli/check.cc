@@ -5,15 +5,19 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "migration/check.h"
 
 namespace ferry::cli {
+
+using migration::MoveOptions;
+
 namespace {
 
 struct Arguments {
-  migration::MoveOptions move;
+  MoveOptions move;
   std::string port_range, tcp = "keep";
   bool json = false;
 };
@@ -31,6 +35,13 @@ nlohmann::ordered_json to_json(const migration::CheckReport& report) {
           {"can_move", report.can_move()}, {"reasons", reasons},      {"warnings", report.warnings}};
 }
 
+nlohmann::ordered_json to_json(const MoveOptions& options, const base::Error& failure) {
+  const auto& e = failure.explanation();
+  return {{"name", options.what},
+          {"can_move", false},
+          {"error", {{"what", e.what}, {"why", e.why}, {"remedy", e.remedy}, {"host", e.host}, {"log", e.log}}}};
+}
+
 void print_reasons(const process::Reasons& reasons, const std::string& where) {
   if (reasons.empty()) return;
   fmt::print("{}\n", where);
@@ -42,7 +53,7 @@ void print_text(const migration::CheckReport& report) {
   fmt::print("{} {} move{}\n", report.name, report.can_move() ? "can" : "cannot", there);
   print_reasons(report.own, fmt::format("the workload, on {}:", report.source));
   print_reasons(report.there, fmt::format("on {}:", report.target));
-  for (const auto& warning : report.warnings) fmt::print("  mind: {}\n", warning);
+  for (const auto& warning : report.warnings) fmt::print("  mind, on {}: {}\n", report.target, warning);
 }
 
 base::Exit run(Arguments& arguments) {
@@ -53,18 +64,29 @@ base::Exit run(Arguments& arguments) {
   options.tcp_close = arguments.tcp == "close";
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
+  return check_and_print(options, arguments.json);
+}
+
+}  // namespace
+
+base::Exit check_and_print(const MoveOptions& options, bool json) {
   migration::Observer observer;
   observer.notice = [](std::string_view text) { fmt::print(stderr, "ferry: {}\n", text); };
-  const auto report = migration::check_move(options, observer);
-  if (arguments.json) {
+  migration::CheckReport report;
+  try {
+    report = migration::check_move(options, observer);
+  } catch (const base::Error& failure) {  // no such workload, or the target cannot be asked
+    if (!json) throw;
+    fmt::print("{}\n", to_json(options, failure).dump(2));
+    return failure.exit();
+  }
+  if (json) {
     fmt::print("{}\n", to_json(report).dump(2));
   } else {
     print_text(report);
   }
   return report.can_move() ? base::Exit::kDone : base::Exit::kRefused;
 }
-
-}  // namespace
 
 void add_check(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/units.h"
+#include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "migration/source.h"
@@ -17,7 +18,7 @@ namespace {
 struct Arguments {
   migration::MoveOptions move;
   std::string port_range, tcp = "keep";
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, dry_run = false;
 };
 
 // Whoever reads stderr may have gone (a closed terminal, `| head`); fmt::print would throw, and that must not end a move halfway.
@@ -102,6 +103,7 @@ base::Exit run(Arguments& arguments) {
   options.tcp_close = arguments.tcp == "close";
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
+  if (arguments.dry_run) return check_and_print(options, arguments.json);
   ProgressPrinter progress(arguments.quiet);
   const auto report = migration::run_source(options, progress.observer());
   progress.clear();
@@ -128,6 +130,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
+  verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");
   verb->add_flag("-q,--quiet", arguments->quiet, "no progress");
   verb->callback([arguments, &exit_code] { exit_code = static_cast<int>(run(*arguments)); });

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "base/units.h"
 #include "criu/session.h"
 
@@ -50,17 +49,20 @@ void ImageSet::sweep(const std::string& job) {
 
 base::Path ImageSet::log_of(const std::string& job, const char* name) { return place_of(job).directory / name; }
 
-ImageSet::ImageSet(const std::string& job, uint64_t bytes)
-    : directory_(place_of(job).directory), link_(place_of(job).link) {
+std::optional<base::Explanation> ImageSet::lack_of_room(uint64_t bytes) {
   struct statvfs room {};
   if (::statvfs(kTmpfs.c_str(), &room) < 0) throw base::SysError("statvfs", errno, kTmpfs.string());
   const uint64_t free_bytes = uint64_t{room.f_bavail} * room.f_frsize;
-  if (free_bytes < bytes + kStateBytes) {
-    base::refuse("not enough room for the images of the workload",
-                 fmt::format("{} has {} free, {} are needed", kTmpfs.string(), base::format_bytes(free_bytes),
-                             base::format_bytes(bytes + kStateBytes)),
-                 fmt::format("free some, or enlarge it: mount -o remount,size=… {}", kTmpfs.string()));
-  }
+  if (free_bytes >= bytes + kStateBytes) return std::nullopt;
+  return base::Explanation{"not enough room for the images of the workload",
+                           fmt::format("{} has {} free, {} are needed", kTmpfs.string(), base::format_bytes(free_bytes),
+                                       base::format_bytes(bytes + kStateBytes)),
+                           fmt::format("free some, or enlarge it: mount -o remount,size=… {}", kTmpfs.string()), {}, {}};
+}
+
+ImageSet::ImageSet(const std::string& job, uint64_t bytes)
+    : directory_(place_of(job).directory), link_(place_of(job).link) {
+  if (const auto lack = lack_of_room(bytes)) throw base::Error(*lack, base::Exit::kRefused);
   if (::mkdir(directory_.c_str(), 0700) < 0) throw base::SysError("mkdir", errno, directory_.string());
   fs::create_directory_symlink(directory_, link_);
 }

@@ -3,16 +3,21 @@
 // The directory that one dump or restore works in: on tmpfs, private, gone with its owner.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/fd.h"
 
 namespace ferry::criu {
 
 class ImageSet {
  public:
-  // Throws Error (refused) when the tmpfs has less than `bytes` free.
+  // Why the images of so much memory have no room on this host; nothing when they have.
+  static std::optional<base::Explanation> lack_of_room(uint64_t bytes);
+
+  // Throws Error (refused) when there is no room.
   ImageSet(const std::string& job, uint64_t bytes);
   ImageSet(const ImageSet&) = delete;
   ImageSet& operator=(const ImageSet&) = delete;

@@ -8,6 +8,7 @@
 #include <netinet/if_ether.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -19,6 +20,9 @@ namespace ferry::handover {
 using base::SysError;
 
 namespace {
+
+// When the workload itself has answered, another who has its address would have by now: the kernel answers, no program.
+constexpr std::chrono::milliseconds kAfterItsOwn{50};
 
 struct [[gnu::packed]] ArpFrame {
   ether_header ethernet;
@@ -66,12 +70,13 @@ std::optional<kernel::MacAddr> find_other_owner(const std::string& link, const I
   const ArpFrame question = question_for(address, ours->mac);
   if (::send(socket.get(), &question, sizeof question, 0) < 0) throw SysError("send", errno, "ARP on " + link);
 
-  const auto deadline = base::mono_now() + limit;
+  auto deadline = base::mono_now() + limit;
   while (base::wait_readable(socket.get(), base::ms_until(deadline))) {
     ArpFrame answer{};
     if (::recv(socket.get(), &answer, sizeof answer, 0) < static_cast<ssize_t>(sizeof answer)) continue;
     const auto mac = claimant(answer, address);
     if (mac && *mac != identity.mac) return mac;
+    if (mac) deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
     if (base::ms_until(deadline) == 0) break;  // a busy segment must not keep us
   }
   return std::nullopt;

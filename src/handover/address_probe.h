@@ -12,7 +12,8 @@
 
 namespace ferry::handover {
 
-// The MAC of somebody else who has the identity's address; nothing when there is no answer within the limit. Throws SysError.
+// The MAC of somebody else who has the identity's address; nothing when there is no answer within the limit, or
+// only the workload's own. Throws SysError.
 std::optional<kernel::MacAddr> find_other_owner(const std::string& link, const Identity& identity,
                                                 std::chrono::milliseconds limit);
 

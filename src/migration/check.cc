@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration/check.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "criu/image_set.h"
+#include "criu/installation.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
 #include "process/blockers.h"
@@ -36,6 +39,20 @@ void ask_target(const MoveOptions& options, const Observer& observer, const wire
 
 }  // namespace
 
+namespace {
+
+// What this host must have for a dump.
+void add_host_reasons(const process::View& view, process::Reasons& reasons) {
+  try {
+    (void)criu::Installation::find();
+  } catch (const base::Error& missing) {
+    reasons.push_back(reason_of(missing.explanation()));
+  }
+  if (const auto lack = criu::ImageSet::lack_of_room(process::memory_bytes(view.tree))) reasons.push_back(reason_of(*lack));
+}
+
+}  // namespace
+
 process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close) {
   process::Reasons reasons;
   if (view.holds(::getpid())) {
@@ -43,6 +60,7 @@ process::Reasons own_reasons(const runtime::Workload& workload, const process::V
   }
   const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp_close = tcp_close, .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
+  add_host_reasons(view, reasons);
   return reasons;
 }
 
@@ -63,21 +81,25 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   return report;
 }
 
+Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed) {
+  if (source_id == host_id()) {
+    return {{{"source and target are the same host", "it would move to where it is", "name another host"}}, {}};
+  }
+  Findings findings = check_requirements(needed);
+  const auto earlier = capsule::find_record(name);
+  if (earlier && capsule::is_running(*earlier)) {
+    findings.reasons.push_back({"a workload of that name runs here already", fmt::format("two called {} cannot be told apart", name),
+                                fmt::format("stop that one (`ferry stop {}`); a bare process can also move under another name (`--name`)", name)});
+  }
+  return findings;
+}
+
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
   wire::ToSource answer;
   auto& verdict = *answer.mutable_verdict();
   verdict.set_host(host_name());
-  Findings findings;
-  if (inquiry.source_id() == host_id()) {
-    findings.reasons.push_back({"source and target are the same host", "it would move to where it is", "name another host"});
-  } else {
-    findings = check_requirements(inquiry.requirements());
-  }
-  const auto earlier = capsule::find_record(inquiry.name());
-  if (earlier && capsule::is_running(*earlier)) {
-    findings.reasons.push_back({"a workload of the name " + inquiry.name() + " runs here already", "two of one name cannot be told apart",
-                                "stop that one (`ferry stop`), or move under another name (`--name`)"});
-  }
+  capsule::check_name(inquiry.name());
+  const auto findings = look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements());
   for (const auto& reason : findings.reasons) {
     auto& told = *verdict.add_reasons();
     told.set_what(reason.what);

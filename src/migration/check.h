@@ -26,7 +26,9 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer);
 // The source's part of it, which a move also begins with.
 process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close);
 
-// The target's answer to an inquiry.
+// The target's part of it: what a plan is refused by, and what an inquiry is answered with.
+Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed);
+
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry);
 
 }  // namespace ferry::migration

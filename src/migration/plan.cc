@@ -2,11 +2,8 @@
 #include "migration/plan.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-#include <algorithm>
-
+#include "migration/check.h"
 #include "migration/host.h"
 
 namespace ferry::migration {
@@ -24,25 +21,10 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, b
   Subject subject;
   subject.workload = runtime::find_workload(what, arrival_name);
   const auto& workload = subject.workload;
-  subject.tree = process::read_tree(workload.root.pid);
-  if (std::ranges::find(subject.tree.pids, ::getpid()) != subject.tree.pids.end()) {
-    base::refuse(fmt::format("cannot move {}", workload.name), "this ferry itself runs in it");
-  }
-  if (!workload.identity && !tcp_close && process::has_established_tcp(subject.tree)) {
-    base::refuse(fmt::format("cannot move {}", workload.name),
-                 "it has open TCP connections on this host's own address, which does not move with it",
-                 "start it with an address of its own (ferry run --ip), or say --tcp close to let the "
-                 "connections break");
-  }
-  // A frozen cgroup and a stopped task together cannot be seized by CRIU (v1): it would be tried for half a minute, frozen.
-  for (const pid_t pid : subject.tree.pids) {
-    if (kernel::task_state(pid) != 'T') continue;
-    base::refuse(fmt::format("cannot move {}", workload.name),
-                 fmt::format("its process {} ({}) is stopped", pid, kernel::command_of(pid)),
-                 fmt::format("let it go on first: kill -CONT {}", pid));
-  }
-  subject.files = process::written_files(subject.tree);
-  subject.memory_bytes = process::memory_bytes(subject.tree);
+  subject.view = process::look_at(process::read_tree(workload.root.pid));
+  refuse_if_any(workload.name, own_reasons(workload, subject.view, tcp_close));
+  subject.files = process::written_files(subject.view.tree);
+  subject.memory_bytes = process::memory_bytes(subject.view.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
   subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp_close};
   return subject;
@@ -90,18 +72,16 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_source_host(host_name());
   plan.set_source_id(host_id());
   plan.set_root_pid(kernel::inner_pid(workload.root.pid).value_or(0));
-  plan.set_last_pid(process::pid_gap(process::inner_tids(subject.tree)));
+  plan.set_last_pid(process::pid_gap(process::inner_tids(subject.view.tree)));
   plan.set_memory_bytes(subject.memory_bytes);
   const auto theirs = workload.time_offsets(), ours = kernel::own_time_offsets();
   plan.set_monotonic_shift_ns(theirs.monotonic_ns - ours.monotonic_ns - target_ahead.monotonic_ns);
   plan.set_boottime_shift_ns(theirs.boottime_ns - ours.boottime_ns - target_ahead.boottime_ns);
-  utsname names{};
-  ::uname(&names);
-  plan.set_machine(names.machine);
   plan.set_tcp_close(subject.state.tcp_close);
   plan.set_shell_job(subject.state.shell_job);
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
+  *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files);
   return plan;
 }
 

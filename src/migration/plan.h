@@ -8,20 +8,20 @@
 
 #include "migration/conversation.h"
 #include "migration/dump.h"
-#include "process/tree.h"
+#include "process/view.h"
 #include "runtime/workload.h"
 
 namespace ferry::migration {
 
 struct Subject {
   runtime::Workload workload;
-  process::Tree tree;
+  process::View view;              // when it was found
   std::vector<std::string> files;  // that it has open for writing: they travel along
   uint64_t memory_bytes = 0;
   StateOptions state;
 };
 
-// Throws Error (refused) when it is not there or cannot move.
+// Throws Error (refused) when it is not there or cannot move, with every reason in the workload itself.
 Subject find_subject(const std::string& what, const std::string& arrival_name, bool tcp_close);
 
 // The target's clocks minus ours: half of the shortest of several round trips is the error.

@@ -10,7 +10,7 @@ namespace ferry::migration {
 
 // Of a workload without an identity: are its ports free on this host, and its addresses here?
 void check_ports(const wire::Requirements& needed, process::Reasons& reasons);
-// Is there a bridge for it, and is the address nobody else's? Waits 200 ms for an answer.
+// Is there a bridge for it, and is the address nobody else's? Waits 200 ms for an answer, 50 ms after the workload's own.
 process::Reasons identity_reasons(const wire::Identity& told);
 
 }  // namespace ferry::migration

@@ -137,7 +137,10 @@ void describe_host(wire::Requirements& needed) {
   ::uname(&names);
   needed.set_kernel_release(names.release);
   needed.set_machine(names.machine);
-  needed.set_criu_version(criu::Installation::find().version());
+  try {
+    needed.set_criu_version(criu::Installation::find().version());
+  } catch (const base::Error&) {  // a reason of the source's own: own_reasons()
+  }
   const auto cpu = kernel::read_cpu();
   needed.set_cpu_model(cpu.model);
   for (const auto& feature : cpu.features) needed.add_cpu_features(feature);
@@ -164,6 +167,8 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
   needed.set_real_ns(base::real_ns());
   return needed;
 }
+
+process::Reason reason_of(const base::Explanation& explanation) { return {explanation.what, explanation.why, explanation.remedy}; }
 
 std::string text_of(const process::Reason& reason) {
   return fmt::format("{}: {}{}", reason.what, reason.why, reason.remedy.empty() ? "" : "\n      to do: " + reason.remedy);

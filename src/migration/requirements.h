@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "migration/wire.pb.h"
 #include "process/reason.h"
 #include "process/view.h"
@@ -23,12 +24,13 @@ struct Findings {
   std::vector<std::string> warnings;  // it will go, but
 };
 
-// At the target. Takes at most 200 ms (the address probe, only with an identity), else a few ms.
+// At the target. Takes 50 to 200 ms with an identity (the address probe), else a few ms besides CRIU's start.
 Findings check_requirements(const wire::Requirements& needed);
 
 // Throws Error (refused) that tells all of them, when there are any.
 void refuse_if_any(const std::string& workload, const process::Reasons& reasons);
 
+process::Reason reason_of(const base::Explanation& explanation);
 // In words, as a refusal and `ferry check` print them.
 std::string text_of(const process::Reason& reason);
 

@@ -64,7 +64,7 @@ void check_software(const wire::Requirements& needed, Findings& findings) {
     findings.reasons.push_back({fmt::format("CRIU {} is older than the {} that dumps it", version, needed.criu_version()),
                                 "an older CRIU does not know all that a newer one writes", "install the same one on both hosts: tools/get-criu"});
   } catch (const base::Error& missing) {
-    findings.reasons.push_back({missing.explanation().what, missing.explanation().why, missing.explanation().remedy});
+    findings.reasons.push_back(reason_of(missing.explanation()));
   }
 }
 
@@ -130,7 +130,7 @@ void check_room(const wire::Requirements& needed, Reasons& reasons) {
   for (const auto& [device, room] : filesystems) {
     const auto& [name, sum, free] = room;
     if (free >= sum) continue;
-    reasons.push_back({fmt::format("{} is too full", name), fmt::format("{} are needed, {} are free", base::format_bytes(sum), base::format_bytes(free)),
+    reasons.push_back({fmt::format("not enough room in {}", name), fmt::format("{} are needed, {} are free", base::format_bytes(sum), base::format_bytes(free)),
                        name.starts_with("/dev/shm") ? "free some, or enlarge it: mount -o remount,size=… /dev/shm" : "free some"});
   }
 }

@@ -10,6 +10,7 @@
 #include "handover/address_probe.h"
 #include "migration/plan.h"
 #include "migration/requirement_kinds.h"
+#include "migration/requirements.h"
 
 namespace ferry::migration {
 
@@ -83,7 +84,7 @@ Reasons identity_reasons(const wire::Identity& told) {
   try {
     check_identity(told, reasons);
   } catch (const base::Error& refused) {  // no bridge
-    reasons.push_back({refused.explanation().what, refused.explanation().why, refused.explanation().remedy});
+    reasons.push_back(reason_of(refused.explanation()));
   }
   return reasons;
 }

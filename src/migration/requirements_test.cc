@@ -114,7 +114,7 @@ TEST(Requirements, RoomIsAddedUpByFilesystem) {
   ask("/tmp", free_bytes / 4);
   EXPECT_TRUE(check(needed).reasons.empty());
   ask("/tmp/does/not/exist/yet", free_bytes);
-  expect_one(needed, "/tmp is too full", "are needed");
+  expect_one(needed, "not enough room in /tmp", "are needed");
 }
 
 TEST(Requirements, MemoryAndTime) {

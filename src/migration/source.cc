@@ -58,6 +58,7 @@ void SourceMove::prepare() {
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
+  for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
 }

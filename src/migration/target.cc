@@ -2,7 +2,6 @@
 #include "migration/target.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -63,7 +62,10 @@ void TargetMove::serve(const transport::Frame& frame) {
   if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
-    case wire::ToTarget::kInquiry: return talk_.send(answer_inquiry(message.inquiry()));
+    case wire::ToTarget::kInquiry:
+      talk_.send(answer_inquiry(message.inquiry()));
+      finished_ = true;
+      return;
     case wire::ToTarget::kSettle: return answer_settle(message.settle());
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
@@ -99,7 +101,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (walk_) throw BrokenProtocol("a second plan");
   capsule::check_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
-  check(plan);
+  const auto warnings = check(plan);
   lock_ = capsule::Lock::take(plan.name(), "receive", plan.job());
   for (const auto& one : finish_earlier_jobs(plan.name())) base::log("{}: {}: {}", one.job, one.found, one.done);
   require_free_name(plan.name());
@@ -120,6 +122,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   FAULT_POINT("target.ready");
   wire::ToSource answer;
   answer.mutable_ready()->set_host(host_name());
+  for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
 }
 
@@ -131,19 +134,14 @@ void TargetMove::open_journal() {
   guard_.emplace(Role::kTarget, plan_.job());
 }
 
-void TargetMove::check(const wire::Plan& plan) {
-  if (plan.source_id() == host_id()) {
-    base::refuse(fmt::format("cannot move {} to where it is", plan.name()), "source and target are the same host",
-                 "name another host");
-  }
-  utsname names{};
-  ::uname(&names);
-  if (plan.machine() != names.machine) {
-    base::refuse(fmt::format("cannot run {} here", plan.name()),
-                 fmt::format("it runs on {}, this host is {}", plan.machine(), names.machine));
-  }
+// Everything that stands in the way, told at once; nothing is touched yet. What this host could lose or give away meanwhile (the name,
+// the address) is asked again by those who take it.
+std::vector<std::string> TargetMove::check(const wire::Plan& plan) {
   if (plan.root_pid() <= 1 || plan.last_pid() <= 1) throw BrokenProtocol("impossible pids");
   if (plan.memory_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
+  auto findings = look_here(plan.name(), plan.source_id(), plan.requirements());
+  refuse_if_any(plan.name(), findings.reasons);
+  return findings.warnings;
 }
 
 void TargetMove::require_free_name(const std::string& name) {

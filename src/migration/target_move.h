@@ -32,7 +32,7 @@ class TargetMove {
   // In the order in which things happen.
   void prepare(const wire::Plan& plan);
   void open_journal();
-  void check(const wire::Plan& plan);
+  std::vector<std::string> check(const wire::Plan& plan);
   void require_free_name(const std::string& name);
   void make_capsule();
   void make_port();

@@ -35,6 +35,13 @@ void look_for_tracer(const Task& task, Reasons& reasons) {
   }
 }
 
+// A frozen cgroup and a stopped task together cannot be seized (v1): CRIU would try for half a minute, with all of it frozen.
+void look_for_stop(const Task& task, Reasons& reasons) {
+  if (kernel::task_state(task.pid) != 'T') return;
+  reasons.push_back({task.label() + " is stopped", "CRIU cannot take hold of a stopped task in a frozen cgroup",
+                     fmt::format("let it go on first: kill -CONT {}", task.pid)});
+}
+
 void look_for_dead_leader(const Task& task, Reasons& reasons) {
   if (kernel::task_state(task.pid) != 'Z' || kernel::threads_of(task.pid).size() < 2) return;
   reasons.push_back({fmt::format("the first thread of {} has ended, others go on", task.label()),
@@ -57,6 +64,7 @@ void look_at_scheduling(const Task& task, Reasons& reasons) {
 void add_task_blockers(const View& view, Reasons& reasons) {
   for (const auto& task : view.tasks) {
     look_for_tracer(task, reasons);
+    look_for_stop(task, reasons);
     look_for_dead_leader(task, reasons);
     look_at_scheduling(task, reasons);
     if (runs_32_bit_code(task.pid)) {

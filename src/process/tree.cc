@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "base/error.h"
 
@@ -78,27 +77,6 @@ std::vector<std::string> written_files(const Tree& tree) {
     }
   }
   return {paths.begin(), paths.end()};
-}
-
-bool has_established_tcp(const Tree& tree) {
-  std::set<std::string> sockets;
-  for (const pid_t pid : tree.pids) {
-    for (const auto& file : kernel::open_files(pid)) {
-      if (file.target.starts_with("socket:[")) sockets.insert(file.target.substr(8, file.target.size() - 9));
-    }
-  }
-  for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/{}", tree.root, table)).value_or(""));
-    for (std::string line; std::getline(lines, line);) {
-      std::istringstream words(line);
-      std::vector<std::string> fields;
-      for (std::string word; words >> word;) fields.push_back(word);
-      constexpr size_t kStateField = 3, kInodeField = 9;
-      if (fields.size() <= kInodeField || fields[kStateField] == "0A" /* LISTEN */) continue;
-      if (sockets.contains(fields[kInodeField])) return true;
-    }
-  }
-  return false;
 }
 
 void gather(pid_t root, const kernel::Freezer& freezer) {

@@ -29,9 +29,6 @@ pid_t pid_gap(const std::vector<pid_t>& taken);
 // Regular files that some task holds open for writing, by path, each once; deleted ones are not among them.
 std::vector<std::string> written_files(const Tree& tree);
 
-// True when some task has a connection-oriented TCP socket that is connected. Read from the task's own /proc/net.
-bool has_established_tcp(const Tree& tree);
-
 // Moves all tasks into the freezer until no new one appears (a fork meanwhile lands in either cgroup).
 void gather(pid_t root, const kernel::Freezer& freezer);
 

@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,22 +63,6 @@ TEST(WrittenFiles, AreTheRegularOnesOpenForWriting) {
   ::unlink(path);
   files = written_files(self);
   EXPECT_EQ(std::ranges::find(files, path), files.end()) << "a deleted file travels inside the images";
-}
-
-TEST(EstablishedTcp, ListeningDoesNotCount) {
-  const Tree self{::getpid(), {::getpid()}};
-  const base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener.get(), 1), 0);
-  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  EXPECT_FALSE(has_established_tcp(self));
-  const base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_TRUE(has_established_tcp(self));
 }
 
 }  // namespace
