@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "base/units.h"
+#include "kernel/namespaces.h"
 #include "process/blocker_kinds.h"
 #include "process/blockers.h"
 
@@ -77,8 +78,11 @@ void look_at_file(const View& view, const Task& task, const Descriptor& file, co
 
 void add_file_blockers(const View& view, Reasons& reasons) {
   OpenThings open;
+  // As the root task sees them, which CRIU goes by: one below it in a chroot is shown fewer. Nested namespaces have their own reason.
+  const auto mounts = mounts_of(view.tree.root);
+  const auto namespace_of_root = kernel::namespace_id(view.tree.root, "mnt");
   for (const auto& task : view.tasks) {
-    const auto mounts = mounts_of(task.pid);
+    if (kernel::namespace_id(task.pid, "mnt") != namespace_of_root) continue;
     for (const auto& file : task.files) {
       const bool device = S_ISCHR(file.status.st_mode) || S_ISBLK(file.status.st_mode);
       if (!device && !S_ISFIFO(file.status.st_mode) && is_file_path(file.target)) look_at_file(view, task, file, mounts, open);
