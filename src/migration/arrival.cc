@@ -173,7 +173,7 @@ class Arrival {
 }  // namespace
 
 Outcome settle_arrival(const Logbook& book) {
-  return book.has(kNoteTidy) ? outcome_of_ended(book) : Arrival(book).settle();
+  return book.is_finished() ? outcome_of_ended(book) : Arrival(book).settle();
 }
 
 Outcome settle_for_source(const std::string& job) {

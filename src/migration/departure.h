@@ -14,8 +14,8 @@
 
 namespace ferry::migration {
 
-// It lives on another host: the frozen copy is killed, and the host remembers where it went. Its sockets stay in repair mode where
-// CRIU still holds them, so no FIN or RST leaves. Each step for itself: whatever fails, no second copy may come to life. Returns
+// It lives on another host: the frozen copy is killed, and the host remembers where it went. Its sockets are in repair mode then, so no
+// FIN or RST leaves. Each step for itself: whatever fails, no second copy may come to life. Returns
 // what could not be tidied up; empty: all was.
 struct Burial {
   std::string moved_to;

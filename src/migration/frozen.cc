@@ -112,6 +112,7 @@ void Frozen::give_back() {
 
 void Frozen::kill_all() {
   ended_ = true;
+  for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid);  // CRIU, if it let go of them, has ended it
   freezer_.kill_all();
 }
 

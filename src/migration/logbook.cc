@@ -26,18 +26,13 @@ void take_line(Logbook& book, const json& line) {
     book.note = {line.value("job", ""), line.value("name", ""), line.value("peer", ""), line.value("lock", "")};
     book.same_boot = line.value("boot", "") == boot_id();
   } else if (line.contains("state")) {
-    book.states.push_back(line.value("state", ""));
-    book.state = book.states.back();
+    book.state = line.value("state", "");
   } else if (line.contains("note") && line.contains("value")) {
     book.notes.emplace_back(line.value("note", ""), line["value"]);
   }
 }
 
-bool is_finished(const Logbook& book) { return book.has(kNoteTidy); }
-
 }  // namespace
-
-bool Logbook::was_in(std::string_view wanted) const { return std::ranges::find(states, wanted) != states.end(); }
 
 const json* Logbook::find(std::string_view key) const {
   const auto found = std::find_if(notes.rbegin(), notes.rend(), [&](const auto& one) { return one.first == key; });
@@ -63,7 +58,7 @@ std::optional<Logbook> read_logbook(Role role, const std::string& job) {
   return book;
 }
 
-std::vector<Logbook> unfinished_logbooks() {
+std::vector<Logbook> all_logbooks() {
   std::vector<Logbook> books;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(journal_directory(), none)) {
@@ -72,10 +67,16 @@ std::vector<Logbook> unfinished_logbooks() {
       const std::string ending = fmt::format(".{}.jsonl", name_of(role));
       if (!name.ends_with(ending)) continue;
       auto book = read_logbook(role, name.substr(0, name.size() - ending.size()));
-      if (book && !is_finished(*book)) books.push_back(std::move(*book));
+      if (book) books.push_back(std::move(*book));
     }
   }
   std::ranges::sort(books, {}, [](const Logbook& book) { return book.note.job; });
+  return books;
+}
+
+std::vector<Logbook> unfinished_logbooks() {
+  auto books = all_logbooks();
+  std::erase_if(books, &Logbook::is_finished);
   return books;
 }
 

@@ -35,10 +35,9 @@ struct Logbook {
   JobNote note;
   bool same_boot = true;                 // the host has not been restarted since
   std::string state;                     // the last one; empty: not even begun
-  std::vector<std::string> states;       // all of them, in order
   std::vector<std::pair<std::string, nlohmann::json>> notes;
 
-  bool was_in(std::string_view state) const;
+  bool is_finished() const { return has(kNoteTidy); }
   bool has(std::string_view key) const { return find(key) != nullptr; }
   const nlohmann::json* find(std::string_view key) const;     // the last of that key
   std::optional<kernel::ProcessId> process(std::string_view key) const;
@@ -48,7 +47,8 @@ nlohmann::json to_note(const kernel::ProcessId& process);
 
 // Nothing: this host has no journal of that job.
 std::optional<Logbook> read_logbook(Role role, const std::string& job);
-// Those whose last word has not been said (phase.h: is_end) or that were not tidied up, the oldest first.
+// All of this host, the oldest first.
+std::vector<Logbook> all_logbooks();
 std::vector<Logbook> unfinished_logbooks();
 
 // The table's state of a name; nothing for a name that it does not have.

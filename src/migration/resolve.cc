@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/clock.h"
@@ -15,6 +16,8 @@ namespace {
 
 // A ferry that dies gives its lock back within ms; its guard may be at work.
 constexpr base::milliseconds kLockComesFree{10'000};
+// So many finished jobs stay to be read; older ones are forgotten.
+constexpr std::ptrdiff_t kKeptJobs = 200;
 
 Resolution describe(const Logbook& book) {
   return {book.note.job, book.note.name, std::string(name_of(book.role)), book.note.peer, "", "", false};
@@ -32,6 +35,17 @@ Resolution settle(const Logbook& book, Decision decision) {
     default: result.done = "nothing: it is for a person to say", result.is_open = true;
   }
   return result;
+}
+
+void forget_oldest(const std::vector<Logbook>& books) {
+  auto surplus = std::ranges::count_if(books, &Logbook::is_finished) - kKeptJobs;
+  std::error_code ignored;
+  for (const auto& book : books) {
+    if (surplus <= 0) return;
+    if (!book.is_finished()) continue;
+    std::filesystem::remove(journal_path(book.role, book.note.job), ignored);
+    --surplus;
+  }
 }
 
 std::optional<capsule::Lock> take_lock(const Logbook& book) {
@@ -59,7 +73,7 @@ Resolution resolve_job(Role role, const std::string& job, Decision decision) {
     return result;
   }
   const auto book = read_logbook(role, job).value_or(*known);
-  if (!book.has(kNoteTidy)) return settle(book, decision);
+  if (!book.is_finished()) return settle(book, decision);
   Resolution result = describe(book);
   result.found = "it has been finished";
   result.done = "nothing";
@@ -78,8 +92,10 @@ std::vector<Resolution> resolve(const std::string& what, Decision decision) {
 
 std::vector<Resolution> finish_earlier_jobs(const std::string& lock) {
   std::vector<Resolution> results;
-  for (const auto& book : unfinished_logbooks()) {
-    if (book.note.lock != lock) continue;
+  const auto books = all_logbooks();
+  forget_oldest(books);
+  for (const auto& book : books) {
+    if (book.is_finished() || book.note.lock != lock) continue;
     const auto state = source_state(book.state).value_or(Source::kPreparing);
     if (book.role == Role::kSource && (state == Source::kCommitted || state == Source::kInDoubt)) {
       base::refuse(fmt::format("cannot move {}", book.note.name),
