@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/subprocess.h"
 #include "capsule/record.h"
+#include "kernel/affinity.h"
 
 namespace ferry::capsule {
 
@@ -113,11 +114,20 @@ class Init {
       return "adopted";
     }
     try {
+      if (request.contains("pin")) return pin(request).dump();
       launch(request);
       return json{{"pid", root_}}.dump();
     } catch (const std::exception& failure) {
       return json{{"error", failure.what()}}.dump();
     }
+  }
+
+  // Here, because here the threads have the ids that the source has told.
+  static json pin(const json& request) {
+    const auto cpus = kernel::CpuSet::parse(request["pin"].get<std::string>());
+    int unpinned = 0;
+    for (const pid_t tid : request["tids"]) unpinned += kernel::set_affinity(tid, cpus) ? 0 : 1;
+    return {{"unpinned", unpinned}};
   }
 
   void launch(const json& request) {

@@ -85,6 +85,21 @@ pid_t Capsule::launch(const base::Argv& command, const kernel::Freezer& freezer,
   throw base::Error({fmt::format("cannot start {}", command.at(0)), why, "", {}, {}});
 }
 
+int Capsule::pin(const std::string& cpus, const std::vector<pid_t>& tids) {
+  constexpr size_t kMost = 4000;  // in one message: its init takes 64 KiB
+  int unpinned = 0;
+  for (size_t done = 0; done < tids.size(); done += kMost) {
+    const auto some = std::span(tids).subspan(done, std::min(kMost, tids.size() - done));
+    const nlohmann::json request = {{"pin", cpus}, {"tids", std::vector<pid_t>(some.begin(), some.end())}};
+    const auto answer = nlohmann::json::parse(ask(request.dump()), nullptr, false);
+    if (!answer.is_object() || !answer.contains("unpinned")) {
+      throw base::Error({"cannot pin the workload's threads to their CPUs", "its capsule ended", "", {}, {}});
+    }
+    unpinned += answer["unpinned"].get<int>();
+  }
+  return unpinned;
+}
+
 void Capsule::adopt(pid_t root_pid, const kernel::Freezer& freezer) {
   const nlohmann::json request = {{"adopt", root_pid}, {"freezer", freezer.path().string()}};
   if (ask(request.dump()) != "adopted") {

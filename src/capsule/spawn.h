@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/subprocess.h"
 #include "capsule/record.h"
@@ -35,6 +36,8 @@ class Capsule {
   // Starts a new workload in it, in `freezer`, output to `log`; returns its root pid as the capsule sees it. Throws Error when
   // the program cannot be started. The capsule then lives as long as its workload does.
   pid_t launch(const base::Argv& command, const kernel::Freezer& freezer, const base::Path& log);
+  // Threads, by the ids that they have in it, are kept to those CPUs ("0-3,8"). How many could not: this host has none of them.
+  int pin(const std::string& cpus, const std::vector<pid_t>& tids);
   // The restored tree below `root_pid` is the workload now.
   void adopt(pid_t root_pid, const kernel::Freezer& freezer);
   // SIGKILL to everything in it, and waits for the end.

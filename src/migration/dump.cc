@@ -44,6 +44,7 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
 
 void HeldDump::run(uint64_t memory_bytes) {
   criu_->answer(true);
+  pinned_ = process::pinned_threads(process::read_tree(root_));  // meanwhile: they are stopped
   // Not interruptible: Ctrl-C is heard when CRIU has come to its gate.
   const auto event = criu_->run_until("post-dump", mono_now() + state_limit(memory_bytes));
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);

@@ -12,6 +12,7 @@
 #include "criu/image_set.h"
 #include "criu/session.h"
 #include "kernel/freezer.h"
+#include "process/pinned.h"
 #include "runtime/workload.h"
 
 namespace ferry::migration {
@@ -39,6 +40,8 @@ class HeldDump {
   void release() noexcept { end(false); }
   // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.
   void kill(const std::function<void()>& thaw) noexcept { end(true, thaw); }
+  // After run(): which of the threads may not run everywhere.
+  const std::vector<process::Pinned>& pinned() const { return pinned_; }
   kernel::ProcessId criu() const { return criu_->process(); }
   // From here on only release() and kill() do anything to the tasks.
   void abandon() { abandoned_ = true; }
@@ -51,6 +54,7 @@ class HeldDump {
 
   std::string name_, job_;
   pid_t root_;
+  std::vector<process::Pinned> pinned_;
   std::map<pid_t, pid_t> pids_;  // of its tasks: as they call themselves → as we call them
   const criu::ImageSet& images_;
   std::optional<criu::Session> criu_;

@@ -174,9 +174,15 @@ void SourceMove::restore() {
   clock_.start("restore");
   wire::ToTarget request;
   request.mutable_restore();
+  for (const auto& pinned : dump_->pinned()) {
+    auto& told = *request.mutable_restore()->add_pinned();
+    told.set_cpus(pinned.cpus.text());
+    told.mutable_tids()->Assign(pinned.tids.begin(), pinned.tids.end());
+  }
   talk_->send(request);
   const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore");
   if (!answer.has_restored()) throw BrokenProtocol("it did not answer \"restored\"");
+  for (const auto& warning : answer.restored().warnings()) observer_.notice(warning);
   FAULT_POINT("source.restored");
   talk_->throw_if_cancelled();
 }

@@ -70,7 +70,7 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kFreeze: return walk_->step(TargetEvent::kFrozen);
-    case wire::ToTarget::kRestore: return restore();
+    case wire::ToTarget::kRestore: return restore(message.restore());
     case wire::ToTarget::kGrant: return resume();
     case wire::ToTarget::kAbort: return abort();
     case wire::ToTarget::kFarewell:
@@ -173,7 +173,7 @@ void TargetMove::make_port() {
   announcer_.emplace(netns.get(), *identity_);
 }
 
-void TargetMove::restore() {
+void TargetMove::restore(const wire::Restore& request) {
   if (!incoming_->is_complete()) throw BrokenProtocol("a file has not come whole");
   walk_->step(TargetEvent::kRestoreAsked);
   FAULT_POINT("target.restoring");
@@ -186,7 +186,14 @@ void TargetMove::restore() {
   walk_->step(TargetEvent::kBuilt);
   wire::ToSource answer;
   answer.mutable_restored();
+  for (const auto& pinned : request.pinned()) pin(pinned, *answer.mutable_restored());
   talk_.send(answer);
+}
+
+void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
+  const int unpinned = capsule_->pin(pinned.cpus(), {pinned.tids().begin(), pinned.tids().end()});
+  if (unpinned == 0) return;
+  answer.add_warnings(fmt::format("{} of its threads may run on every CPU now: {} has none of the CPUs {}", unpinned, host_name(), pinned.cpus()));
 }
 
 // The point of no return is the journal's line; from here on the workload runs without anyone's help.

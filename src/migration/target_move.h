@@ -36,7 +36,8 @@ class TargetMove {
   void require_free_name(const std::string& name);
   void make_capsule();
   void make_port();
-  void restore();
+  void restore(const wire::Restore& request);
+  void pin(const wire::Pinned& pinned, wire::Restored& answer);
   void resume();
   void open_port();
   void conclude();

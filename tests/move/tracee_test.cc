@@ -45,8 +45,7 @@ const std::vector<Limit> kLimits = {
     {"orphan", "without a common parent", ""},
     // In a frozen v1 cgroup the kernel cannot attach a tracer to a stopped task: PTRACE_SEIZE waits for ever.
     {"stopped_task", "CRIU did not come to an end in time|stopped", ""},
-    // CRIU records neither of them.
-    {"cpu_affinity", "", "how many CPUs it may use"},
+    // CRIU does not dump the queues of UDP sockets.
     {"udp_queued", "", "the datagram is gone"},
     // CRIU makes the session by a helper that ends before the reaper's flag is set: the process ends up below init.
     {"session_without_leader", "", "No child processes"},
