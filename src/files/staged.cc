@@ -70,27 +70,39 @@ void StagedFile::begin(uint64_t kept_prefix) {
 
 void StagedFile::append(std::span<const std::byte> data) { base::write_full(fd_.get(), data); }
 
+void StagedFile::become_fifo() {
+  if (fifo_) return;
+  fs::remove(staged_);
+  if (::mkfifo(staged_.c_str(), 0600) < 0) throw SysError("mkfifo", errno, staged_.string());
+  fd_ = base::open_file(staged_, O_PATH);  // not open: nobody is to see a reader or a writer
+  fifo_ = true;
+}
+
 void StagedFile::refuse_overwriting(uint64_t size) const {
-  const uint64_t there = fs::file_size(path_);
-  if (there <= size && hash_prefix(path_, there) == hash_prefix(staged_, there)) return;
+  const uint64_t there = fs::is_regular_file(path_) ? fs::file_size(path_) : UINT64_MAX;
+  if (!fifo_ && there <= size && hash_prefix(path_, there) == hash_prefix(staged_, there)) return;
   base::refuse(fmt::format("will not overwrite {}", path_.string()),
                "the workload has it open for writing, and another file is there already",
                "move that one away, or start the workload with another path");
 }
 
 void StagedFile::install(uint64_t size, const Attributes& attributes, bool may_replace) {
-  if (fs::file_size(staged_) != size) {
+  if (!fifo_ && fs::file_size(staged_) != size) {
     throw base::Error({fmt::format("the open file {} arrived incomplete", path_.string()),
                        fmt::format("{} of {} bytes", fs::file_size(staged_), size), "", {}, {}});
   }
+  if (fifo_ && fs::is_fifo(path_)) {
+    fs::remove(staged_);
+    return;
+  }
   const bool exists = fs::exists(path_);
   if (exists && !may_replace) refuse_overwriting(size);
-  if (::fchown(fd_.get(), attributes.uid, attributes.gid) < 0 || ::fchmod(fd_.get(), attributes.mode) < 0) {
-    throw SysError("fchown", errno, staged_.string());
+  if (::chown(staged_.c_str(), attributes.uid, attributes.gid) < 0 || ::chmod(staged_.c_str(), attributes.mode) < 0) {
+    throw SysError("chown", errno, staged_.string());
   }
   const timespec mtime{attributes.mtime_ns / 1'000'000'000, attributes.mtime_ns % 1'000'000'000};
   const timespec times[2] = {mtime, mtime};
-  ::futimens(fd_.get(), times);
+  ::utimensat(AT_FDCWD, staged_.c_str(), times, 0);
   if (exists) {
     fs::rename(path_, saved_);
     replaced_ = true;
@@ -101,7 +113,7 @@ void StagedFile::install(uint64_t size, const Attributes& attributes, bool may_r
 
 void StagedFile::keep() {
   kept_ = true;
-  if (::fsync(fd_.get()) < 0) base::log("fsync {}: {}", path_.string(), errno);  // the source's copy will be gone
+  if (!fifo_ && ::fsync(fd_.get()) < 0) base::log("fsync {}: {}", path_.string(), errno);  // the source's copy will be gone
   std::error_code ignored;
   if (replaced_) fs::remove(saved_, ignored);
 }

@@ -5,7 +5,7 @@
 // comes back then.
 //
 // A file of the target that differs is never overwritten, unless the workload (under this name) left it behind or
-// what is there is just an earlier part of it, as of a log.
+// what is there is just an earlier part of it, as of a log. A FIFO that is there already stays.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,7 @@ class StagedFile {
   // A pass over the content begins; the first `kept_prefix` bytes of what came before still hold.
   void begin(uint64_t kept_prefix);
   void append(std::span<const std::byte> data);
+  void become_fifo();  // instead of a regular file: what is in it does not come this way
   // Complete as `size` bytes: puts it in its place. `may_replace`: the workload's own file from an earlier stay.
   void install(uint64_t size, const Attributes& attributes, bool may_replace);
   void keep();  // the move has succeeded
@@ -68,7 +69,7 @@ class StagedFile {
   void refuse_overwriting(uint64_t size) const;
   base::Path path_, staged_, saved_;
   base::Fd fd_;
-  bool installed_ = false, replaced_ = false, kept_ = false;
+  bool fifo_ = false, installed_ = false, replaced_ = false, kept_ = false;
 };
 
 }  // namespace ferry::files

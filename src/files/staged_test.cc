@@ -29,6 +29,47 @@ class StagedFileTest : public testing::Test {
   base::Path directory_, path_;
 };
 
+TEST_F(StagedFileTest, AFifoIsMadeWhereNoneIs) {
+  {
+    StagedFile given_up(path_, "job");
+    given_up.become_fifo();
+    given_up.install(0, {0600, 0, 0, 1'000'000'000}, false);
+  }
+  EXPECT_EQ(entries(), 0u);
+  for (int time : {1, 2}) {
+    StagedFile fifo(path_, "job");
+    fifo.become_fifo();
+    fifo.become_fifo();  // a second pass
+    fifo.install(0, {0640, 0, 0, 1'000'000'000}, false);
+    fifo.keep();
+    EXPECT_TRUE(std::filesystem::is_fifo(path_)) << time;
+  }
+  struct stat info {};
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0640u);
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(StagedFileTest, AFifoAndAFileDoNotReplaceEachOther) {
+  write("a file");
+  {
+    StagedFile fifo(path_, "job");
+    fifo.become_fifo();
+    EXPECT_THROW(fifo.install(0, {}, false), base::Error);
+  }
+  EXPECT_EQ(base::read_file(path_), "a file");
+  std::filesystem::remove(path_);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  {
+    StagedFile file(path_, "job");
+    file.begin(0);
+    file.append(bytes("x"));
+    EXPECT_THROW(file.install(1, {}, false), base::Error);
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(path_));
+  EXPECT_EQ(entries(), 1u);
+}
+
 TEST_F(StagedFileTest, ArrivesWholeWithItsAttributesAndLeavesNothingElse) {
   StagedFile file(path_, "job");
   file.begin(0);

@@ -85,10 +85,33 @@ void Conversation::throw_if_target_failed() {
   if (message.ParseFromString(std::string(frame_.text())) && message.has_failure()) throw PeerFailure(message.failure());
 }
 
+namespace {
+
+void announce(Conversation& conversation, const struct stat& info, wire::FileStart start) {
+  start.set_mode((info.st_mode & 07777) | (S_ISFIFO(info.st_mode) ? S_IFIFO : 0));
+  start.set_uid(info.st_uid);
+  start.set_gid(info.st_gid);
+  start.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+  wire::ToTarget message;
+  *message.mutable_file() = std::move(start);
+  conversation.send(message);
+}
+
+// Not opened, which others would notice; what is in it is in CRIU's images.
+SentFile announce_fifo(Conversation& conversation, const struct stat& info, wire::FileStart start) {
+  start.set_size(0);
+  announce(conversation, info, std::move(start));
+  return {0, files::Hasher().digest()};
+}
+
+}  // namespace
+
 SentFile send_file(Conversation& conversation, const std::string& local_path, wire::FileStart start,
                    const std::function<void(uint64_t bytes)>& sent) {
-  const auto fd = base::open_file(local_path, O_RDONLY);
   struct stat info {};
+  if (::stat(local_path.c_str(), &info) < 0) throw base::SysError("stat", errno, local_path);
+  if (S_ISFIFO(info.st_mode)) return announce_fifo(conversation, info, std::move(start));
+  const auto fd = base::open_file(local_path, O_RDONLY);
   if (::fstat(fd.get(), &info) < 0) throw base::SysError("fstat", errno, local_path);
   // A growing file is sent as long as it is now; what comes later is the next pass's business.
   const uint64_t size = static_cast<uint64_t>(info.st_size);
@@ -97,13 +120,7 @@ SentFile send_file(Conversation& conversation, const std::string& local_path, wi
     throw base::SysError("lseek", errno, local_path);
   }
   start.set_size(size);
-  start.set_mode(info.st_mode & 07777);
-  start.set_uid(info.st_uid);
-  start.set_gid(info.st_gid);
-  start.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
-  wire::ToTarget message;
-  *message.mutable_file() = std::move(start);
-  conversation.send(message);
+  announce(conversation, info, std::move(start));
 
   files::Hasher hasher;
   std::vector<std::byte> buffer(std::min<uint64_t>(left, transport::kMaxPayloadBytes));

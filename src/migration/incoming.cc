@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -30,8 +31,11 @@ void Incoming::begin(const wire::FileStart& file) {
   left_ = file.size() - file.kept_prefix();
   if (file.kind() == wire::FileStart::CARRIED) {
     auto& coming = arrival(file.path());  // perhaps not in the plan: opened since
-    coming.staged.begin(file.kept_prefix());
     coming.header = file;
+    if (!S_ISFIFO(file.mode())) return coming.staged.begin(file.kept_prefix());
+    if (file.size() != 0) throw BrokenProtocol("a FIFO with a content");
+    coming.staged.become_fifo();
+    staging_(file.path(), coming.staged.inode());  // another one by now
     return;
   }
   const bool plain = !file.path().empty() && file.path().find('/') == std::string::npos && file.path()[0] != '.';
@@ -52,7 +56,7 @@ void Incoming::take(std::span<const std::byte> data) {
 void Incoming::install(const std::vector<std::string>& own) {
   for (auto& [path, coming] : arrivals_) {
     const auto& header = coming.header;
-    coming.staged.install(header.size(), {header.mode(), header.uid(), header.gid(), header.mtime_ns()},
+    coming.staged.install(header.size(), {header.mode() & 07777, header.uid(), header.gid(), header.mtime_ns()},
                           std::ranges::find(own, path) != own.end());
   }
 }

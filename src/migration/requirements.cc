@@ -103,7 +103,7 @@ class Gatherer {
       directories_.insert(file.target);
     } else if (S_ISREG(mode) && !is_kernel_filesystem(process::reachable(file.pid, file.target))) {
       add_file(file.pid, file.target);
-    } else if (!file.target.starts_with("/dev/pts/")) {
+    } else if (!file.target.starts_with("/dev/pts/") && !carried_.contains(file.target)) {
       special_.insert(file.target);
     }
   }

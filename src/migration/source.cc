@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "criu/written_files.h"
 #include "migration/host.h"
 #include "migration/resolve.h"
 #include "migration/source_move.h"
@@ -118,7 +119,7 @@ void SourceMove::send_workload_files() {
     // As its tasks see it: they may have another root.
     const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
     const auto before = sent_files_.find(path);
-    if (before != sent_files_.end() && files::hash_prefix(here, before->second.size) == before->second.hash) {
+    if (before != sent_files_.end() && before->second.size > 0 && files::hash_prefix(here, before->second.size) == before->second.hash) {
       start.set_kept_prefix(before->second.size);
     }
     const bool whole = start.kept_prefix() == 0;
@@ -163,7 +164,7 @@ void SourceMove::send() {
     start.set_path(image.filename().string());
     send_file(*talk_, image.string(), std::move(start), sent);
   }
-  subject_.files = process::written_files(process::read_tree(subject_.workload.root.pid));  // some may be new since
+  subject_.files = criu::written_files(images_->directory());  // some may be new since
   send_workload_files();
   walk_->journal().note(kNoteLeaves, subject_.files);
   FAULT_POINT("source.sent");

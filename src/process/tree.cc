@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "process/view.h"
 
 namespace ferry::process {
 
@@ -59,21 +60,41 @@ pid_t pid_gap(const std::vector<pid_t>& taken) {
   base::refuse("cannot place this workload", "it has tasks all over the range of pids");
 }
 
+namespace {
+
+bool is_of_every_host(const std::string& path) { return path.starts_with("/proc/") || path.starts_with("/sys/"); }
+
+// The name may mean another file by now, or none.
+bool is_at_its_name(pid_t pid, const kernel::OpenFile& file, const struct stat& open_file) {
+  struct stat named {};
+  return ::stat(fmt::format("/proc/{}/root{}", pid, file.target).c_str(), &named) == 0 && named.st_ino == open_file.st_ino &&
+         named.st_dev == open_file.st_dev;
+}
+
+bool travels(pid_t pid, const kernel::OpenFile& file) {
+  if (!file.target.starts_with('/') || is_of_every_host(file.target)) return false;
+  struct stat open_file {};
+  if (::stat(fmt::format("/proc/{}/fd/{}", pid, file.fd).c_str(), &open_file) < 0) return false;
+  const bool written = S_ISREG(open_file.st_mode) && (file.flags & O_ACCMODE) != O_RDONLY;
+  return (written || S_ISFIFO(open_file.st_mode)) && is_at_its_name(pid, file, open_file);
+}
+
+bool travels(pid_t pid, const Mapping& mapping) {
+  if (!mapping.is_shared() || mapping.permissions[1] != 'w' || mapping.inode == 0 || !is_file_path(mapping.path)) return false;
+  struct stat named {};
+  return ::stat(fmt::format("/proc/{}/root{}", pid, mapping.path).c_str(), &named) == 0 && S_ISREG(named.st_mode);
+}
+
+}  // namespace
+
 std::vector<std::string> written_files(const Tree& tree) {
   std::set<std::string> paths;
   for (const pid_t pid : tree.pids) {
     for (const auto& file : kernel::open_files(pid)) {
-      if ((file.flags & O_ACCMODE) == O_RDONLY || !file.target.starts_with('/')) continue;
-      struct stat open_file {}, named {};
-      const auto link = fmt::format("/proc/{}/fd/{}", pid, file.fd);
-      if (::stat(link.c_str(), &open_file) < 0 || !S_ISREG(open_file.st_mode)) continue;
-      // The name may mean another file by now, or none.
-      const auto seen_by_task = fmt::format("/proc/{}/root{}", pid, file.target);
-      if (::stat(seen_by_task.c_str(), &named) < 0 || named.st_ino != open_file.st_ino ||
-          named.st_dev != open_file.st_dev) {
-        continue;
-      }
-      paths.insert(file.target);
+      if (travels(pid, file)) paths.insert(file.target);
+    }
+    for (const auto& mapping : mappings_of(pid)) {
+      if (travels(pid, mapping)) paths.insert(mapping.path);
     }
   }
   return {paths.begin(), paths.end()};

@@ -26,7 +26,8 @@ std::vector<pid_t> inner_tids(const Tree& tree);
 // A pid above which the next pids do not meet any of `taken`: where CRIU's own helpers may live meanwhile.
 pid_t pid_gap(const std::vector<pid_t>& taken);
 
-// Regular files that some task holds open for writing, by path, each once; deleted ones are not among them.
+// Regular files that some task holds open for writing or has mapped so, and FIFOs, by path, each once; deleted ones are not among
+// them. What is only in flight in a socket's queue is not seen here (criu/written_files.h).
 std::vector<std::string> written_files(const Tree& tree);
 
 // Moves all tasks into the freezer until no new one appears (a fork meanwhile lands in either cgroup).
