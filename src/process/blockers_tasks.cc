@@ -48,6 +48,24 @@ void look_for_dead_leader(const Task& task, Reasons& reasons) {
                      "CRIU cannot restore a process without its first thread", "let main() wait for its threads"});
 }
 
+// CRIU makes the session by a helper, and the task ends up below init instead of its parent.
+void look_for_lost_session(const View& view, const Task& task, Reasons& reasons) {
+  const auto session = kernel::session_of(task.pid).value_or(0);
+  if (session == kernel::session_of(view.tree.root) || view.holds(session)) return;
+  reasons.push_back({task.label() + " is in a session whose leader has ended", "CRIU restores it with another parent",
+                     "let the process that called setsid() go on while the others do"});
+}
+
+// CRIU looks for every file below the root directory of the root process.
+void look_for_chroot(const View& view, Reasons& reasons) {
+  std::error_code gone;
+  const auto root = std::filesystem::read_symlink(fmt::format("/proc/{}/root", view.tree.root), gone);
+  if (gone || root == "/") return;
+  reasons.push_back({fmt::format("{} is in a chroot ({})", view.root().label(), root.string()),
+                     "CRIU restores a chroot only below a root process that is in none",
+                     "start it by a process that stays outside: `ferry run -- sh -c 'chroot DIR CMD; exit'`"});
+}
+
 void look_at_scheduling(const Task& task, Reasons& reasons) {
   constexpr int kDeadline = 6, kExtensible = 7;  // include/uapi/linux/sched.h
   for (const pid_t tid : kernel::threads_of(task.pid)) {
@@ -62,9 +80,11 @@ void look_at_scheduling(const Task& task, Reasons& reasons) {
 }  // namespace
 
 void add_task_blockers(const View& view, Reasons& reasons) {
+  look_for_chroot(view, reasons);
   for (const auto& task : view.tasks) {
     look_for_tracer(task, reasons);
     look_for_stop(task, reasons);
+    look_for_lost_session(view, task, reasons);
     look_for_dead_leader(task, reasons);
     look_at_scheduling(task, reasons);
     if (runs_32_bit_code(task.pid)) {

@@ -285,6 +285,25 @@ TEST(BlockersOfATask, StoppedByATracer) {
   EXPECT_NE(found->what.find(fmt::format("(pid {}) is traced by unit_tests (pid {})", child.pid(), ::getpid())), std::string::npos);
 }
 
+// The shell is the only one in the tree; its session is another's.
+TEST(BlockersOfATask, SessionOfAnother) {
+  const auto child = base::spawn({"sh", "-c", "setsid sh -c 'sleep 1000 & wait' & wait"});
+  const auto first_below = [](pid_t pid) {
+    const auto deadline = base::mono_now() + std::chrono::seconds(5);
+    std::vector<pid_t> children;
+    while ((children = kernel::children_of(pid)).empty() && base::mono_now() < deadline) ::usleep(1000);
+    return children.empty() ? 0 : children[0];
+  };
+  const pid_t leader = first_below(child.pid()), member = first_below(leader);
+  ASSERT_GT(member, 0);
+  const auto is_told = [](const Tree& tree) {
+    return std::ranges::any_of(find_blockers(look_at(tree), {}), [](const Reason& one) { return one.what.find("whose leader has ended") != std::string::npos; });
+  };
+  EXPECT_FALSE(is_told({child.pid(), {child.pid(), leader, member}}));
+  EXPECT_TRUE(is_told({child.pid(), {child.pid(), member}}));
+  for (const pid_t pid : {member, leader}) ::kill(pid, SIGKILL);
+}
+
 TEST(BlockersOfATask, StartedBySupervisord) {
   // Its own name is what counts, as of the real one, which is a Python script.
   const auto supervisor = base::spawn({"bash", "-c", "exec -a /usr/bin/supervisord bash -c 'sleep 1000 & wait'"});
