@@ -31,20 +31,22 @@ struct Limit {
 };
 const std::vector<Limit> kLimits = {
     // CRIU takes the root task's root directory for everybody's, and the log is outside.
-    {"chroot_root", "No such file", ""},
+    {"chroot_root", "in a chroot|No such file", ""},
     // The kernel's own mount of the queues is in nobody's list of mounts.
     {"posix_queue", "Can't lookup mount|POSIX message queue", ""},
     {"posix_queue_closed", "POSIX message queue", "the queue is gone"},
-    {"mount_namespace", "mnt namespace of its own", "the mounted file system is gone"},
-    {"mount_namespace_child", "unreachable sharing|mnt namespace of its own", ""},
+    {"mount_namespace", "namespace of its own \\(mount\\)", "the mounted file system is gone"},
+    {"mount_namespace_child", "unreachable sharing|namespace of its own \\(mount\\)", ""},
     // Nothing is left that connects the two processes.
     {"orphan", "without a common parent", ""},
     // In a frozen v1 cgroup the kernel cannot attach a tracer to a stopped task: PTRACE_SEIZE waits for ever.
     {"stopped_task", "CRIU did not come to an end in time|stopped", ""},
     // CRIU does not dump the queues of UDP sockets.
     {"udp_queued", "", "the datagram is gone"},
+    // Nor does anything in /proc show that a task is under Landlock (up to Linux 6.18), so that it could be refused.
+    {"landlock", "", "the restriction is gone"},
     // CRIU makes the session by a helper that ends before the reaper's flag is set: the process ends up below init.
-    {"session_without_leader", "", "No child processes"},
+    {"session_without_leader", "whose leader has ended", "No child processes"},
 };
 
 // Moved there, back, and there again before they check.

@@ -13,20 +13,10 @@ int main(int argc, char** argv) {
   must(::ftruncate(fd, kSize));
   void* mapped = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   require(mapped != MAP_FAILED, "mmap");
-  std::memcpy(mapped, content.data(), kSize);
-  volatile char* const bytes = static_cast<char*>(mapped);
-  const pid_t child = fork_prepared([&](auto prepared) {
-    prepared();
-    wait_for_go();
-    while (bytes[0] != 'p') sleep_ns(kPoll_ns);
-    bytes[1] = 'c';
-  });
+  SharedWithChild memory(mapped, content);
 
   ready_and_wait();
-  require(std::memcmp(mapped, content.data(), kSize) == 0, "its content");
-  bytes[0] = 'p';
-  expect_exit(child);
-  require(bytes[1] == 'c', "what the other process wrote");
+  memory.check();
   const int again = static_cast<int>(must(::shm_open("/tracee-shm", O_RDONLY, 0)));
   require(read_at(again, 0, 2) == "pc", "by its name it is the same");
   must(::shm_unlink("/tracee-shm"));

@@ -15,19 +15,9 @@ int main(int argc, char** argv) {
   require(mapped != MAP_FAILED, "mmap");
   must(::shm_unlink("/tracee-unlinked"));
   ::close(fd);
-  std::memcpy(mapped, content.data(), kSize);
-  volatile char* const bytes = static_cast<char*>(mapped);
-  const pid_t child = fork_prepared([&](auto prepared) {
-    prepared();
-    wait_for_go();
-    while (bytes[0] != 'p') sleep_ns(kPoll_ns);
-    bytes[1] = 'c';
-  });
+  SharedWithChild memory(mapped, content);
 
   ready_and_wait();
-  require(std::memcmp(mapped, content.data(), kSize) == 0, "its content");
-  bytes[0] = 'p';
-  expect_exit(child);
-  require(bytes[1] == 'c', "what the other process wrote");
+  memory.check();
   return pass();
 }

@@ -13,20 +13,10 @@ int main(int argc, char** argv) {
   const int id = static_cast<int>(must(::shmget(kKey, kSize, IPC_CREAT | IPC_EXCL | 0600)));
   void* attached = ::shmat(id, nullptr, 0);
   require(reinterpret_cast<intptr_t>(attached) != -1, "shmat");
-  std::memcpy(attached, content.data(), kSize);
-  volatile char* const bytes = static_cast<char*>(attached);
-  const pid_t child = fork_prepared([&](auto prepared) {
-    prepared();
-    wait_for_go();
-    while (bytes[0] != 'p') sleep_ns(kPoll_ns);
-    bytes[1] = 'c';
-  });
+  SharedWithChild memory(attached, content);
 
   ready_and_wait();
-  require(std::memcmp(attached, content.data(), kSize) == 0, "its content");
-  bytes[0] = 'p';
-  expect_exit(child);
-  require(bytes[1] == 'c', "what the other process wrote");
+  memory.check();
   require_equal(::shmget(kKey, 0, 0), id, "its id by its key");
   shmid_ds state{};
   must(::shmctl(id, IPC_STAT, &state));

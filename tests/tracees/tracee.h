@@ -138,6 +138,31 @@ inline void expect_exit(pid_t child, int status = 0, Where where = Where::curren
   require_equal(WEXITSTATUS(actual), status, "a child's exit status", where);
 }
 
+// Memory that a child shares: its content is `content` still, and each side sees what the other writes.
+class SharedWithChild {
+ public:
+  SharedWithChild(void* memory, const std::string& content) : bytes_(static_cast<char*>(memory)), content_(content) {
+    std::memcpy(memory, content.data(), content.size());
+    child_ = fork_prepared([&](auto prepared) {
+      prepared();
+      wait_for_go();
+      while (bytes_[0] != 'p') sleep_ns(kPoll_ns);
+      bytes_[1] = 'c';
+    });
+  }
+  void check() {
+    require(std::memcmp(const_cast<const char*>(bytes_), content_.data(), content_.size()) == 0, "its content");
+    bytes_[0] = 'p';
+    expect_exit(child_);
+    require(bytes_[1] == 'c', "what the other process wrote");
+  }
+
+ private:
+  volatile char* bytes_;
+  std::string content_;
+  pid_t child_ = 0;
+};
+
 // A file of the tracee's own with that content, open for reading and writing.
 inline int make_file(const std::string& name, const std::string& content, int flags = 0) {
   const int fd = static_cast<int>(must(::open(path(name).c_str(), O_RDWR | O_CREAT | O_EXCL | flags, 0600)));
