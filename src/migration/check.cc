@@ -64,6 +64,13 @@ process::Reasons own_reasons(const runtime::Workload& workload, const process::V
   return reasons;
 }
 
+std::optional<process::Reason> left_frozen(const std::string& what) {
+  const auto freezer = kernel::Freezer::find(runtime::lock_name(what));
+  if (!freezer || !freezer->is_frozen()) return std::nullopt;
+  return process::Reason{"an earlier move left it frozen", "it may run on another host already",
+                         fmt::format("`ferry resolve {}` asks there, and finishes it", what)};
+}
+
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   const auto workload = runtime::find_workload(options.what, options.arrival_name);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
@@ -71,6 +78,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   report.name = workload.name;
   report.source = host_name();
   report.own = own_reasons(workload, view, options.tcp_close);
+  if (auto frozen = left_frozen(options.what)) report.own.push_back(std::move(*frozen));
   if (options.destination.empty()) return report;
   wire::ToTarget question;
   auto& inquiry = *question.mutable_inquiry();
@@ -81,12 +89,17 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   return report;
 }
 
+process::Reasons to_itself(const std::string& source_id) {
+  if (source_id != host_id()) return {};
+  return {{"source and target are the same host", "it would move to where it is", "name another host"}};
+}
+
 Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed) {
-  if (source_id == host_id()) {
-    return {{{"source and target are the same host", "it would move to where it is", "name another host"}}, {}};
-  }
-  Findings findings = check_requirements(needed);
+  if (auto same = to_itself(source_id); !same.empty()) return {std::move(same), {}};
   const auto earlier = capsule::find_record(name);
+  auto own = earlier ? earlier->left_files : std::vector<std::string>{};
+  own.push_back(capsule::log_of(name).string());
+  Findings findings = check_requirements(needed, own);
   if (earlier && capsule::is_running(*earlier)) {
     findings.reasons.push_back({"a workload of that name runs here already", fmt::format("two called {} cannot be told apart", name),
                                 fmt::format("stop that one (`ferry stop {}`); a bare process can also move under another name (`--name`)", name)});

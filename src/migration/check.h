@@ -26,6 +26,11 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer);
 // The source's part of it, which a move also begins with.
 process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close);
 
+// By a move that ended in doubt, or whose ferry was killed.
+std::optional<process::Reason> left_frozen(const std::string& what);
+
+// Of the target that is the source: nothing else need be asked then.
+process::Reasons to_itself(const std::string& source_id);
 // The target's part of it: what a plan is refused by, and what an inquiry is answered with.
 Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed);
 

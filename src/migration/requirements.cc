@@ -3,7 +3,7 @@
 // The source's half: what the workload uses that does not travel.
 #include "migration/requirements.h"
 
-#include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -30,6 +30,7 @@ namespace {
 using process::Descriptor;
 using process::View;
 
+constexpr size_t kHeadBytes = 1024;          // of a file that travels: enough to tell it from another
 constexpr uint64_t kStateBytes = 16u << 20;  // CRIU's images besides the memory
 
 // proc, sysfs, cgroups and the like: the same names on every Linux host, with contents of their own.
@@ -62,6 +63,7 @@ class Gatherer {
     directories_.erase(made_there_);
     for (const auto& path : directories_) needed_.add_directories(path);
     for (const auto& path : special_) needed_.add_special_files(path);
+    add_carried_starts();
     add_room();
   }
 
@@ -105,6 +107,20 @@ class Gatherer {
       add_file(file.pid, file.target);
     } else if (!file.target.starts_with("/dev/pts/") && !carried_.contains(file.target)) {
       special_.insert(file.target);
+    }
+  }
+
+  void add_carried_starts() {
+    for (const auto& path : carried_) {
+      const auto file = base::try_open_file(process::reachable(view_.tree.root, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+      struct stat info {};
+      if (!file || ::fstat(file->get(), &info) < 0) continue;
+      std::vector<std::byte> head(kHeadBytes);
+      head.resize(base::read_full(file->get(), head));
+      auto& start = *needed_.add_carried();
+      start.set_path(path);
+      start.set_size(static_cast<uint64_t>(info.st_size));
+      start.set_head(head.data(), head.size());
     }
   }
 

@@ -24,8 +24,8 @@ struct Findings {
   std::vector<std::string> warnings;  // it will go, but
 };
 
-// At the target. Takes 50 to 200 ms with an identity (the address probe), else a few ms besides CRIU's start.
-Findings check_requirements(const wire::Requirements& needed);
+// At the target. `own`: files here that the workload left behind when it was here before; it may replace those. Takes 50 to 200 ms with an identity (the address probe), else a few ms besides CRIU's start.
+Findings check_requirements(const wire::Requirements& needed, const std::vector<std::string>& own = {});
 
 // Throws Error (refused) that tells all of them, when there are any.
 void refuse_if_any(const std::string& workload, const process::Reasons& reasons);

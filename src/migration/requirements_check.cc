@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The target's half: does this host have it all?
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <future>
 #include <map>
+#include <span>
 #include <tuple>
 
 #include "base/clock.h"
@@ -98,6 +100,23 @@ void check_files(const wire::Requirements& needed, Reasons& reasons) {
   }
 }
 
+// As files/staged.h has it: an earlier part of the same file (a log) may be replaced, another file is not overwritten. Told from
+// each other by their beginnings here, by all of their content when it is put there.
+void check_carried(const wire::Requirements& needed, const std::vector<std::string>& own, Reasons& reasons) {
+  std::vector<std::string> others;
+  for (const auto& coming : needed.carried()) {
+    if (std::ranges::find(own, coming.path()) != own.end()) continue;
+    const auto file = base::try_open_file(coming.path(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat info {};
+    if (!file || ::fstat(file->get(), &info) < 0) continue;
+    std::string here(coming.head().size(), '\0');
+    here.resize(base::read_full(file->get(), std::as_writable_bytes(std::span(here))));
+    if (static_cast<uint64_t>(info.st_size) > coming.size() || !coming.head().starts_with(here)) others.push_back(coming.path());
+  }
+  add_listed(std::move(others), "will not overwrite", "the workload has that open for writing, and another file is there already",
+             "move that one away, or start the workload with another path", reasons);
+}
+
 void check_places(const wire::Requirements& needed, Reasons& reasons) {
   std::error_code error;
   std::vector<std::string> directories, special;
@@ -141,7 +160,8 @@ void check_memory(const wire::Requirements& needed, Reasons& reasons) {
   if (at == std::string::npos) return;
   const uint64_t available = std::strtoull(text.c_str() + at + sizeof "MemAvailable:" - 1, nullptr, 10) * 1024;
   if (available >= needed.memory_bytes() + kPageReserve) return;
-  reasons.push_back({"not enough memory", fmt::format("{} are needed while it arrives, {} are available", base::format_bytes(needed.memory_bytes()), base::format_bytes(available)),
+  reasons.push_back({"not enough memory", fmt::format("{} are needed while it arrives and {} for the host itself, {} are available",
+                                                      base::format_bytes(needed.memory_bytes()), base::format_bytes(kPageReserve), base::format_bytes(available)),
                      "end something else, or choose a host with more memory"});
 }
 
@@ -164,7 +184,7 @@ void check_terminals(const wire::Requirements& needed, Reasons& reasons) {
 
 }  // namespace
 
-Findings check_requirements(const wire::Requirements& needed) {
+Findings check_requirements(const wire::Requirements& needed, const std::vector<std::string>& own) {
   Findings findings;
   // The probe mostly waits: beside everything else.
   std::future<Reasons> identity;
@@ -173,6 +193,7 @@ Findings check_requirements(const wire::Requirements& needed) {
   check_software(needed, findings);
   check_cpu(needed, findings.reasons);
   check_files(needed, findings.reasons);
+  check_carried(needed, own, findings.reasons);
   check_places(needed, findings.reasons);
   check_room(needed, findings.reasons);
   check_memory(needed, findings.reasons);

@@ -92,6 +92,26 @@ TEST(Requirements, Files) {
   expect_one(needed, "and 13 more");
 }
 
+TEST(Requirements, FilesThatTravelDoNotMeetOthers) {
+  char path[] = "/tmp/ferry-requirements-XXXXXX";
+  const base::Fd file(::mkostemp(path, O_CLOEXEC));
+  base::write_full(file.get(), "an earlier part");
+  auto needed = of_this_host();
+  auto& coming = *needed.add_carried();
+  coming.set_path(path);
+  coming.set_size(21);
+  coming.set_head("an earlier part of it");
+  EXPECT_TRUE(check(needed).reasons.empty());
+  coming.set_head("quite another content");
+  expect_one(needed, fmt::format("will not overwrite {}", path), "another file is there already");
+  EXPECT_TRUE(check_requirements(needed, {path}).reasons.size() == check_requirements(of_this_host()).reasons.size()) << "its own of an earlier stay";
+  coming.set_size(5);
+  coming.set_head("an ea");
+  expect_one(needed, "will not overwrite", "");  // longer than what comes
+  ::unlink(path);
+  EXPECT_TRUE(check(needed).reasons.empty());
+}
+
 TEST(Requirements, Places) {
   auto needed = of_this_host();
   needed.add_directories("/tmp");

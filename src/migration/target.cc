@@ -101,9 +101,11 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (walk_) throw BrokenProtocol("a second plan");
   capsule::check_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
-  const auto warnings = check(plan);
+  refuse_if_any(plan.name(), to_itself(plan.source_id()));  // else the source's own lock would be in the way
   lock_ = capsule::Lock::take(plan.name(), "receive", plan.job());
+  // First: what a killed ferry has left is no reason against this move.
   for (const auto& one : finish_earlier_jobs(plan.name())) base::log("{}: {}: {}", one.job, one.found, one.done);
+  const auto warnings = check(plan);
   require_free_name(plan.name());
   plan_ = plan;
   open_journal();

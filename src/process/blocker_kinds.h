@@ -37,6 +37,7 @@ void add_device_blockers(const View& view, Reasons& reasons);           // chara
 void add_terminal_blockers(const View& view, Outsiders& outsiders, Reasons& reasons);
 void add_kernel_object_blockers(const View& view, Reasons& reasons);    // io_uring, userfaultfd, perf, bpf, pidfds, …
 void add_file_blockers(const View& view, Reasons& reasons);             // names that are gone, other mount namespaces
+void add_lock_blockers(const View& view, Reasons& reasons);             // file locks shared with others here
 void add_pipe_blockers(const View& view, Outsiders& outsiders, Reasons& reasons);
 void add_socket_blockers(const View& view, bool own_network, Reasons& reasons);  // families and protocols that cannot move
 void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& reasons);

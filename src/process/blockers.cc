@@ -51,6 +51,7 @@ Reasons find_blockers(const View& view, const BlockerOptions& options) {
   add_device_blockers(view, reasons);
   add_kernel_object_blockers(view, reasons);
   add_file_blockers(view, reasons);
+  add_lock_blockers(view, reasons);
   add_pipe_blockers(view, outsiders, reasons);
   add_socket_blockers(view, options.own_network, reasons);
   add_unix_socket_blockers(view, outsiders, reasons);

@@ -246,6 +246,22 @@ TEST_F(Blockers, FileThatLivesOnUnderAnotherName) {
   expect_fine();
 }
 
+TEST_F(Blockers, LockThatAStrangerHasToo) {
+  char path[] = "/tmp/ferry-blockers-XXXXXX";
+  const base::Fd file(::mkostemp(path, O_CLOEXEC));
+  ASSERT_EQ(::flock(file.get(), LOCK_SH), 0);
+  expect_fine();  // ours alone
+  base::FdPair told = base::make_pipe();
+  base::SpawnOptions options;
+  options.stdout_fd = told.second.get();
+  const auto stranger = base::spawn({"flock", "--shared", "--no-fork", path, "sh", "-c", "echo locked; exec sleep 1000"}, options);
+  told.second.reset();
+  ASSERT_TRUE(base::wait_readable(told.first.get(), 10'000));
+  expect_refused(file, fmt::format("{}, and locks it", path));
+  EXPECT_TRUE(any_holds(own_reasons(), fmt::format("(pid {}), which stays here, has a lock on that file too", stranger.pid())));
+  ::unlink(path);
+}
+
 TEST_F(Blockers, SysVIpc) {
   const int memory = ::shmget(IPC_PRIVATE, 4096, 0600), set = ::semget(IPC_PRIVATE, 2, 0600);
   ASSERT_GE(memory, 0);

@@ -57,12 +57,19 @@ std::optional<Supervisor> engine_of(const std::vector<std::string>& parts) {
   return std::nullopt;
 }
 
+// Services that people's sessions and jobs run in (where no PAM module moves those into scopes): nothing starts them again.
+bool is_for_sessions(std::string_view unit) {
+  static constexpr std::string_view kPrefixes[] = {"user@", "ssh.", "sshd.", "ssh@", "sshd@", "cron.", "crond.", "atd.", "getty@", "serial-getty@",
+                                                   "console-getty.", "container-getty@"};
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return unit.starts_with(prefix); });
+}
+
 // The innermost unit: of a user's services that is the user's own, not user@1000.service around them.
 std::optional<Supervisor> unit_of(const std::vector<std::string>& parts) {
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     if (part->ends_with(".scope")) return std::nullopt;  // a session: nothing starts it again
     if (!part->ends_with(".service")) continue;
-    if (part->starts_with("user@")) return std::nullopt;
+    if (is_for_sessions(*part)) return std::nullopt;
     return Supervisor{Kind::kSystemd, *part};
   }
   return std::nullopt;
@@ -100,8 +107,10 @@ std::optional<Supervisor> supervisor_in_cgroups(std::string_view text) {
 std::optional<Supervisor> find_supervisor(pid_t pid) {
   // A supervisord is a unit of systemd itself: the nearer of the two is the one to ask.
   if (auto parent = supervising_parent(pid)) return parent;
-  const auto cgroups = base::try_read_file(fmt::format("/proc/{}/cgroup", pid));
-  return cgroups ? supervisor_in_cgroups(*cgroups) : std::nullopt;
+  const auto found = supervisor_in_cgroups(base::try_read_file(fmt::format("/proc/{}/cgroup", pid)).value_or(""));
+  // What ferry itself runs in is this host as it sees it (a container with sshd, a runner's service), not what looks after that process.
+  const auto around_us = supervisor_in_cgroups(base::try_read_file("/proc/self/cgroup").value_or(""));
+  return found == around_us ? std::nullopt : found;
 }
 
 Reason explain(const Supervisor& supervisor, const std::string& label) {

@@ -18,11 +18,12 @@ struct Supervisor {
   enum class Kind { kSystemd, kSupervisord, kRunit, kDocker, kPodman, kContainerd, kCrio, kKubernetes, kLxc, kMachine };
   Kind kind = Kind::kSystemd;
   std::string name;  // "nginx.service", "4f1c2b…", a pod's uid
+  bool operator==(const Supervisor&) const = default;
 };
 
 // By the text of /proc/PID/cgroup (both versions). A login session or a scope without a restarting owner is none.
 std::optional<Supervisor> supervisor_in_cgroups(std::string_view text);
-// By its cgroups, else by its parent.
+// By its parent, else by its cgroups, unless ferry itself is inside the same.
 std::optional<Supervisor> find_supervisor(pid_t pid);
 Reason explain(const Supervisor& supervisor, const std::string& label);
 

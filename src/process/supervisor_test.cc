@@ -26,6 +26,8 @@ TEST(Supervisor, IsToldByTheCgroup) {
       {"a login", "0::/user.slice/user-0.slice/session-3.scope\n", std::nullopt, ""},
       {"a user's manager", "0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", std::nullopt, ""},
       {"a terminal on a desktop", "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-term-1.scope\n", std::nullopt, ""},
+      {"a session of an sshd without PAM", "0::/system.slice/ssh.service\n", std::nullopt, ""},
+      {"a job of cron", "1:name=systemd:/system.slice/cron.service\n", std::nullopt, ""},
       {"nothing", "0::/\n", std::nullopt, ""},
       {"a freezer of ferry's", "7:freezer:/ferry/web\n0::/\n", std::nullopt, ""},
       {"docker by systemd", "0::/system.slice/docker-" + kId + ".scope\n", Kind::kDocker, kId},
