@@ -21,7 +21,7 @@ std::string as_text(const Explanation& e) {
   if (!e.host.empty()) text += fmt::format(" (on {})", e.host);
   if (!e.why.empty()) text += fmt::format(": {}", e.why);
   if (!e.remedy.empty()) text += fmt::format("\n  to do: {}", e.remedy);
-  if (!e.log.empty()) text += fmt::format("\n  log:   {}", e.log);
+  if (!e.log.empty()) text += fmt::format("\n  log:   {}{}{}", e.host, e.host.empty() ? "" : ":", e.log);
   return text;
 }
 

@@ -77,11 +77,7 @@ void print_report(const migration::Report& report) {
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
     return;
   }
-  const auto& e = report.error;
-  say(fmt::format("ferry: {}{}{}{}\n", e.what, e.host.empty() ? "" : fmt::format(" (on {})", e.host),
-                  e.why.empty() ? "" : ": ", e.why));
-  if (!e.remedy.empty()) say(fmt::format("  to do: {}\n", e.remedy));
-  if (!e.log.empty()) say(fmt::format("  log:   {}\n", e.log));
+  say(fmt::format("ferry: {}\n", base::Error(report.error).what()));
   if (report.unharmed && !report.name.empty()) {
     say(fmt::format("  {} goes on here, unharmed\n", report.name));
   }

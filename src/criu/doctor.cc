@@ -53,18 +53,30 @@ Diagnosis diagnose(const base::Path& log) {
     const std::regex pattern(symptom.pattern);
     for (const auto& complaint : complaints) {
       std::smatch match;
-      if (std::regex_search(complaint, match, pattern)) return {match.format(symptom.why), match.format(symptom.remedy)};
+      if (!std::regex_search(complaint, match, pattern)) continue;
+      return {match.format(symptom.why), match.format(symptom.remedy), symptom.transient};
     }
   }
   return {first_error(log), ""};
 }
 
-std::string first_error(const base::Path& log) {
+namespace {
+
+std::optional<std::string> find_error(const base::Path& log) {
   std::istringstream lines(base::try_read_file(log).value_or(""));
   for (std::string line; std::getline(lines, line);) {
     if (line.find("Error (") == std::string::npos) continue;
-    if (const auto complaint = complaint_in(line)) return "CRIU says: " + *complaint;
+    if (auto complaint = complaint_in(line)) return complaint;
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool has_errors(const base::Path& log) { return find_error(log).has_value(); }
+
+std::string first_error(const base::Path& log) {
+  if (const auto error = find_error(log)) return "CRIU says: " + *error;
   // Its log is where its images are: when that is full, it cannot even say so.
   struct statvfs room {};
   constexpr uint64_t kFull = 1u << 20;
@@ -72,6 +84,16 @@ std::string first_error(const base::Path& log) {
     return fmt::format("No space left in {} for CRIU's images", log.parent_path().string());
   }
   return "CRIU failed without a word";
+}
+
+std::string last_words(const base::Path& log) {
+  if (const auto error = find_error(log)) return "it says: " + *error;
+  std::istringstream lines(base::try_read_file(log).value_or(""));
+  std::string last;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) last = line.substr(0, kMaxLine);
+  }
+  return last.empty() ? "it wrote nothing" : "the last that it wrote: " + last;
 }
 
 }  // namespace ferry::criu

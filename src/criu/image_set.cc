@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "criu/image_set.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -20,13 +21,33 @@ const base::Path kTmpfs = "/dev/shm";
 const base::Path kKeptLogs = "/var/lib/ferry/logs";
 // CRIU's images besides the memory: some 100 KiB for a small process, a few MiB for a thousand threads.
 constexpr uint64_t kStateBytes = 16u << 20;
+constexpr size_t kKeptLogsAtMost = 100;  // some 100 KiB each
 
-std::string keep_log_of(const base::Path& directory, const char* name, const std::string& job) {
+void forget_old_logs() {
+  std::error_code error;
+  std::vector<std::pair<fs::file_time_type, base::Path>> logs;
+  for (const auto& entry : fs::directory_iterator(kKeptLogs, error)) {
+    if (entry.path().extension() == ".log") logs.emplace_back(entry.last_write_time(error), entry.path());
+  }
+  if (logs.size() <= kKeptLogsAtMost) return;
+  std::ranges::sort(logs);
+  logs.resize(logs.size() - kKeptLogsAtMost);
+  for (const auto& [time, path] : logs) fs::remove(path, error);
+}
+
+std::string keep_log_of(const base::Path& directory, const char* name, const std::string& job, const std::string& why = {}) {
   std::error_code error;
   fs::create_directories(kKeptLogs, error);
   const auto kept = kKeptLogs / (job + "." + name);
-  fs::copy_file(directory / name, kept, fs::copy_options::overwrite_existing, error);
-  return error ? "" : kept.string();
+  // Once it has the reason below it, it is not written over by the end of the same CRIU.
+  fs::copy_file(directory / name, kept, fs::copy_options::update_existing, error);
+  if (!why.empty()) {
+    const auto log = base::try_open_file(kept, O_WRONLY | O_CREAT | O_APPEND);
+    const std::string line = fmt::format("ferry: {}\n", why);
+    if (!log || ::write(log->get(), line.data(), line.size()) < 0) return "";  // no disk for a log: there is none to name
+  }
+  forget_old_logs();
+  return error && why.empty() ? "" : kept.string();
 }
 
 }  // namespace
@@ -79,6 +100,12 @@ std::vector<base::Path> ImageSet::files_to_send() const {
   return files;
 }
 
-std::string ImageSet::keep_log(const char* name, const std::string& job) const { return keep_log_of(directory_, name, job); }
+base::Fd ImageSet::open_log(const char* name) const {
+  return base::open_file(directory_ / name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+}
+
+std::string ImageSet::keep_log(const char* name, const std::string& job, const std::string& why) const {
+  return keep_log_of(directory_, name, job, why);
+}
 
 }  // namespace ferry::criu

@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "criu/doctor.h"
 #include "kernel/spawn_in.h"
 #include "process/blockers.h"
 
@@ -49,9 +48,9 @@ void Session::warm_up(base::MonoTime deadline) {
 
 void Session::request(const criu_req& request) {
   const std::string bytes = request.SerializeAsString();
-  if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
-    throw SysError("send", errno, "to criu");
-  }
+  if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0) return;
+  // A CRIU that is not there any more: next() says how it ended.
+  if (errno != EPIPE && errno != ECONNRESET) throw SysError("send", errno, "to criu");
 }
 
 Event Session::next(base::MonoTime deadline, int wake_fd) {
@@ -92,12 +91,38 @@ void Session::answer(bool go_on) {
   request(reply);
 }
 
-std::string explain(const Event& event, const base::Path& log) {
-  if (std::holds_alternative<TimedOut>(event)) return "CRIU did not come to an end in time";
-  if (const auto* died = std::get_if<Died>(&event); died && WIFSIGNALED(died->wait_status)) {
-    return fmt::format("CRIU was killed by signal {}", WTERMSIG(died->wait_status));
+namespace {
+
+Diagnosis explain_death(int wait_status, const base::Path& log) {
+  if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL) {
+    return {"CRIU was killed (signal 9): by somebody, or because memory ran out",
+            "try again; if the kernel did it (dmesg | grep -i kill), free some memory first"};
   }
-  return first_error(log);
+  if (WIFSIGNALED(wait_status)) {
+    return {fmt::format("CRIU was ended by signal {}; {}", WTERMSIG(wait_status), last_words(log)),
+            "try again; if it happens every time, use another version of CRIU (tools/get-criu) and report it with the log"};
+  }
+  auto found = diagnose(log);
+  if (found.is_known()) return found;
+  return {fmt::format("CRIU ended with status {}; {}", WEXITSTATUS(wait_status), last_words(log)),
+          "see whether `criu check` works on that host; tools/get-criu gets one that does"};
+}
+
+}  // namespace
+
+Diagnosis explain(const Event& event, const base::Path& log) {
+  if (const auto* died = std::get_if<Died>(&event)) return explain_death(died->wait_status, log);
+  auto found = diagnose(log);
+  if (found.is_known()) return found;
+  if (std::holds_alternative<TimedOut>(event)) {
+    return {fmt::format("CRIU did not come to an end in time; {}", last_words(log)),
+            "try again when the host is less busy; a task that waits for a disk or NFS can hold it too (ps -eo pid,stat,wchan,comm)"};
+  }
+  // Its own last words are what is left when the log is cut off, as on a full disk.
+  const auto* finished = std::get_if<Finished>(&event);
+  if (finished && !finished->message.empty() && !has_errors(log)) found.why = "CRIU says: " + finished->message;
+  found.remedy = "the log tells what CRIU was at; `ferry check` may know more of the workload";
+  return found;
 }
 
 namespace {

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/subprocess.h"
+#include "criu/doctor.h"
 #include "criu/installation.h"
 #include "criu/rpc.pb.h"
 #include "kernel/namespaces.h"
@@ -63,8 +64,8 @@ class Session {
   base::Fd socket_;
 };
 
-// Why there is no further gate, in words: CRIU's own from its log where it has any.
-std::string explain(const Event& event, const base::Path& log);
+// Why there is no further gate, and what to do: from CRIU's log, or from how it ended when the log does not say.
+Diagnosis explain(const Event& event, const base::Path& log);
 
 // What both requests have in common: images and log in `images`, quiet about cgroups and locks on the network.
 criu_req dump_request(const std::string& images, pid_t pid, const base::Path& freezer);

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/correct_images.h"
-#include "criu/doctor.h"
 
 namespace ferry::migration {
 
@@ -31,6 +30,8 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
     : name_(workload.name), job_(job), root_(workload.root.pid), images_(images) {
   base::SpawnOptions spawn;
   spawn.new_session = true;  // a terminal's Ctrl-C is for us: a CRIU that dies in the middle leaves its parasite in the tasks
+  const auto log = images.open_log(criu::kDumpLog);
+  spawn.stderr_fd = log.get();
   auto namespaces = kernel::Namespaces::of(workload.root.pid);
   namespaces.leave_out("ipc");  // from outside CRIU sees that it is the workload's own, and dumps it
   criu_ = criu::Session::start(criu::Installation::find(), namespaces, spawn);
@@ -60,9 +61,10 @@ pid_t HeldDump::task_of(pid_t inner) {
 }
 
 void HeldDump::fail(const criu::Event& event) {
-  const std::string why = words_of(event);
-  criu_.reset();
-  throw base::Error({fmt::format("cannot dump {}", name_), why, "", {}, images_.keep_log(criu::kDumpLog, job_)});
+  criu_.reset();  // first: then the log is whole
+  const auto found = criu::explain(event, images_.directory() / criu::kDumpLog);
+  throw base::Error({fmt::format("cannot dump {}", name_), found.why, found.remedy, {},
+                     images_.keep_log(criu::kDumpLog, job_, found.why)});
 }
 
 void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
@@ -79,14 +81,10 @@ void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
   if (!criu_) return;
   quietly([&] {
     const auto event = criu_->run_until("", mono_now() + kCriuEnds);
-    if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", words_of(event));
+    if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", criu::explain(event, images_.directory() / criu::kDumpLog).why);
     images_.keep_log(criu::kDumpLog, job_);
   });
   criu_.reset();
-}
-
-std::string HeldDump::words_of(const criu::Event& event) const {
-  return criu::explain(event, images_.directory() / criu::kDumpLog);
 }
 
 }  // namespace ferry::migration

@@ -49,7 +49,6 @@ class HeldDump {
  private:
   void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
   [[noreturn]] void fail(const criu::Event& event);
-  std::string words_of(const criu::Event& event) const;
   pid_t task_of(pid_t inner);
 
   std::string name_, job_;

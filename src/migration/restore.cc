@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "criu/doctor.h"
 
 namespace ferry::migration {
 
@@ -24,6 +23,8 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
     : name_(name), job_(job), images_(images) {
   base::SpawnOptions options;
   options.in_child = [&freezer] { freezer.add(0); };
+  const auto log = images.open_log(criu::kRestoreLog);
+  options.stderr_fd = log.get();
   criu_ = criu::Session::start(criu::Installation::find(), capsule, options);
   criu_->warm_up(mono_now() + kCriuStarts);
 }
@@ -59,9 +60,9 @@ void HeldRestore::finish() {
 
 void HeldRestore::require(const criu::Event& event, const char* purpose) const {
   if (std::holds_alternative<criu::Notified>(event)) return;
-  throw base::Error({fmt::format("cannot {} {}", purpose, name_),
-                     criu::explain(event, images_.directory() / criu::kRestoreLog), "", {},
-                     images_.keep_log(criu::kRestoreLog, job_)});
+  const auto found = criu::explain(event, images_.directory() / criu::kRestoreLog);
+  throw base::Error({fmt::format("cannot {} {}", purpose, name_), found.why, found.remedy, {},
+                     images_.keep_log(criu::kRestoreLog, job_, found.why)});
 }
 
 }  // namespace ferry::migration
