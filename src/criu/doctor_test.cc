@@ -4,10 +4,13 @@
 #include "criu/doctor.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <set>
+
+#include "criu/session.h"
 
 namespace ferry::criu {
 namespace {
@@ -68,6 +71,14 @@ constexpr Case kCases[] = {
     {"(00.021000)      2: Error (criu/tty.c:625): tty: Unable to open /dev/ptmx with specified index 3", "pseudoterminal 3 is taken"},
     {"(00.021000)      2: Error (criu/pie/restorer.c:400): Inconsistent sched params received (6.0.0)", "deadline"},
     {"(00.021000) Error (criu/cr-restore.c:1230): Can't fork for 17: File exists", "the pid 17 was taken"},
+    {"(00.094465) Error (criu/files-reg.c:1122): Can't create link remap for /tmp/w/f. Use link-remap option.", "the open file /tmp/w/f lives on"},
+    {"(00.114762) Error (criu/proc_parse.c:502): Unknown shit 600 (anon_inode:[io_uring])", "a kernel object (io_uring) mapped"},
+    {"(00.119938) Error (criu/proc_parse.c:502): Unknown shit 100600 (/secretmem (deleted))", "a kernel object (/secretmem) mapped"},
+    {"(00.069259) Error (criu/sk-unix.c:479): unix: Dangling connection 3529559", "a program that stays here"},
+    {"(00.003692)      2: Error (criu/files-reg.c:2294): File tmp/w/r has bad mode 0100600 (expect 0100644)", "mode 0100600, not 0100644"},
+    {"(00.003514)      2: Error (criu/sk-unix.c:1651): unix: Can't bind id 0xf ino 3549154 addr /tmp/w/s: No such file or directory", "its directory is not there"},
+    {"(00.014212)      2: Error (criu/sk-unix.c:1651): unix: Can't bind id 0xf ino 3552273 addr /tmp/w/s: Address already in use", "that name is taken"},
+    {"(00.004668)      2: Error (criu/pipes.c:165): Can't restore pipe size: Bad file descriptor", "another kind of file"},
     {"(00.021000) Error (criu/image.c:635): Unable to open x: No space left on device", "no room left"},
 };
 
@@ -95,6 +106,34 @@ TEST_F(DoctorTest, UnknownFailuresAreQuoted) {
   EXPECT_EQ(found.why, "CRIU says: The moon is in the way");
   EXPECT_TRUE(found.remedy.empty());
   EXPECT_EQ(diagnose("/nowhere/at/all.log").why, "CRIU failed without a word");
+}
+
+// The move tries again by itself.
+TEST_F(DoctorTest, WhatIsOfTheMomentIsMarkedSo) {
+  EXPECT_TRUE(diagnose(log("(00.01) Error (criu/sk-inet.c:185): inet: In-flight connection (l) for bfb01\n")).transient);
+  EXPECT_FALSE(diagnose(log("(00.01) Error (criu/pipes.c:490): The packetized mode for pipes is not supported yet\n")).transient);
+}
+
+// How CRIU ended, when its log does not tell why.
+TEST_F(DoctorTest, EveryEndHasAReasonAndARemedy) {
+  struct End {
+    Event event;
+    std::string text, why;
+  };
+  const std::string note = "(00.01) Dumping task 7\n", error = "(00.01) Error (criu/seize.c:882): Zombies with threads are not supported\n";
+  for (const End& one : {End{Died{SIGKILL}, note, "was killed (signal 9)"},
+                         {Died{SIGSEGV}, note, "was ended by signal 11; the last that it wrote: (00.01) Dumping task 7"},
+                         {Died{127 << 8}, "criu: cannot open libc\n", "ended with status 127; the last that it wrote: criu: cannot open libc"},
+                         {Died{1 << 8}, "", "ended with status 1; it wrote nothing"},
+                         {Died{1 << 8}, error, "the first thread"},
+                         {TimedOut{}, note, "did not come to an end in time; the last that it wrote: (00.01) Dumping task 7"},
+                         {TimedOut{}, error, "the first thread"},
+                         {Finished{false, 0, "no disk", 0}, note, "CRIU says: no disk"},
+                         {Finished{false, 0, "no disk", 0}, error, "the first thread"}}) {
+    const auto found = explain(one.event, log(one.text));
+    EXPECT_NE(found.why.find(one.why), std::string::npos) << found.why;
+    EXPECT_FALSE(found.remedy.empty()) << found.why;
+  }
 }
 
 TEST_F(DoctorTest, WarningsAloneAreNoFailure) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -35,19 +36,22 @@ void forget_old_logs() {
   for (const auto& [time, path] : logs) fs::remove(path, error);
 }
 
+bool append_line(const base::Path& log, const std::string& why) {
+  const auto fd = base::try_open_file(log, O_WRONLY | O_CREAT | O_APPEND);
+  const std::string line = fmt::format("ferry: {}\n", why);
+  return fd && ::write(fd->get(), line.data(), line.size()) == static_cast<ssize_t>(line.size());
+}
+
 std::string keep_log_of(const base::Path& directory, const char* name, const std::string& job, const std::string& why = {}) {
   std::error_code error;
   fs::create_directories(kKeptLogs, error);
   const auto kept = kKeptLogs / (job + "." + name);
-  // Once it has the reason below it, it is not written over by the end of the same CRIU.
-  fs::copy_file(directory / name, kept, fs::copy_options::update_existing, error);
-  if (!why.empty()) {
-    const auto log = base::try_open_file(kept, O_WRONLY | O_CREAT | O_APPEND);
-    const std::string line = fmt::format("ferry: {}\n", why);
-    if (!log || ::write(log->get(), line.data(), line.size()) < 0) return "";  // no disk for a log: there is none to name
-  }
+  // Into the log itself: CRIU may go on writing, and the log be kept once more.
+  const bool noted = why.empty() || append_line(directory / name, why);
+  fs::copy_file(directory / name, kept, fs::copy_options::overwrite_existing, error);
+  const bool is_there = noted ? !error : append_line(kept, why);  // where its tmpfs is full
   forget_old_logs();
-  return error && why.empty() ? "" : kept.string();
+  return is_there ? kept.string() : "";
 }
 
 }  // namespace
@@ -98,6 +102,10 @@ std::vector<base::Path> ImageSet::files_to_send() const {
   }
   std::ranges::sort(files);
   return files;
+}
+
+void ImageSet::clear() const {
+  for (const auto& entry : fs::directory_iterator(directory_)) fs::remove(entry.path());
 }
 
 base::Fd ImageSet::open_log(const char* name) const {

@@ -33,6 +33,8 @@ class ImageSet {
   static void sweep(const std::string& job);
   static base::Path log_of(const std::string& job, const char* name);  // while the job lasts
 
+  // For another dump instead of one that failed.
+  void clear() const;
   // Where CRIU's standard error goes: into the log that it will open itself. What it, or its loader, says before is there too.
   base::Fd open_log(const char* name) const;
   // Copies a CRIU log to where it is kept after us, `why` of the failure below it; returns that path. Of all kept logs only the

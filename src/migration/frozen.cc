@@ -47,6 +47,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
     freezer_.freeze(kFreezeLimit);
     require_one_tree();
+    require_seizable();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
     if (workload.identity) handover::Port::existing(workload.name, *workload.identity).shut();
   } catch (...) {
@@ -79,6 +80,20 @@ void Frozen::require_one_tree() const {
                  fmt::format("its process {} ({}) has no parent in it any more; only one tree can be moved", pid,
                              kernel::command_of(pid)),
                  "wait for that process to end, or start the workload so that it stays in the foreground");
+  }
+}
+
+// CRIU would try to seize such a task for many seconds, all of them frozen.
+void Frozen::require_seizable() const {
+  for (const pid_t pid : freezer_.pids()) {
+    const auto name = fmt::format("{} (pid {})", kernel::comm_of(pid), pid);
+    if (const auto tracer = kernel::status_field(pid, "TracerPid"); tracer && *tracer != "0") {
+      base::refuse(fmt::format("cannot move {}", workload_.name), fmt::format("{} is traced by the process {}", name, *tracer),
+                   "detach the debugger or end strace first");
+    }
+    if (kernel::task_state(pid) == 'T') {
+      base::refuse(fmt::format("cannot move {}", workload_.name), fmt::format("{} is stopped", name), fmt::format("kill -CONT {}", pid));
+    }
   }
 }
 

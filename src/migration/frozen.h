@@ -47,6 +47,7 @@ class Frozen {
 
  private:
   void require_one_tree() const;
+  void require_seizable() const;
   void put_back();
 
   const runtime::Workload& workload_;
