@@ -63,8 +63,10 @@ pid_t HeldDump::task_of(pid_t inner) {
 void HeldDump::fail(const criu::Event& event) {
   criu_.reset();  // first: then the log is whole
   const auto found = criu::explain(event, images_.directory() / criu::kDumpLog);
-  throw base::Error({fmt::format("cannot dump {}", name_), found.why, found.remedy, {},
-                     images_.keep_log(criu::kDumpLog, job_, found.why)});
+  const base::Explanation words{fmt::format("cannot dump {}", name_), found.why, found.remedy, {},
+                                images_.keep_log(criu::kDumpLog, job_, found.why)};
+  if (found.transient) throw TransientFailure(words);
+  throw base::Error(words);
 }
 
 void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/session.h"
 #include "kernel/freezer.h"
@@ -20,6 +21,12 @@ namespace ferry::migration {
 struct StateOptions {
   bool shell_job = false;  // the root's session leader is outside the tree
   bool tcp_close = false;  // open connections may break
+};
+
+// A dump that failed for a reason of the moment, as a connection that waits to be accepted: a little later it may succeed.
+class TransientFailure : public base::Error {
+ public:
+  using Error::Error;
 };
 
 class HeldDump {

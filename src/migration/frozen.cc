@@ -4,16 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "kernel/tcp_repair.h"
+#include "process/listeners.h"
 
 namespace ferry::migration {
 namespace {
 
 // 0.3 ms is usual; a task in the middle of a long disk write may take this long.
 constexpr std::chrono::milliseconds kFreezeLimit{5000};
+constexpr std::chrono::milliseconds kAcceptPoll{1};
 
 void open_port(const runtime::Workload& workload) {
   auto port = handover::Port::existing(workload.name, *workload.identity);
@@ -41,13 +44,14 @@ Frozen::Origins Frozen::origins_of(const runtime::Workload& workload) {
 Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind)
     : workload_(workload), freezer_(freezer), origins_(std::move(origins)), sealed_(true) {}
 
-Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins)
+Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts)
     : workload_(workload), freezer_(freezer), origins_(std::move(origins)) {
   try {
     if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
+    require_seizable();
+    if (accepts.count() > 0) let_it_accept(accepts);
     freezer_.freeze(kFreezeLimit);
     require_one_tree();
-    require_seizable();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
     if (workload.identity) handover::Port::existing(workload.name, *workload.identity).shut();
   } catch (...) {
@@ -83,7 +87,15 @@ void Frozen::require_one_tree() const {
   }
 }
 
-// CRIU would try to seize such a task for many seconds, all of them frozen.
+// Without the port no more come. A workload of the host's own network just gets a moment without one.
+void Frozen::let_it_accept(base::milliseconds limit) const {
+  if (workload_.identity) handover::Port::existing(workload_.name, *workload_.identity).shut();
+  const auto until = base::mono_now() + limit;
+  while (process::has_waiting_connections(workload_.root.pid) && base::mono_now() < until) std::this_thread::sleep_for(kAcceptPoll);
+}
+
+// CRIU would try to seize such a task for many seconds, all of them frozen. Once they are frozen the kernel does not tell any more
+// that one was stopped.
 void Frozen::require_seizable() const {
   for (const pid_t pid : freezer_.pids()) {
     const auto name = fmt::format("{} (pid {})", kernel::comm_of(pid), pid);

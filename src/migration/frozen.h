@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "kernel/freezer.h"
 #include "runtime/workload.h"
 
@@ -27,7 +28,8 @@ class Frozen {
 
   // Throws Error when not every task can be stopped, or when the cgroup now holds a task outside the tree (an orphan: the dump would
   // miss it); the workload then runs on.
-  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins);
+  // For so long at most it may first, with its port shut, accept the clients that wait for it.
+  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts = {});
   // Takes over, sealed, what a ferry that has gone left behind, in whatever state.
   struct LeftBehind {};
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind);
@@ -48,6 +50,7 @@ class Frozen {
  private:
   void require_one_tree() const;
   void require_seizable() const;
+  void let_it_accept(base::milliseconds limit) const;
   void put_back();
 
   const runtime::Workload& workload_;

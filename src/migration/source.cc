@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "criu/written_files.h"
@@ -18,6 +20,11 @@ namespace {
 
 constexpr milliseconds kTargetPrepares{30'000};
 constexpr milliseconds kTargetResumes{3'000};  // grant to running; 15 ms is usual. Later it is asked on a new connection
+// A server that cannot accept those that wait in so much time, so many times, never will: not a matter of the moment.
+constexpr int kDumpTries = 5;
+constexpr milliseconds kAccepts{200};
+constexpr milliseconds kBetweenDumps{50};
+constexpr milliseconds kCancelPoll{10};
 
 }  // namespace
 
@@ -101,13 +108,17 @@ void SourceMove::copy() {
   clock_.start("copy");
   send_workload_files();
   freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
+  start_criu();
+  talk_->throw_if_cancelled();
+  FAULT_POINT("source.before_freeze");
+  walk_->step(SourceEvent::kCopied);
+}
+
+void SourceMove::start_criu() {
   dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_);
   origins_ = Frozen::origins_of(subject_.workload);
   walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
   walk_->journal().note(kNoteOrigins, origins_note(origins_));
-  talk_->throw_if_cancelled();
-  FAULT_POINT("source.before_freeze");
-  walk_->step(SourceEvent::kCopied);
 }
 
 // What was sent before and still holds by its hash is not sent again.
@@ -133,20 +144,53 @@ void SourceMove::freeze() {
   wire::ToTarget notice;
   notice.mutable_freeze();
   talk_->send(notice);
-  frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
-  report_.frozen_real_ns = base::real_ns();
-  frozen_.emplace(subject_.workload, *freezer_, origins_);
+  stop_workload();
   FAULT_POINT("source.frozen");
   walk_->step(SourceEvent::kFrozen);
 }
 
+void SourceMove::stop_workload(milliseconds accepts) {
+  frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
+  report_.frozen_real_ns = base::real_ns();
+  frozen_.emplace(subject_.workload, *freezer_, origins_, accepts);
+}
+
 void SourceMove::dump() {
   clock_.start("dump");
-  dump_->run(report_.memory_bytes);
+  for (int tries_left = kDumpTries - 1;; --tries_left) {
+    try {
+      dump_->run(report_.memory_bytes);
+      break;
+    } catch (const TransientFailure& failure) {
+      if (tries_left == 0) throw;
+      observer_.notice(fmt::format("{}: tried again", failure.explanation().why));
+    }
+    let_it_run_a_moment();
+  }
   frozen_->freeze_again();
   FAULT_POINT("source.dumped");
   talk_->throw_if_cancelled();
   walk_->step(SourceEvent::kDumped);
+}
+
+// What was in CRIU's way may be gone then. The state stays "dumping", which promises the target nothing and leads back to
+// a workload that runs here, whoever ends the move.
+void SourceMove::let_it_run_a_moment() {
+  clock_.start("retry");
+  dump_.reset();
+  frozen_->give_back();
+  frozen_.reset();
+  images_->clear();
+  start_criu();
+  talk_->throw_if_target_failed();
+  const auto until = base::mono_now() + kBetweenDumps;
+  while (base::mono_now() < until) {
+    talk_->throw_if_cancelled();
+    std::this_thread::sleep_for(kCancelPoll);
+  }
+  clock_.start("freeze");
+  stop_workload(kAccepts);
+  clock_.start("dump");
 }
 
 void SourceMove::send() {

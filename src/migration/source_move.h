@@ -30,8 +30,11 @@ class SourceMove {
   void open_journal();
   void connect();
   void copy();
+  void start_criu();
   void freeze();
+  void stop_workload(base::milliseconds accepts = {});
   void dump();
+  void let_it_run_a_moment();
   void send();
   void send_workload_files();
   void restore();

@@ -78,6 +78,19 @@ std::vector<InetSocket> inet_sockets_of(const View& view) {
   return sockets;
 }
 
+bool has_waiting_connections(pid_t pid) {
+  for (const char* table : {"tcp", "tcp6"}) {
+    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/net/{}", pid, table)).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string slot, local, remote, state, queues;
+      // Of a listening socket the second queue counts who waits.
+      if (words >> slot >> local >> remote >> state >> queues && state == "0A" && !queues.ends_with(":00000000")) return true;
+    }
+  }
+  return false;
+}
+
 std::vector<InetSocket> listeners_of(const View& view) {
   auto sockets = inet_sockets_of(view);
   std::erase_if(sockets, [](const InetSocket& socket) { return !socket.listening || socket.port == 0; });

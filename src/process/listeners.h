@@ -23,5 +23,7 @@ struct InetSocket {
 std::vector<InetSocket> inet_sockets_of(const View& view);
 // Those that wait for others: what must be free where it arrives.
 std::vector<InetSocket> listeners_of(const View& view);
+// Somebody has connected to a server in the network namespace of `pid` and is not accepted yet.
+bool has_waiting_connections(pid_t pid);
 
 }  // namespace ferry::process

@@ -218,7 +218,6 @@ TEST_F(DoctorTest, WhatTheWorkloadDoesAfterTheCheck) {
       asked("covered_file", "/srv/odd/mount/covered lives on, but that name is gone or means another file", "let the workload open it again"),
       asked("renamed_file", "/srv/odd/renamed lives on, but that name is gone", "let the workload open it again"),
       asked("big_deleted_file 300000000", "the deleted file /srv/odd/big is still open and holds 3", "let the workload truncate or close it"),
-      asked("sysv_memory", "SysV shared memory attached", "use POSIX shared memory"),
       asked("secret_memory", "a kernel object (/secretmem) mapped into its memory", "run it without that feature"),
       asked("dead_first_thread", "the first thread of a process has ended", "let main() wait for its threads"),
       asked("uts_namespace", "is in a uts namespace of its own", kNoSandbox),

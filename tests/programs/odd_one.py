@@ -30,9 +30,8 @@ import time
 HOME = "/srv/odd"
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
-LIBC.mmap.restype = LIBC.shmat.restype = ctypes.c_void_p
+LIBC.mmap.restype = ctypes.c_void_p
 LIBC.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-LIBC.shmdt.argtypes = (ctypes.c_void_p,)
 PERF_EVENT_OPEN, SCHED_SETATTR, USERFAULTFD, IO_URING_SETUP, BPF, LANDLOCK_CREATE_RULESET = 298, 314, 323, 425, 321, 444
 PAGE = 4096
 
@@ -132,11 +131,6 @@ def sock(family, kind, protocol=0):
 
 def mptcp():
     sock(socket.AF_INET, socket.SOCK_STREAM, 262).bind(("", 0))
-
-
-def mptcp_listening():
-    it = sock(socket.AF_INET, socket.SOCK_STREAM, 262)
-    it.listen()
 
 
 def vsock():
@@ -286,13 +280,6 @@ def run(path):
 
 
 # ---- memory and tasks
-
-def sysv_memory():
-    key = must(LIBC.shmget(0, PAGE, 0o1600))
-    where = must(LIBC.shmat(key, None, 0))
-    must(LIBC.shmctl(key, 0, None))  # gone with its last user
-    later(lambda: must(LIBC.shmdt(where)))
-
 
 def secret_memory():
     fd = syscall(447, 0)
