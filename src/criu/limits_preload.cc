@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "criu/raw_syscall.h"
+
 namespace {
 
 // In the order of the RLIMIT_ numbers (include/uapi/asm-generic/resource.h); the kernel's words in fs/proc/base.c.
@@ -49,36 +51,6 @@ bool limit_from_proc(long pid, long resource, rlimit* limit) {
   return found;
 }
 
-// The system call itself, as syscall(2) makes it. Returns -errno on failure.
-long raw_syscall(long number, const long* a) {
-#if defined(__x86_64__)
-  long result;
-  register long r10 __asm__("r10") = a[3];
-  register long r8 __asm__("r8") = a[4];
-  register long r9 __asm__("r9") = a[5];
-  __asm__ volatile("syscall"
-                   : "=a"(result)
-                   : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return result;
-#elif defined(__aarch64__)
-  register long x8 __asm__("x8") = number;
-  register long x0 __asm__("x0") = a[0];
-  register long x1 __asm__("x1") = a[1];
-  register long x2 __asm__("x2") = a[2];
-  register long x3 __asm__("x3") = a[3];
-  register long x4 __asm__("x4") = a[4];
-  register long x5 __asm__("x5") = a[5];
-  __asm__ volatile("svc 0"
-                   : "+r"(x0)
-                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                   : "memory");
-  return x0;
-#else
-#error "no system call instruction known for this architecture"
-#endif
-}
-
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) long syscall(long number, ...) {
@@ -88,9 +60,8 @@ extern "C" __attribute__((visibility("default"))) long syscall(long number, ...)
   for (long& argument : arguments) argument = va_arg(list, long);
   va_end(list);
 
-  const long result = raw_syscall(number, arguments);
-  constexpr long kLowestError = -4095;
-  if (result >= 0 || result < kLowestError) return result;
+  const long result = ferry::criu::raw_syscall(number, arguments);
+  if (!ferry::criu::is_error(result)) return result;
   const bool reads_limit = number == SYS_prlimit64 && arguments[2] == 0 && arguments[3] != 0;
   if (reads_limit && result == -EPERM &&
       limit_from_proc(arguments[0], arguments[1], reinterpret_cast<rlimit*>(arguments[3]))) {

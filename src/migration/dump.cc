@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/correct_images.h"
+#include "criu/twin.h"
 
 namespace ferry::migration {
 
@@ -29,7 +30,8 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
                    const std::string& job, const kernel::Freezer& freezer)
     : name_(workload.name), job_(job), root_(workload.root.pid), images_(images) {
   base::SpawnOptions spawn;
-  spawn.new_session = true;  // a terminal's Ctrl-C is for us: a CRIU that dies in the middle leaves its parasite in the tasks
+  spawn.new_session = true;  // a terminal's Ctrl-C is for us: CRIU is to end in order
+  spawn.environment = {fmt::format("{}=1", criu::twin::kWanted)};
   const auto log = images.open_log(criu::kDumpLog);
   spawn.stderr_fd = log.get();
   auto namespaces = kernel::Namespaces::of(workload.root.pid);

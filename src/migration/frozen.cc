@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "kernel/tcp_repair.h"
@@ -17,6 +18,22 @@ namespace {
 // 0.3 ms is usual; a task in the middle of a long disk write may take this long.
 constexpr std::chrono::milliseconds kFreezeLimit{5000};
 constexpr std::chrono::milliseconds kAcceptPoll{1};
+
+// When CRIU has died its twin (criu/twin.h) puts the tasks back; milliseconds, and it gives up by itself.
+constexpr std::chrono::milliseconds kTwinLimit{6000};
+
+bool is_traced(pid_t pid) {
+  return std::ranges::any_of(kernel::threads_of(pid), [](pid_t tid) {
+    return kernel::status_field(tid, "TracerPid").value_or("0") != "0";
+  });
+}
+
+void wait_until_untraced(const kernel::Freezer& freezer) {
+  const auto deadline = base::mono_now() + kTwinLimit;
+  for (const pid_t pid : freezer.pids()) {
+    while (is_traced(pid) && base::mono_now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 void open_port(const runtime::Workload& workload) {
   auto port = handover::Port::existing(workload.name, *workload.identity);
@@ -110,6 +127,7 @@ void Frozen::require_seizable() const {
 }
 
 void Frozen::put_back() {
+  wait_until_untraced(freezer_);
   // In order after CRIU's own release; needed when CRIU has died.
   for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
   freezer_.thaw();
