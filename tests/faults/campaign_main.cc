@@ -64,6 +64,8 @@ std::string summary(const Outcome& outcome) {
   add("HARMED", outcome.harm);
   add("LEFT BEHIND", outcome.leftovers);
   add("SPOILT", outcome.spoilt);
+  constexpr double kLong_s = 5;
+  if (outcome.move_seconds > kLong_s) text += fmt::format("; ferry move took {:.0f} s to end", outcome.move_seconds);
   return text + fmt::format(" ({:.1f} s)", outcome.seconds);
 }
 

@@ -82,8 +82,8 @@ Outcome Field::run(const Trial& trial) {
     judge(trial, outcome);
     if (!outcome.lives_on.empty()) {
       look_for_leftovers(trial.kind, outcome);
-      move_again(outcome);
-      say_goodbye(outcome);
+      if (outcome.is_good()) move_again(outcome);
+      if (outcome.is_good()) say_goodbye(outcome);
     }
     outcome.two = two_have_run(watch_.texts());
   } catch (const std::exception& failure) {
@@ -158,7 +158,9 @@ void Field::connect() {
 void Field::disturb(const Trial& trial, Outcome& outcome) {
   auto move = start_move(kSource, kTarget, trial.faults());
   if (trial.action == "pause") outcome.spoilt = strike_when_stopped(trial, move);
+  const auto struck = base::mono_now();
   await_end(move, outcome);
+  outcome.move_seconds = base::ms_between(struck, base::mono_now()) / 1000;
 }
 
 // Nothing, or why the blow did not fall.
@@ -221,18 +223,20 @@ void Field::resolve(const std::string& host, Outcome& outcome) const {
   outcome.said += fmt::format("resolve on {} ({}): {}{}\n", host, result.status, result.out, result.err);
 }
 
-// One copy, nobody of ferry's at work any more, and it goes on.
+// One copy, nobody of ferry's at work any more, and it goes on. When nobody is at work and nothing goes on, nothing will by itself.
 std::optional<std::string> Field::find_live_copy(int limit_ms) const {
+  constexpr int kHopeless = 3;  // looks, of kFewLines_ms each
   std::optional<std::string> host;
-  const bool found = comes_true([&] {
+  int in_vain = 0;
+  comes_true([&] {
     std::vector<Task> tasks = outside_.tasks();
     if (std::ranges::any_of(tasks, [](const Task& task) { return is_of_ferry(task.role); })) return false;
     std::erase_if(tasks, [](const Task& task) { return task.role != Role::kCensus; });
-    if (tasks.size() != 1 || !makes_progress(tasks.front().host)) return false;
-    host = tasks.front().host;
-    return true;
+    const auto live = std::ranges::find_if(tasks, [this](const Task& task) { return makes_progress(task.host); });
+    if (tasks.size() == 1 && live != tasks.end()) host = live->host;
+    return host || ++in_vain == kHopeless;
   }, limit_ms);
-  return found ? host : std::nullopt;
+  return host;
 }
 
 bool Field::makes_progress(const std::string& host) const {
@@ -302,7 +306,7 @@ void Field::move_again(Outcome& outcome) {
 }
 
 void Field::say_goodbye(Outcome& outcome) {
-  if (!client_ || !outcome.harm.empty()) return;
+  if (!client_) return;
   constexpr uint64_t kOfTheSpare = 2;
   outcome.harm += client_->say_goodbye();
   outcome.not_served_ms = client_->longest_silence_ms();

@@ -28,6 +28,7 @@ struct Outcome {
   std::string spoilt;            // the trial itself did not come off
   std::string said;              // by ferry
   double not_served_ms = 0, seconds = 0;
+  double move_seconds = 0;       // from the blow to the end of `ferry move`
 
   bool is_good() const {
     return (!lives_on.empty() || in_doubt) && two.empty() && harm.empty() && leftovers.empty() && spoilt.empty();

@@ -34,8 +34,10 @@ const std::vector<Moment>& moments_of(Phase phase, Victim victim) {
   static const std::vector<Moment> kRestored = {{"target.restored"}, {"source.restored"}, {"target.restored", 3}};
   static const std::vector<Moment> kCommitted = {{"source.committed"}, {"source.granted"}, {"source.committed", 2}, {"journal.resuming"}};
   static const std::vector<Moment> kResuming = {{"target.resuming"}, {"target.resuming", 15}, {"target.resuming", 15},
-                                                {"target.running"}, {"source.done"}};
-  static const std::vector<Moment> kResumingCriu = {{"target.resuming"}, {"target.resuming", 15}};
+                                                {"source.done"}};
+  static const std::vector<Moment> kResumingTarget = {{"target.resuming"}, {"target.resuming", 15}, {"target.running"}};
+  static const std::vector<Moment> kResumingTargetCriu = {{"target.resuming"}, {"target.resuming", 15}};
+  const bool is_at_target = victim == Victim::kTargetFerry || victim == Victim::kTargetAll;
   switch (phase) {
     case Phase::kBeforeFreeze:
       return victim == Victim::kSourceCriu ? kEarlySourceCriu : victim == Victim::kTargetCriu ? kEarlyTargetCriu : kEarly;
@@ -44,7 +46,7 @@ const std::vector<Moment>& moments_of(Phase phase, Victim victim) {
     case Phase::kRestore: return kRestore;
     case Phase::kRestored: return kRestored;
     case Phase::kCommitted: return kCommitted;
-    case Phase::kResuming: return victim == Victim::kTargetCriu ? kResumingCriu : kResuming;
+    case Phase::kResuming: return victim == Victim::kTargetCriu ? kResumingTargetCriu : is_at_target ? kResumingTarget : kResuming;
   }
   return kEarly;
 }

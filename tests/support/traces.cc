@@ -16,7 +16,8 @@ echo "# addresses"; ip -o addr | awk '$4 !~ /^fe80:/ {print $2, $4}' | sort
 echo "# mounts";    awk '{print $5}' /proc/self/mountinfo | sort
 echo "# namespaces"; for t in mnt net pid time; do
                        echo $t $(readlink /proc/[0-9]*/ns/$t | sort -u | wc -l); done
-echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; print}' | sort
+echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; print}' |
+                       sed 's/ --control .*//' | sort
 echo "# workloads"; ls -A /var/lib/ferry/workloads 2>/dev/null
 echo "# staged";    find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' 2>/dev/null
 echo "# run";       find /run -xdev ! -path '/run/sshd*' ! -name criu.kdat ! -path '/run/ferry*' | sort
