@@ -112,9 +112,11 @@ class Gatherer {
 
   void add_carried_starts() {
     for (const auto& path : carried_) {
-      const auto file = base::try_open_file(process::reachable(view_.tree.root, path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+      const auto here = process::reachable(view_.tree.root, path);
       struct stat info {};
-      if (!file || ::fstat(file->get(), &info) < 0) continue;
+      if (::stat(here.c_str(), &info) < 0 || !S_ISREG(info.st_mode)) continue;  // a FIFO must not even be opened: it is in use
+      const auto file = base::try_open_file(here, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+      if (!file) continue;
       std::vector<std::byte> head(kHeadBytes);
       head.resize(base::read_full(file->get(), head));
       auto& start = *needed_.add_carried();

@@ -106,9 +106,10 @@ void check_carried(const wire::Requirements& needed, const std::vector<std::stri
   std::vector<std::string> others;
   for (const auto& coming : needed.carried()) {
     if (std::ranges::find(own, coming.path()) != own.end()) continue;
-    const auto file = base::try_open_file(coming.path(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat info {};
-    if (!file || ::fstat(file->get(), &info) < 0) continue;
+    if (::stat(coming.path().c_str(), &info) < 0 || !S_ISREG(info.st_mode)) continue;
+    const auto file = base::try_open_file(coming.path(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (!file) continue;
     std::string here(coming.head().size(), '\0');
     here.resize(base::read_full(file->get(), std::as_writable_bytes(std::span(here))));
     if (static_cast<uint64_t>(info.st_size) > coming.size() || !coming.head().starts_with(here)) others.push_back(coming.path());
