@@ -184,7 +184,7 @@ std::string Field::strike_when_stopped(const Trial& trial, Background& move) {
   }
   const std::string failed = blow();
   go_on();
-  if (trial.outage_ms > 0) {
+  if (trial.is_outage()) {
     std::this_thread::sleep_for(base::milliseconds(trial.outage_ms));
     striker_.heal(trial.victim);
   }

@@ -39,13 +39,19 @@ Striker::Blow Striker::aim(Victim victim) const {
     case Victim::kConnection: return cut_connection();
     case Victim::kLink: return change_link([](kernel::Netlink& net) { net.set_up(kUplink, false); });
     case Victim::kMute: return change_link([](kernel::Netlink& net) { net.set_master(kUplink, ""); });
+    case Victim::kCutOff:
+      return [cut = aim(Victim::kLink), source = aim(Victim::kSourceFerry), target = aim(Victim::kTargetFerry)] {
+        cut();
+        const std::string no_source = source(), no_target = target();
+        return no_source.empty() || no_target.empty() ? std::string() : no_source;
+      };
     case Victim::kJournal: break;  // ferry does it to itself
   }
   return [] { return std::string("no such victim"); };
 }
 
 void Striker::heal(Victim victim) const {
-  if (victim == Victim::kLink) {
+  if (victim == Victim::kLink || victim == Victim::kCutOff) {
     change_link([](kernel::Netlink& net) { net.set_up(kUplink, true); })();
   } else if (victim == Victim::kMute) {
     change_link([](kernel::Netlink& net) { net.set_master(kUplink, kBridge); })();

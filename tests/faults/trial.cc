@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kKindNames[] = {"service", "capsule", "tree"};
 constexpr const char* kVictimNames[kVictims] = {"source-ferry", "target-ferry", "source-criu", "target-criu",
                                                 "source-all",   "target-all",   "everything",  "connection",
-                                                "link",         "mute",         "journal"};
+                                                "link",         "mute",         "cut-off",     "journal"};
 
 struct Moment {
   const char* point;
@@ -93,8 +93,8 @@ void draw_moment(Dice& dice, Trial& trial) {
   trial.action = "pause";
   trial.delay_ms = dice.up_to(moment.most_delay_ms);
   if (moment.most_visit > 0) trial.visit = 1 + static_cast<int>(dice.below(static_cast<uint64_t>(moment.most_visit)));
-  const bool link = trial.victim == Victim::kLink || trial.victim == Victim::kMute;
-  if (link) trial.outage_ms = 200 + static_cast<int>(dice.below(1300));
+  const bool outage = trial.victim == Victim::kLink || trial.victim == Victim::kMute || trial.victim == Victim::kCutOff;
+  if (outage) trial.outage_ms = 200 + static_cast<int>(dice.below(1300));
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ std::string Trial::describe() const {
   if (action != "pause") text += "=" + action;
   if (visit > 0) text += fmt::format("@{}", visit);
   if (delay_ms > 0) text += fmt::format("+{:.1f}ms", delay_ms);
-  if (outage_ms > 0) text += fmt::format(" for {} ms", outage_ms);
+  if (is_outage()) text += fmt::format(" for {} ms", outage_ms);
   return text;
 }
 

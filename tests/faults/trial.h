@@ -23,9 +23,10 @@ enum class Victim {
   kConnection,                 // the control connection alone is shut down
   kLink,                       // the target's link goes down, and comes up again
   kMute,                       // its packets are dropped for a while; nobody is told
+  kCutOff,                     // `ferry move` and `ferry receive`, while the link is down: their guards cannot ask each other
   kJournal,                    // a line cannot be written, or the writer dies instead
 };
-inline constexpr int kVictims = 11;
+inline constexpr int kVictims = 12;
 
 // Where in the move it happens.
 enum class Phase { kBeforeFreeze, kDump, kSend, kRestore, kRestored, kCommitted, kResuming };
@@ -43,6 +44,7 @@ struct Trial {
   double delay_ms = 0;    // from there to the blow; 0: while it is stopped
   int outage_ms = 0;      // how long a link stays away
 
+  bool is_outage() const { return outage_ms > 0; }
   std::string faults() const;    // for FERRY_FAULTS
   std::string describe() const;  // "service source-ferry at source.frozen+3.2ms"
 };
