@@ -20,6 +20,7 @@ enum class Role {
   kMove, kReceive, kGuard,
   kOtherFerry,  // resolve, ps, …
   kCriu,        // the one that ferry has started; not the tasks that it builds
+  kTwin,        // which traces for it (criu/twin.h)
   kInit, kCensus,  // the workload: its capsule's init is no part of ferry's work
 };
 struct Task {
