@@ -29,7 +29,7 @@ void Client::talk(const std::stop_token& stop) {
       if (!connection_.is_silent(base::ms_until(due))) read_answer();
     }
   } catch (const std::exception& failure) {
-    wrong_ = fmt::format("after request {}, answer {}: {}", said_, answered_, failure.what());
+    wrong_ = fmt::format("after request {}, answer {}: {}", said_, answered(), failure.what());
   }
 }
 
@@ -37,8 +37,8 @@ void Client::talk(const std::stop_token& stop) {
 void Client::read_answer() {
   do {
     const std::string answer = connection_.read_until("\n", kAnswerLimit_ms);
-    if (answer != fmt::format("{}\n", answered_ + 1)) {
-      throw std::runtime_error(fmt::format("the answer to {} is {}", answered_ + 1, answer));
+    if (answer != fmt::format("{}\n", answered() + 1)) {
+      throw std::runtime_error(fmt::format("the answer to {} is {}", answered() + 1, answer));
     }
     ++answered_;
   } while (connection_.has_read_ahead());
@@ -54,7 +54,7 @@ std::string Client::say_goodbye() {
   try {
     while (answered_ < said_) read_answer();
   } catch (const std::exception& failure) {
-    return fmt::format("after request {}, answer {}: {}", said_, answered_, failure.what());
+    return fmt::format("after request {}, answer {}: {}", said_, answered(), failure.what());
   }
   return expect_end_after_bye(connection_);
 }

@@ -4,6 +4,7 @@
 // last one was answered or not. Its own thread.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -25,7 +26,8 @@ class Client {
   void talk(const std::stop_token& stop);
   void read_answer();
   testing::Connection connection_;
-  uint64_t said_ = 0, answered_ = 0;  // the thread's while it runs
+  uint64_t said_ = 0;  // the thread's while it runs
+  std::atomic<uint64_t> answered_ = 0;
   base::MonoTime last_answer_;
   double longest_silence_ms_ = 0;
   std::string wrong_;

@@ -33,6 +33,7 @@ constexpr int kByItselfLimit_ms = 6'000;  // a guard needs a second at most: two
 constexpr int kResolvedLimit_ms = 4'000;
 constexpr int kTidyByItselfLimit_ms = 1'500;  // the last session of sshd takes a moment to end
 constexpr int kTidyLimit_ms = 3'000;
+constexpr int kRepetition_ms = 1'800;     // TCP's, after a second of silence
 constexpr int kFewLines_ms = 400;         // 200 lines when nothing is in the way
 
 std::string program() { return FERRY_BINARY_DIR "/programs/census.py"; }
@@ -233,7 +234,7 @@ std::optional<std::string> Field::find_live_copy(int limit_ms) const {
     if (std::ranges::any_of(tasks, [](const Task& task) { return is_of_ferry(task.role); })) return false;
     std::erase_if(tasks, [](const Task& task) { return task.role != Role::kCensus; });
     const auto live = std::ranges::find_if(tasks, [this](const Task& task) { return makes_progress(task.host); });
-    if (tasks.size() == 1 && live != tasks.end()) host = live->host;
+    if (tasks.size() == 1 && live != tasks.end() && is_served()) host = live->host;
     return host || ++in_vain == kHopeless;
   }, limit_ms);
   return host;
@@ -243,6 +244,13 @@ bool Field::makes_progress(const std::string& host) const {
   constexpr uint64_t kSomeLines = 200;  // bytes; a line has about 30
   const uint64_t before = watch_.size_on(host);
   return comes_true([&] { return watch_.size_on(host) > before + kSomeLines; }, kFewLines_ms);
+}
+
+// A copy may run while nobody can reach it: its port is shut until somebody says whose it is.
+bool Field::is_served() const {
+  if (!client_) return true;
+  const uint64_t before = client_->answered();
+  return comes_true([&] { return client_->answered() > before; }, kRepetition_ms);
 }
 
 bool Field::both_name_it() const {

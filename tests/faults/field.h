@@ -68,6 +68,7 @@ class Field {
   void await_end(testing::Background& move, Outcome& outcome) const;
   std::optional<std::string> find_live_copy(int limit_ms) const;
   bool makes_progress(const std::string& host) const;
+  bool is_served() const;
   void resolve(const std::string& host, Outcome& outcome) const;
   bool both_name_it() const;
   Traces traces() const;
