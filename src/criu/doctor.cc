@@ -28,6 +28,10 @@ bool is_harmless(std::string_view line) {
   return false;
 }
 
+constexpr size_t kMaxLine = 512;  // std::regex recurses by the length of what it reads
+
+}  // namespace
+
 // "(00.012345)   4711: Error (criu/files.c:123): Can't …": the place helps nobody but CRIU's authors.
 std::optional<std::string> complaint_in(const std::string& line) {
   for (const std::string_view mark : {"Error (", "Warn  ("}) {
@@ -38,10 +42,6 @@ std::optional<std::string> complaint_in(const std::string& line) {
   }
   return std::nullopt;
 }
-
-constexpr size_t kMaxLine = 512;  // std::regex recurses by the length of what it reads
-
-}  // namespace
 
 Diagnosis diagnose(const base::Path& log) {
   std::vector<std::string> complaints;

@@ -3,6 +3,7 @@
 // What a CRIU log says of a failure, and what that means to whoever runs the workload.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -17,6 +18,9 @@ struct Diagnosis {
   bool is_known() const { return !remedy.empty(); }
 };
 Diagnosis diagnose(const base::Path& log);
+
+// What a line of the log (or CRIU's last words, which look the same) complains of; nothing: it is no complaint, or known to be harmless.
+std::optional<std::string> complaint_in(const std::string& line);
 
 // The first error of the log that is not known to be harmless: what came after it is mostly its echo.
 std::string first_error(const base::Path& log);

@@ -120,7 +120,8 @@ Diagnosis explain(const Event& event, const base::Path& log) {
   }
   // Its own last words are what is left when the log is cut off, as on a full disk.
   const auto* finished = std::get_if<Finished>(&event);
-  if (finished && !finished->message.empty() && !has_errors(log)) found.why = "CRIU says: " + finished->message;
+  const auto last_words = finished ? complaint_in(finished->message) : std::nullopt;
+  if (last_words && !has_errors(log)) found.why = "CRIU says: " + *last_words;
   found.remedy = "the log tells what CRIU was at; `ferry check` may know more of the workload";
   return found;
 }

@@ -64,7 +64,8 @@ json workload_note(const runtime::Workload& workload) {
   return {{"name", workload.name},
           {"command", workload.command},
           {"root", to_note(workload.root)},
-          {"capsule", workload.is_capsule()}};
+          {"capsule", workload.is_capsule()},
+          {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})}};
 }
 
 json origins_note(const Frozen::Origins& origins) {
@@ -88,7 +89,7 @@ runtime::Workload workload_from(const json& note) {
   runtime::Workload workload;
   workload.name = note.value("name", "");
   workload.command = note.value("command", "");
-  workload.root = {note.at("root").value("pid", 0), note.at("root").value("start_ticks", uint64_t{0})};
+  workload.root = process_from(note.at("root"));
   if (note.value("capsule", false)) workload.record = capsule::find_record(workload.name);
   if (workload.record) workload.identity = runtime::identity_of(*workload.record);
   return workload;
@@ -202,12 +203,12 @@ class Departure {
     if (step) walk_.step(*step);
     result_.found = found;
     result_.done = "the frozen copy here was removed";
-    const auto freezer = kernel::Freezer::find(cgroup());
-    if (freezer && is_here()) {  // not a later workload of that name
-      Frozen frozen(workload_, *freezer, {}, Frozen::LeftBehind{});
+    if (is_still_the_same()) {
+      const auto freezer = kernel::Freezer::create(cgroup());
+      Frozen frozen(workload_, freezer, {}, Frozen::LeftBehind{});
       std::vector<std::string> leaves;
       if (const auto* note = book_.find(kNoteLeaves)) leaves = note->get<std::vector<std::string>>();
-      const std::string untidy = bury(workload_, frozen, *freezer, {book_.note.peer, leaves});
+      const std::string untidy = bury(workload_, frozen, freezer, {book_.note.peer, leaves});
       if (!untidy.empty()) result_.done += fmt::format(", but not all of it: {}", untidy);
     }
     return finish({});
@@ -220,6 +221,14 @@ class Departure {
     return result_;
   }
 
+  // Its tasks may be dead already; but under its name there is no later workload, which has come back or was started since.
+  bool is_still_the_same() const {
+    if (is_here()) return true;
+    const auto* note = book_.find(kNoteWorkload);
+    if (!note || !book_.same_boot) return false;
+    if (!note->value("capsule", false)) return true;
+    return workload_.record && workload_.record->init == process_from(note->at("init"));
+  }
   bool is_here() const { return workload_.root.pid > 0 && book_.same_boot && kernel::is_alive(workload_.root); }
   std::string cgroup() const { return Frozen::cgroup_name(workload_); }
 

@@ -42,10 +42,14 @@ const json* Logbook::find(std::string_view key) const {
 std::optional<kernel::ProcessId> Logbook::process(std::string_view key) const {
   const json* value = find(key);
   if (!value || !same_boot) return std::nullopt;
-  return kernel::ProcessId{value->value("pid", 0), value->value("start_ticks", uint64_t{0})};
+  return process_from(*value);
 }
 
 json to_note(const kernel::ProcessId& process) { return {{"pid", process.pid}, {"start_ticks", process.start_ticks}}; }
+
+kernel::ProcessId process_from(const json& note) {
+  return {note.value("pid", 0), note.value("start_ticks", uint64_t{0})};
+}
 
 std::optional<Logbook> read_logbook(Role role, const std::string& job) {
   const auto text = base::try_read_file(journal_path(role, job));

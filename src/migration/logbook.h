@@ -44,6 +44,7 @@ struct Logbook {
 };
 
 nlohmann::json to_note(const kernel::ProcessId& process);
+kernel::ProcessId process_from(const nlohmann::json& note);
 
 // Nothing: this host has no journal of that job.
 std::optional<Logbook> read_logbook(Role role, const std::string& job);

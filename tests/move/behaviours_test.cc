@@ -44,6 +44,7 @@ const std::vector<Behaviour> kBehaviours = {
     {"memory and registers", {"memory_64_mib", "protected_memory", "vector_registers"}},
     {"names, flags and surroundings", {"task_name", "process_flags", "environment"}},
     {"clocks", {"clocks", "vdso_time"}},
+    {"system calls that the freeze interrupts", {"interrupted_calls"}},
 };
 
 TEST(Behaviours, EachHasItsPrograms) {

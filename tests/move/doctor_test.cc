@@ -243,8 +243,6 @@ TEST_F(DoctorTest, WhatTheTargetDoesAfterTheCheck) {
       there("permissions", "open_file read", "chmod 600 /srv/odd/read", "chmod 644 /srv/odd/read", "mode 0100600, not 0100644", "make it the same there"),
       there("another library", "map_file elf", "cp /bin/false /srv/odd/elf", "cp /bin/true /srv/odd/elf", "/srv/odd/elf is another file there", "install the same packages"),
       there("a program is gone", "run /srv/odd/program", "rm /srv/odd/program", "cp /bin/sleep /srv/odd/program", "/srv/odd/program is not there", "install the same packages"),
-      there("no FIFO", "open_fifo", "rm /srv/odd/fifo", "mkfifo /srv/odd/fifo", "the FIFO /srv/odd/fifo is not there", "make it there: mkfifo /srv/odd/fifo"),
-      there("no FIFO but a file", "open_fifo", "rm /srv/odd/fifo; touch /srv/odd/fifo", "rm /srv/odd/fifo; mkfifo /srv/odd/fifo", "is another kind of file there", "make it a FIFO there"),
       there("no directory", "work_in directory", "rmdir /srv/odd/directory", "mkdir /srv/odd/directory", "/srv/odd/directory is not there", "install the same packages"),
       there("no directory of a socket", "unix_listening directory/socket", "rmdir /srv/odd/directory", "mkdir /srv/odd/directory", "its directory is not there", "make it there"),
       there("a socket's name is taken", "unix_listening directory/socket", "touch /srv/odd/directory/socket", "rm /srv/odd/directory/socket", "that name is taken there", "remove it there"),

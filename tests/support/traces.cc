@@ -5,7 +5,7 @@ namespace ferry::testing {
 namespace {
 
 // Processes of sshd, which come and go with each session, and this script itself are no traces, nor is the empty cgroup that
-// all of ferry's are made in, nor its lock files (the lock is flock's), nor what CRIU remembers of the kernel. Link-local addresses
+// all of ferry's are made in, nor its lock files (the lock is flock's), nor what CRIU remembers of the kernel and mount(8) of its mounts. Link-local addresses
 // are made up anew with each port.
 constexpr const char* kTraces = R"(
 echo "# images";    ls -A /dev/shm
@@ -20,7 +20,7 @@ echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 !
                        sed 's/ --control .*//' | sort
 echo "# workloads"; ls -A /var/lib/ferry/workloads 2>/dev/null
 echo "# staged";    find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' 2>/dev/null
-echo "# run";       find /run -xdev ! -path '/run/sshd*' ! -name criu.kdat ! -path '/run/ferry*' | sort
+echo "# run";       find /run -xdev ! -path '/run/sshd*' ! -path '/run/mount*' ! -name criu.kdat ! -path '/run/ferry*' | sort
 echo "# firewall";  nft list ruleset 2>/dev/null; cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
 true)";
 
