@@ -11,9 +11,10 @@
 // pointers are good in it as they are and a request is one system call in a mailbox. errno and malloc are shared
 // too: the twin's side uses system calls only.
 //
-// It helps against the death of CRIU alone: a crash, a SIGKILL to it. Against the OOM killer both are exempt where ferry may say so
-// (CAP_SYS_RESOURCE); without that it kills both at once, as it kills all that share a memory. When all of ferry is killed
-// at the same instant, twin included, the tasks are where they were without one. Only a dump has a twin (the environment
+// While it holds the tasks it shares their fate, as the capsule's init does: it bears a name of its own (workload-twin), so
+// that a kill of all that is called ferry or criu leaves it. Killed all the same, within the 1 ms or so per task in which CRIU has code
+// in it, that task dies with it. Against the OOM killer CRIU and the twin are exempt where ferry may say so (CAP_SYS_RESOURCE); without
+// that it kills both at once, as it kills all that share a memory. Only a dump has a twin (the environment
 // says kWanted): at a restore's end by force nobody may touch what is half built.
 #pragma once
 

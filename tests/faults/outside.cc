@@ -63,7 +63,7 @@ std::optional<Role> role_of(pid_t pid, const Stat& stat) {
     const bool census = std::ranges::any_of(argv, [](const auto& word) { return word.ends_with("/census.py"); });
     return census ? std::optional(Role::kCensus) : std::nullopt;
   }
-  if (stat.comm == "criu-twin") return Role::kTwin;
+  if (stat.comm == "workload-twin") return Role::kTwin;
   // Run by its own loader, whose name it may bear; its children have the same program, but not ferry as their parent.
   if (!runs_criu(pid)) return std::nullopt;
   const auto parent = stat_of(stat.parent);

@@ -20,8 +20,8 @@ enum class Role {
   kMove, kReceive, kGuard,
   kOtherFerry,  // resolve, ps, …
   kCriu,        // the one that ferry has started; not the tasks that it builds
-  kTwin,        // which traces for it (criu/twin.h)
-  kInit, kCensus,  // the workload: its capsule's init is no part of ferry's work
+  // The workload and what shares its fate: its capsule's init, and while it is dumped the twin that holds its tasks (criu/twin.h).
+  kInit, kCensus, kTwin,
 };
 struct Task {
   std::string host;
@@ -44,6 +44,6 @@ class Outside {
   std::map<uint64_t, std::string> hosts_;  // by uts namespace
 };
 
-inline bool is_of_ferry(Role role) { return role != Role::kCensus && role != Role::kInit; }
+inline bool is_of_ferry(Role role) { return role != Role::kCensus && role != Role::kInit && role != Role::kTwin; }
 
 }  // namespace ferry::faults

@@ -18,7 +18,7 @@ enum class Kind {
 enum class Victim {
   kSourceFerry, kTargetFerry,  // `ferry move`, `ferry receive`; their guards live
   kSourceCriu, kTargetCriu,
-  kSourceAll, kTargetAll,      // all of ferry and CRIU on one host, guards and twins too
+  kSourceAll, kTargetAll,      // all of ferry and CRIU on one host, guards too
   kEverything,                 // on both hosts
   kConnection,                 // the control connection alone is shut down
   kLink,                       // the target's link goes down, and comes up again

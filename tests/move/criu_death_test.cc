@@ -23,7 +23,7 @@ for p in $(pgrep -f '{0}'); do
   ls /proc/$p/fd | wc -l
   grep -c CRIUMFD /proc/$p/maps
 done
-pgrep -c criu-twin
+pgrep -c workload-twin
 true)";
 
 class CriuDeathTest : public MoveTest {
