@@ -127,10 +127,10 @@ void Frozen::require_seizable() const {
 }
 
 void Frozen::put_back() {
-  wait_until_untraced(freezer_);
-  // In order after CRIU's own release; needed when CRIU has died.
+  // In order after CRIU's own release; needed when CRIU has died. Then its twin may have to let them run to where they were.
   for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
   freezer_.thaw();
+  wait_until_untraced(freezer_);
   if (!workload_.is_capsule()) {
     // A process forked since then goes where its tree's root was; one that has ended goes nowhere.
     for (const pid_t pid : freezer_.pids()) {
