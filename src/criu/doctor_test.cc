@@ -129,6 +129,8 @@ TEST_F(DoctorTest, EveryEndHasAReasonAndARemedy) {
                          {TimedOut{}, note, "did not come to an end in time; the last that it wrote: (00.01) Dumping task 7"},
                          {TimedOut{}, error, "the first thread"},
                          {Finished{false, 0, "no disk", 0}, note, "CRIU says: no disk"},
+                         {Finished{false, 0, "Error (criu/x.c:1): no disk", 0}, note, "CRIU says: no disk"},
+                         {Finished{false, 0, "Error (criu/util.c:1): Can't setup RLIMIT_NOFILE for self", 0}, note, "without a word"},
                          {Finished{false, 0, "no disk", 0}, error, "the first thread"}}) {
     const auto found = explain(one.event, log(one.text));
     EXPECT_NE(found.why.find(one.why), std::string::npos) << found.why;

@@ -120,8 +120,11 @@ Diagnosis explain(const Event& event, const base::Path& log) {
   }
   // Its own last words are what is left when the log is cut off, as on a full disk.
   const auto* finished = std::get_if<Finished>(&event);
-  const auto last_words = finished ? complaint_in(finished->message) : std::nullopt;
-  if (last_words && !has_errors(log)) found.why = "CRIU says: " + *last_words;
+  if (finished && !has_errors(log)) {
+    const bool as_in_a_log = finished->message.find("Error (") != std::string::npos;
+    const auto words = as_in_a_log ? complaint_in(finished->message) : std::optional(finished->message);
+    if (words && !words->empty()) found.why = "CRIU says: " + *words;
+  }
   found.remedy = "the log tells what CRIU was at; `ferry check` may know more of the workload";
   return found;
 }
