@@ -4,23 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace ferry::load {
 
-std::optional<std::string> CounterLedger::take(std::string_view body, uint64_t floor) {
-  uint64_t number = 0;
-  const char* const end = body.data() + body.size();
-  const auto [rest, error] = std::from_chars(body.data(), end, number);
-  if (error != std::errc() || std::string_view(rest, end) != "\n") {
+std::optional<std::string> CounterLedger::take(std::optional<uint64_t> number, uint64_t floor) {
+  if (!number) {
     lost();  // the service may have counted all the same
-    return "the answer is not a number and the end of the line";
+    return "the answer is no number of a counter";
   }
-  numbers_.push_back(number);
-  highest_ = std::max(highest_, number);
-  if (number > floor) return std::nullopt;
+  numbers_.push_back(*number);
+  highest_ = std::max(highest_, *number);
+  if (*number > floor) return std::nullopt;
   ++backwards_;
-  return fmt::format("counted {} after {} had been answered", number, floor);
+  return fmt::format("counted {} after {} had been answered", *number, floor);
 }
 
 CounterReport CounterLedger::report() const {

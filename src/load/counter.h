@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ferry::load {
@@ -30,10 +29,12 @@ struct CounterReport {
 
 class CounterLedger {
  public:
+  // So that later calls need no memory.
+  void expect(uint64_t answers) { numbers_.reserve(answers); }
   // What an answer must be above; to be asked for when its request is sent.
   uint64_t floor() const { return highest_; }
   // An answer. Says what is wrong with it, if it has no number or one that is not above `floor`.
-  [[nodiscard]] std::optional<std::string> take(std::string_view body, uint64_t floor);
+  [[nodiscard]] std::optional<std::string> take(std::optional<uint64_t> number, uint64_t floor);
   // A request that was sent has got no number back.
   void lost() { ++lost_; }
 

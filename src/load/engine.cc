@@ -34,20 +34,31 @@ Engine::Engine(const Options& options, int stop_fd)
       stop_fd_(stop_fd),
       target_(parse_url(options.url)),
       address_(resolve(target_)),
-      request_(http_request(target_, !options.new_connections)),
       schedule_(options.rate, options.duration),
-      keep_body_(options.check || options.counter),
       timeout_ns_(options.timeout.count()),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       slots_(static_cast<size_t>(options.connections)),
       recorder_(schedule_.count()) {
   if (!epoll_) throw base::SysError("epoll_create1", errno, "for a load test");
-  for (uint32_t slot = 0; slot < slots_.size(); ++slot) free_.push_back(slot);
+  make_slots();
   if (stop_fd_ < 0) return;
   epoll_event event{.events = EPOLLIN, .data = {.u32 = kStopTag}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stop_fd_, &event) != 0) {
     throw base::SysError("epoll_ctl", errno, "the descriptor that ends a load test");
   }
+}
+
+void Engine::make_slots() {
+  auto codecs = make_codecs(target_,
+                            {.keep_alive = !options_.new_connections,
+                             .keep_body = options_.check != nullptr,
+                             .counter = options_.counter},
+                            slots_.size());
+  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    slots_[slot].codec = std::move(codecs[slot]);
+    free_.push_back(slot);
+  }
+  if (options_.counter) ledger_.expect(schedule_.count());
 }
 
 Result Engine::run() {
@@ -165,10 +176,9 @@ void Engine::expire(int64_t now) {
 }
 
 void Engine::abandon_all(int64_t now) {
-  for (const int64_t due : queue_) {
-    recorder_.done({.due_ns = due, .done_ns = now, .outcome = Outcome::kAbandoned});
+  for (; !queue_.empty(); queue_.pop_front()) {
+    recorder_.done({.due_ns = queue_.front(), .done_ns = now, .outcome = Outcome::kAbandoned});
   }
-  queue_.clear();
   for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot].busy) fail(slot, Outcome::kAbandoned, "");
   }
@@ -188,8 +198,8 @@ void Engine::report_progress(int64_t now) {
 
 Result Engine::result() {
   Result result = std::move(recorder_.result());
-  result.setup = {options_.url, options_.rate, options_.connections, options_.new_connections,
-                  timeout_ns_};
+  result.setup = {without_password(options_.url), options_.rate, options_.connections,
+                  options_.new_connections, timeout_ns_};
   result.real_step_ns = real_offset_ns() - result.real_offset_ns;
   if (options_.counter) result.counter = ledger_.report();
   return result;

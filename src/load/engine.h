@@ -10,14 +10,15 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "load/counter.h"
 #include "load/generator.h"
-#include "load/http.h"
+#include "load/protocol.h"
 #include "load/recorder.h"
+#include "load/ring.h"
 #include "load/schedule.h"
 #include "load/tcp.h"
 
@@ -31,7 +32,9 @@ class Engine {
  private:
   struct Slot {
     Connection connection;
-    HttpParser parser;
+    std::unique_ptr<Codec> codec;
+    std::string_view request;  // its bytes, the codec's
+    bool unused = true;        // nothing has been sent on the connection yet
     bool busy = false;
     uint64_t number = 0;  // of its request, while busy
     Sample sample;        // of its request, while busy
@@ -44,6 +47,7 @@ class Engine {
     uint64_t number;
   };
 
+  void make_slots();
   void connect_all();
   void loop();
   bool finished(int64_t now) const;
@@ -76,17 +80,15 @@ class Engine {
   const int stop_fd_;
   const Target target_;
   const Address address_;
-  const std::string request_;
   const Schedule schedule_;
-  const bool keep_body_;
   const int64_t timeout_ns_;
 
   base::Fd epoll_;
   std::vector<Slot> slots_;
-  std::deque<uint32_t> free_;
-  std::deque<int64_t> queue_;  // due_ns of requests without a slot; bounded by queue_limit
-  std::deque<Flight>
-      flights_;  // bounded by rate * timeout; answered ones leave when they come to the front
+  Ring<uint32_t> free_;
+  Ring<int64_t> queue_;  // due_ns of requests without a slot; bounded by queue_limit
+  // Bounded by rate * timeout: answered ones leave when they come to the front.
+  Ring<Flight> flights_;
   std::array<char, 65536> buffer_;
   Recorder recorder_;
   CounterLedger ledger_;

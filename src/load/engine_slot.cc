@@ -34,6 +34,7 @@ int Engine::start_connecting(uint32_t index) {
   Slot& slot = slots_[index];
   if (const int error = slot.connection.connect(address_)) return error;
   ++connecting_;
+  slot.unused = true;
   watch(index, EPOLL_CTL_ADD, EPOLLOUT);
   return 0;
 }
@@ -42,10 +43,11 @@ void Engine::begin(uint32_t index, int64_t due_ns) {
   Slot& slot = slots_[index];
   slot.busy = true;
   ++busy_;
-  slot.number = ++numbered_;
   slot.sample = {.due_ns = due_ns};
   slot.written = 0;
-  slot.parser.start(keep_body_);
+  slot.request = slot.codec->begin(
+      numbered_, slot.unused || slot.connection.state() == Connection::State::kClosed);
+  slot.number = ++numbered_;
   flights_.push_back({due_ns + timeout_ns_, index, slot.number});
   if (slot.connection.state() == Connection::State::kOpen) return write(index);
   if (slot.connection.state() == Connection::State::kConnecting) return;
@@ -79,15 +81,16 @@ void Engine::opened(uint32_t index) {
 void Engine::write(uint32_t index) {
   Slot& slot = slots_[index];
   const int64_t now = mono_ns();
-  const Io io = slot.connection.send(std::string_view(request_).substr(slot.written));
+  const Io io = slot.connection.send(slot.request.substr(slot.written));
   if (io.error != 0) return fail_io(index, io.error, "sending");
   if (io.bytes > 0 && slot.sample.sent_ns < 0) {
     slot.sample.sent_ns = now;
+    slot.unused = false;
     slot.floor = ledger_.floor();
     recorder_.sent();
   }
   slot.written += io.bytes;
-  if (slot.written < request_.size()) watch(index, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+  if (slot.written < slot.request.size()) watch(index, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
 }
 
 void Engine::read(uint32_t index) {
@@ -102,25 +105,26 @@ void Engine::read(uint32_t index) {
   }
   if (io.error != 0) return fail_io(index, io.error, "waiting for the answer");
   if (io.bytes == 0 && !io.end) return;
-  const auto state = io.end ? slot.parser.end_of_stream()
-                            : slot.parser.feed(std::string_view(buffer_.data(), io.bytes));
-  if (state == HttpParser::State::kDone) return answered(index, now);
-  if (state == HttpParser::State::kMore) return;
-  fail(index, io.end ? Outcome::kReset : Outcome::kWrongAnswer, slot.parser.complaint());
+  const auto state = io.end ? slot.codec->end_of_stream()
+                            : slot.codec->feed(std::string_view(buffer_.data(), io.bytes));
+  if (state == AnswerState::kDone) return answered(index, now);
+  if (state == AnswerState::kMore) return;
+  fail(index, io.end ? Outcome::kReset : Outcome::kWrongAnswer, slot.codec->complaint());
 }
 
 // What is wrong with a whole answer, if anything.
 std::optional<std::string> Engine::verdict(Slot& slot) {
-  const std::string_view body = slot.parser.body();
-  if (slot.parser.status() >= 400) {
-    if (options_.counter) ledger_.lost();
-    return fmt::format("HTTP status {}", slot.parser.status());
+  const Codec& codec = *slot.codec;
+  std::optional<std::string> complaint = codec.wrong();
+  if (options_.counter && codec.takes_number()) {
+    if (complaint) {
+      ledger_.lost();
+    } else {
+      complaint = ledger_.take(codec.number(), slot.floor);
+    }
   }
-  if (options_.counter) {
-    if (auto complaint = ledger_.take(body, slot.floor)) return complaint;
-  }
-  if (options_.check) return options_.check(body);
-  return std::nullopt;
+  if (!complaint && options_.check) complaint = options_.check(codec.body());
+  return complaint;
 }
 
 void Engine::answered(uint32_t index, int64_t now) {
@@ -130,15 +134,15 @@ void Engine::answered(uint32_t index, int64_t now) {
   slot.sample.outcome = complaint ? Outcome::kWrongAnswer : Outcome::kOk;
   if (complaint) {
     recorder_.done(slot.sample, fmt::format("{}: \"{}\"", *complaint,
-                                            slot.parser.body().substr(0, kQuotedBody)));
+                                            slot.codec->body().substr(0, kQuotedBody)));
   } else {
     recent_worst_ns_ = std::max(recent_worst_ns_, slot.sample.latency_ns());
     recorder_.done(slot.sample);
   }
-  if (slot.parser.surplus() > 0) ++recorder_.result().unsolicited;
+  if (slot.codec->surplus() > 0) ++recorder_.result().unsolicited;
   if (options_.new_connections) {
     slot.connection.close_hard();
-  } else if (!slot.parser.keep_alive() || slot.parser.surplus() > 0) {
+  } else if (!slot.codec->keep_alive() || slot.codec->surplus() > 0) {
     slot.connection.close();
   }
   release(index);
@@ -146,7 +150,7 @@ void Engine::answered(uint32_t index, int64_t now) {
 
 void Engine::fail(uint32_t index, Outcome outcome, std::string_view message) {
   Slot& slot = slots_[index];
-  if (options_.counter && slot.sample.sent_ns >= 0) ledger_.lost();
+  if (options_.counter && slot.codec->takes_number() && slot.sample.sent_ns >= 0) ledger_.lost();
   slot.sample.done_ns = mono_ns();
   slot.sample.outcome = outcome;
   recorder_.done(slot.sample, message);

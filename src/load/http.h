@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "load/protocol.h"
 #include "load/target.h"
 
 namespace ferry::load {
@@ -17,7 +18,7 @@ std::string http_request(const Target& target, bool keep_alive);
 
 class HttpParser {
  public:
-  enum class State { kMore, kDone, kBad };
+  using State = AnswerState;
 
   // Before each answer. The body is kept (up to 1 MiB) only for those who look at it.
   void start(bool keep_body);

@@ -63,7 +63,7 @@ TEST(Outcomes, TimeoutCountsFromWhenDue) {
   expect_each_request_once(result);
   for (const Sample& sample : result.samples) {
     EXPECT_GE(sample.latency_ns(), 200'000'000);
-    EXPECT_LE(sample.latency_ns(), 300'000'000);
+    EXPECT_LE(sample.latency_ns(), 1'000'000'000);
   }
 }
 

@@ -18,7 +18,7 @@ namespace {
 [[noreturn]] void bad_url(std::string_view url, std::string why) {
   throw base::Error({fmt::format("cannot send requests to \"{}\"", url),
                      std::move(why),
-                     "write http://HOST:PORT/PATH",
+                     "write http://HOST:PORT/PATH, or redis://HOST:PORT/?command=get,set",
                      {},
                      {}},
                     base::Exit::kUsage);
@@ -60,6 +60,29 @@ std::optional<Address> try_numeric(const std::string& host, uint16_t port) {
   return std::nullopt;
 }
 
+void take_scheme(std::string_view& url, Target& target) {
+  constexpr std::string_view kHttp = "http://", kRedis = "redis://";
+  if (url.starts_with(kHttp)) return url.remove_prefix(kHttp.size());
+  if (!url.starts_with(kRedis)) bad_url(url, "it begins neither with http:// nor with redis://");
+  url.remove_prefix(kRedis.size());
+  target.scheme = Scheme::kRedis;
+  target.port = 6379;
+}
+
+// "user:password@" in front of the host.
+void take_user(std::string_view& rest, Target& target) {
+  const size_t at = rest.rfind('@');
+  if (at == std::string_view::npos) return;
+  const std::string_view who = rest.substr(0, at);
+  const size_t colon = who.find(':');
+  rest.remove_prefix(at + 1);
+  if (target.scheme != Scheme::kRedis) bad_url(rest, "a user in front of the host is for redis://");
+  if (colon == std::string_view::npos)
+    bad_url(rest, "the user in front of the host has no password");
+  target.user = who.substr(0, colon);
+  target.password = who.substr(colon + 1);
+}
+
 }  // namespace
 
 std::string Target::authority() const {
@@ -68,11 +91,17 @@ std::string Target::authority() const {
   return port == 80 ? name : fmt::format("{}:{}", name, port);
 }
 
+std::string without_password(std::string_view url) {
+  const size_t begin = url.find("://") + 3;  // `url` has been parsed
+  const size_t at = url.substr(0, url.find_first_of("/?", begin)).rfind('@');
+  if (at == std::string_view::npos) return std::string(url);
+  return fmt::format("{}:***{}", url.substr(0, url.find(':', begin)), url.substr(at));
+}
+
 Target parse_url(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) bad_url(url, "it does not begin with http://");
-  std::string_view rest = url.substr(kScheme.size());
+  std::string_view rest = url;
   Target target;
+  take_scheme(rest, target);
   const size_t slash = rest.find_first_of("/?");
   if (slash != std::string_view::npos) {
     target.path = rest.substr(slash, rest.find('#') - slash);
@@ -80,7 +109,7 @@ Target parse_url(std::string_view url) {
     rest = rest.substr(0, slash);
   }
   if (!fits_request_line(target.path)) bad_url(url, "its path has spaces or control characters");
-
+  take_user(rest, target);
   size_t host_end = rest.find(':');
   if (rest.starts_with('[')) {
     const size_t bracket = rest.find(']');

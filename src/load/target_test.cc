@@ -31,11 +31,35 @@ TEST(Target, TakesUrlsApart) {
   }
 }
 
+TEST(Target, TakesRedisUrlsApart) {
+  const Target plain = parse_url("redis://10.77.0.9");
+  EXPECT_EQ(plain.scheme, Scheme::kRedis);
+  EXPECT_EQ(plain.port, 6379);
+  EXPECT_EQ(plain.path, "/");
+  const Target full = parse_url("redis://me:s@cret@[::1]:90/3?command=get");
+  EXPECT_EQ(full.host, "::1");
+  EXPECT_EQ(full.port, 90);
+  EXPECT_EQ(full.path, "/3?command=get");
+  EXPECT_EQ(full.user, "me");
+  EXPECT_EQ(full.password, "s@cret");
+  EXPECT_EQ(parse_url("redis://:pw@h").user, "");
+  EXPECT_EQ(parse_url("redis://:pw@h").password, "pw");
+}
+
+TEST(Target, PasswordIsNotShown) {
+  EXPECT_EQ(without_password("redis://me:s@cret@h:90/3?key=a@b"), "redis://me:***@h:90/3?key=a@b");
+  EXPECT_EQ(without_password("redis://:pw@h"), "redis://:***@h");
+  for (const char* url : {"redis://h:90/3?key=a:b@c", "http://web:80/a@b", "http://web"}) {
+    EXPECT_EQ(without_password(url), url);
+  }
+}
+
 TEST(Target, RefusesWhatIsNoUrl) {
   for (const char* url :
        {"", "web:80", "https://web/", "http://", "http://:80/", "http://web:/", "http://web:0/",
         "http://web:65536/", "http://web:80x/", "http://[::1/", "http://[::1]x/", "http://web/a b",
-        "http://web/a\r\nX: y", "http://w eb/"}) {
+        "http://web/a\r\nX: y", "http://w eb/", "http://me:pw@web/", "redis://", "redis://me@h",
+        "redis://h:0", "redis:h"}) {
     EXPECT_THROW(parse_url(url), base::Error) << url;
   }
 }

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,16 +28,19 @@ class TestPeer {
  public:
   explicit TestPeer(int fd) : fd_(fd) {}
 
-  // False when the client has closed.
-  bool read_request() {
+  // False when the client has closed. A request of HTTP is over at an empty line.
+  bool read_request() { return read_until("\r\n\r\n").has_value(); }
+  // Up to and with `last`.
+  std::optional<std::string> read_until(std::string_view last) {
     while (true) {
-      if (const size_t end = waiting_.find("\r\n\r\n"); end != std::string::npos) {
-        waiting_.erase(0, end + 4);
-        return true;
+      if (const size_t end = waiting_.find(last); end != std::string::npos) {
+        std::string text = waiting_.substr(0, end + last.size());
+        waiting_.erase(0, text.size());
+        return text;
       }
       char buffer[4096];
       const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
-      if (got <= 0) return false;
+      if (got <= 0) return std::nullopt;
       waiting_.append(buffer, static_cast<size_t>(got));
     }
   }
@@ -81,8 +85,8 @@ class TestService {
     for (std::thread& thread : peers_) thread.join();
   }
 
-  std::string url(std::string_view path = "/") const {
-    return fmt::format("http://127.0.0.1:{}{}", port_, path);
+  std::string url(std::string_view path = "/", std::string_view scheme = "http") const {
+    return fmt::format("{}://127.0.0.1:{}{}", scheme, port_, path);
   }
 
  private:
