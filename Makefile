@@ -7,11 +7,11 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 # Servers and tools that run inside the lab's virtual hosts only: unpacked, never installed on this machine.
 LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server redis-tools nginx-light python3 \
-         tcpdump curl iproute2 iputils-ping procps
+         tcpdump curl iproute2 iputils-ping procps wrk postgresql-15
 
 .PHONY: all demo test test-all faults bench setup clean
 all: setup
-	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu -- --no-print-directory -s
+	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu workloads -- --no-print-directory -s
 
 setup:
 	@tools/install-deps
