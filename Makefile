@@ -16,6 +16,7 @@ all: setup
 setup:
 	@tools/install-deps
 	@tools/get-criu $(BUILD)/criu
+	@tools/get-uplot $(BUILD)/uplot
 	@tools/get-layer $(BUILD)/layer $(LAYER)
 	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"

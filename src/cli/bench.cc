@@ -44,6 +44,7 @@ void add_bench(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = app.add_subcommand("bench", "measure what a move costs, on virtual hosts");
   verb->require_subcommand(1);
+  add_bench_report(*verb);
 
   auto* demo = verb->add_subcommand("demo", "a web service moves there and back under load");
   add_common(*demo, *arguments);

@@ -22,5 +22,6 @@ void add_resolve(CLI::App& app, int& exit_code);
 void add_lab(CLI::App& app, int& exit_code);
 void add_load_test(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
+void add_bench_report(CLI::App& bench);
 
 }  // namespace ferry::cli
