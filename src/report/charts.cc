@@ -16,7 +16,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr size_t kWayColours = 8;
-constexpr ptrdiff_t kPhaseColours = 8;
+constexpr ptrdiff_t kPhaseColours = 10;
 constexpr ptrdiff_t kCalmColours = 4;
 
 ordered_json phases_json(const Move& move, const PhaseColours& colours, Language language) {

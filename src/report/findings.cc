@@ -97,7 +97,7 @@ void find_errors(std::vector<Finding>& out, const Groups& groups, Language langu
           : words(language, Word::kFindErrorsOnly, text_count(errors), list);
   if (where.size() == 1 && groups.all.size() > 1) {
     text += language == Language::kChinese ? "" : " ";
-    text += words(language, Word::kFindErrorsWhere, *where.begin());
+    text += words(language, Word::kFindErrorsWhere, emphasised(*where.begin()));
   }
   out.push_back({std::move(text), Tone::kBad});
 }
@@ -117,6 +117,14 @@ void find_outcome(std::vector<Finding>& out, const Groups& groups, Language lang
   find_targets(out, groups, language);
   find_state(out, groups, language);
   find_errors(out, groups, language);
+}
+
+std::string emphasised(std::string_view label) {
+  std::string out(1, kEmphasis);
+  for (const char c : label) {
+    if (c != kEmphasis && c != kPlainAgain) out += c;
+  }
+  return out + kPlainAgain;
 }
 
 std::vector<Finding> findings(const Groups& groups, Language language) {

@@ -13,9 +13,12 @@
 namespace ferry::report {
 
 struct Finding {
-  std::string text;
+  std::string text;  // with marks around what is emphasised
   Tone tone = Tone::kPlain;
 };
+
+constexpr char kEmphasis = '\x01', kPlainAgain = '\x02';
+std::string emphasised(std::string_view label);
 
 std::vector<Finding> findings(const Groups& groups, Language language);
 

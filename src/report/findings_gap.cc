@@ -48,31 +48,33 @@ std::map<Condition, std::vector<const Group*>> by_condition(const Groups& groups
 }
 
 Finding about(const Group& group, Language language) {
+  const std::string label = emphasised(group.label);
   const std::string gap = spread_text(group.spread(measure::gap_ms), language);
   const Spread frozen = group.spread(measure::frozen_ms);
-  if (frozen.count == 0) return {words(language, Word::kFindGap, group.label, gap)};
-  return {words(language, Word::kFindGapFrozen, group.label, gap, spread_text(frozen, language))};
+  if (frozen.count == 0) return {words(language, Word::kFindGap, label, gap)};
+  return {words(language, Word::kFindGapFrozen, label, gap, spread_text(frozen, language))};
 }
 
 Finding against(const Group& slow, const Group& fast, Language language) {
   const auto slow_values = slow.values(measure::gap_ms), fast_values = fast.values(measure::gap_ms);
   const Comparison found = compare(slow_values, fast_values);
+  const std::string slow_name = emphasised(slow.label), fast_name = fast.label;
   const std::string a = text_ms(spread_of(slow_values).median);
   const std::string b = text_ms(spread_of(fast_values).median);
   if (found.verdict == Verdict::kTooFew) {
-    return {words(language, Word::kFindTooFew, slow.label, fast.label, a, b, slow_values.size(),
+    return {words(language, Word::kFindTooFew, slow_name, fast_name, a, b, slow_values.size(),
                   fast_values.size()),
             Tone::kMuted};
   }
   if (found.verdict == Verdict::kCovered) {
-    return {words(language, Word::kFindCovered, slow.label, fast.label, a, b), Tone::kMuted};
+    return {words(language, Word::kFindCovered, slow_name, fast_name, a, b), Tone::kMuted};
   }
   if (found.ratio && found.ratio->value >= kTellingRatio) {
-    return {words(language, Word::kFindSlower, slow.label, fast.label,
+    return {words(language, Word::kFindSlower, slow_name, fast_name,
                   text_number(found.ratio->value), text_number(found.ratio->low),
                   text_number(found.ratio->high), a, b)};
   }
-  return {words(language, Word::kFindLonger, slow.label, fast.label,
+  return {words(language, Word::kFindLonger, slow_name, fast_name,
                 text_ms(found.difference.value), text_ms(found.difference.low),
                 text_ms(found.difference.high), a, b)};
 }

@@ -2,6 +2,7 @@
 //
 // How the time without service follows a parameter; where the pause goes; whether the service is as fast as before.
 #include <algorithm>
+#include <optional>
 
 #include "report/findings.h"
 #include "report/quantities.h"
@@ -84,26 +85,42 @@ void find_trends(std::vector<Finding>& out, const Groups& groups, Language langu
     const std::string at_last = last.any().parameters.at(name);
     const bool known = verdict == Verdict::kDifferent;
     out.push_back(
-        {words(language, key, series.label, name, text_ms(from), at_first, text_ms(to), at_last),
+        {words(language, key, emphasised(series.label), name, text_ms(from), at_first, text_ms(to), at_last),
          known ? Tone::kPlain : Tone::kMuted});
   }
 }
 
+namespace {
+
+std::optional<std::string> largest_part(const Group& group, Language language) {
+  const auto split = pause_split(group);
+  double sum = 0;
+  for (const auto& [_, ms] : split) sum += ms;
+  if (split.size() < 2 || sum <= 0) return std::nullopt;
+  const auto& [name, ms] = *std::ranges::max_element(split, {}, [](auto& part) { return part.second; });
+  return words(language, Word::kFindLargestPart, emphasised(group.label),
+               name_word(language, NameOf::kPhase, name), text_ms(ms), text_ms(sum),
+               text_percent(ms / sum));
+}
+
+}  // namespace
+
 void find_pause(std::vector<Finding>& out, const Groups& groups, Language language) {
+  if (!groups.parameters.empty()) return;  // a sentence for each value would bury the others
+  std::vector<std::string> parts;
   for (const Group& group : groups.all) {
-    const auto split = pause_split(group);
-    double sum = 0;
-    for (const auto& [_, ms] : split) sum += ms;
-    if (split.size() > 1 && sum > 0 && groups.parameters.empty()) {
-      const auto& [name, ms] = *std::ranges::max_element(split, {}, [](auto& p) { return p.second; });
-      out.push_back({words(language, Word::kFindLargestPart, group.label,
-                           name_word(language, NameOf::kPhase, name), text_ms(ms), text_ms(sum),
-                           text_percent(ms / sum))});
-    }
+    if (auto part = largest_part(group, language)) parts.push_back(std::move(*part));
+  }
+  if (!parts.empty()) {
+    const std::string list =
+        fmt::format("{}", fmt::join(parts, word(language, Word::kFindListJoin)));
+    out.push_back({words(language, Word::kFindLargestParts, list)});
+  }
+  for (const Group& group : groups.all) {
     const Spread gap = group.spread(measure::gap_ms), frozen = group.spread(measure::frozen_ms);
-    if (gap.count == 0 || frozen.count == 0 || !groups.parameters.empty()) continue;
+    if (gap.count == 0 || frozen.count == 0) continue;
     if (gap.median > frozen.median * kBeyondFactor && gap.median - frozen.median > kBeyondMs) {
-      out.push_back({words(language, Word::kFindGapBeyond, group.label,
+      out.push_back({words(language, Word::kFindGapBeyond, emphasised(group.label),
                            text_ms(gap.median - frozen.median), text_ms(gap.median),
                            text_ms(frozen.median))});
     }
@@ -122,7 +139,7 @@ void find_afterwards(std::vector<Finding>& out, const Groups& groups, Language l
     }
     if (compare(after, before).verdict == Verdict::kDifferent) {
       changed = true;
-      out.push_back({words(language, Word::kFindAfterOther, group.label,
+      out.push_back({words(language, Word::kFindAfterOther, emphasised(group.label),
                            text_ms(spread_of(after).median), text_ms(spread_of(before).median))});
     }
     all_before.insert(all_before.end(), before.begin(), before.end());

@@ -16,6 +16,20 @@ std::string_view tone_class(Tone tone) {
   return tone == Tone::kGood ? "good" : tone == Tone::kBad ? "bad" : tone == Tone::kMuted ? "muted" : "";
 }
 
+void write_finding(Page& page, std::string_view text) {
+  while (!text.empty()) {
+    const bool strong = text.front() == kEmphasis;
+    if (strong) text.remove_prefix(1);
+    const size_t end = text.find(strong ? kPlainAgain : kEmphasis);
+    if (strong) {
+      page.html.element("b", text.substr(0, end));
+    } else {
+      page.html.text(text.substr(0, end));
+    }
+    text.remove_prefix(end == text.npos ? text.size() : strong ? end + 1 : end);
+  }
+}
+
 }  // namespace
 
 void Page::section(std::string_view id, Word title, const std::function<void()>& inner) {
@@ -40,7 +54,9 @@ void write_findings(Page& page) {
     if (found.empty()) return page.html.element("p", {{"class", "muted"}}, page.say(Word::kNoMoves));
     page.html.element("ul", {{"class", "findings"}}, [&] {
       for (const Finding& finding : found) {
-        page.html.element("li", {{"class", tone_class(finding.tone)}}, finding.text);
+        page.html.element("li", {{"class", tone_class(finding.tone)}}, [&] {
+          write_finding(page, finding.text);
+        });
       }
     });
   });

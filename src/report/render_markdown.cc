@@ -17,6 +17,8 @@ std::string plain(std::string_view text) {
   for (const char c : text) {
     if (c == '\n' || c == '\r') {
       out += ' ';
+    } else if (c == kEmphasis || c == kPlainAgain) {
+      out += "**";
     } else if (std::string_view("\\`*_[]<>|#~").find(c) != std::string_view::npos) {
       out += '\\';
       out += c;

@@ -3,6 +3,8 @@
 // The table that people look at first: ways side by side.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "report/quantities.h"
 #include "report/table_builder.h"
 
@@ -32,13 +34,17 @@ Cell spread_cell(const std::vector<double>& values, Format format) {
   if (values.empty()) return {};
   const Spread spread = spread_of(values);
   Cell cell{.text = format(spread.median)};
-  if (spread.count > 1) cell.range = range_text(format(spread.min), format(spread.max));
+  const std::string range = range_text(format(spread.min), format(spread.max));
+  if (range != cell.text) cell.range = range;
   return cell;
 }
 
 namespace {
 
-std::string count_text(double value) { return text_number(value); }
+// Of whole numbers, but the median of two need not be one.
+std::string count_text(double value) {
+  return value == std::floor(value) ? text_count(static_cast<uint64_t>(value)) : text_number(value);
+}
 
 double largest(const Groups& groups, Measure measure) {
   double most = 0;
@@ -102,7 +108,7 @@ Cell p99_cell(const Group& group, Part part) {
   return spread_cell(values, text_ms);
 }
 
-void add_p99(GroupTable& table, Language language) {
+void add_latency(GroupTable& table, Language language) {
   const std::string over(word(language, Word::kLatencyP99));
   for (const auto& [title, part] : {std::pair{Word::kBefore, Part(&Move::before)},
                                     {Word::kDuring, Part(&Move::during)},
@@ -110,6 +116,8 @@ void add_p99(GroupTable& table, Language language) {
     table.add({std::string(word(language, title)), over, true},
               [part = part](const Group* group) { return p99_cell(*group, part); });
   }
+  table.add({std::string(word(language, Word::kWorstLatency)), "", true},
+            [](const Group* group) { return spread_cell(group->values(measure::worst_ms), text_ms); });
 }
 
 void add_measured(GroupTable& table, Language language, Word title, Measure measure,
@@ -132,15 +140,14 @@ Table headline_table(const Groups& groups, Language language) {
   add_times(table, groups, language, Word::kFrozen, measure::frozen_ms);
   table.add({std::string(word(language, Word::kFailedRequests)), "", true},
             [](const Group* group) { return errors_cell(*group); });
-  add_p99(table, language);
-  add_times(table, groups, language, Word::kWorstLatency, measure::worst_ms);
+  table.add({std::string(word(language, Word::kState)), "", false},
+            [&](const Group* group) { return state_cell(*group, language); });
+  add_measured(table, language, Word::kSteps, measure::steps, count_text);
+  add_latency(table, language);
   add_times(table, groups, language, Word::kTimeLost, measure::time_lost_ms);
   add_measured(table, language, Word::kBytesSent, measure::bytes_sent, text_bytes);
   add_times(table, groups, language, Word::kTotal, measure::total_ms);
   add_times(table, groups, language, Word::kSettle, measure::settle_ms);
-  add_measured(table, language, Word::kSteps, measure::steps, count_text);
-  table.add({std::string(word(language, Word::kState)), "", false},
-            [&](const Group* group) { return state_cell(*group, language); });
   return table.take();
 }
 

@@ -170,6 +170,7 @@ enum class Word {
   kFindLonger,
   kFindCovered,
   kFindTooFew,
+  kFindLargestParts,
   kFindLargestPart,
   kFindGapBeyond,
   kFindAfterSame,

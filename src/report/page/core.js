@@ -55,6 +55,12 @@ function axis(format, more = {}) {
   };
 }
 
+// Math.min(...) of very many values would be too many arguments.
+function minMax(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+                       [values[0], values[0]]);
+}
+
 // Whole decades around the values, so that every label is a power of ten.
 function decades(low, high) {
   const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
@@ -67,6 +73,13 @@ function powersOfTen(min, max) {
   }
   return splits;
 }
+// The same for bytes, whose round numbers are powers of two; at most six of them are marked.
+function doublings(low, high) {
+  const from = Math.floor(Math.log2(low)), to = Math.max(Math.ceil(Math.log2(high)), from + 1);
+  const step = Math.ceil((to - from) / 5);
+  const splits = Array.from({length: Math.floor((to - from) / step) + 1}, (_, i) => 2 ** (from + i * step));
+  return {range: [2 ** from, 2 ** to], splits};
+}
 const logarithmic = (range) => ({distr: 3, log: 10, range: () => range});
 
 // Options that are the same everywhere: no legend of uPlot's own (the page has them as text), the size of the place.
@@ -75,7 +88,7 @@ function options(place, height, more) {
     width: Math.max(220, place.clientWidth),
     height,
     legend: {show: false},
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     ...more,
   };
 }

@@ -61,9 +61,13 @@ function errorBars(lines, at) {
 }
 
 // Factors are compared on a logarithmic axis, differences on one from zero.
-function sweepScale(lines) {
+function sweepScale(lines, isBytes) {
   const all = lines.flatMap((line) => [...line.low, ...line.high, ...line.median]).filter((v) => v != null);
   const [low, high] = minMax(all);
+  if (low > 0 && high / low > 30 && isBytes) {
+    const {range, splits} = doublings(low, high);
+    return {scale: logarithmic(range), more: {splits: () => splits, filter: (u, s) => s}};
+  }
   if (low > 0 && high / low > 30) {
     const range = decades(low, high);
     return {scale: logarithmic(range), more: {splits: () => powersOfTen(...range), filter: (u, s) => s}};
@@ -83,7 +87,7 @@ function drawSweep(place, spec) {
   const pad = (last - first) * 0.06 || 1;
   const xRange = isLog ? [first / 1.4, last * 1.4] : [first - pad, last + pad];
   const name = (x) => spec.values[at.indexOf(x)] ?? '';
-  const {scale, more} = sweepScale(lines);
+  const {scale, more} = sweepScale(lines, spec.unit === 'bytes');
   // Labels that would touch each other are left out, the first and the last last.
   const fitting = (plot) => {
     let taken = -Infinity;
@@ -112,7 +116,7 @@ function drawSweep(place, spec) {
 
 function drawRounds(place, spec) {
   const positive = [...spec.dirty, ...spec.sent].filter((bytes) => bytes > 0);
-  const range = positive.length ? decades(...minMax(positive)) : [1, 10];
+  const {range, splits} = doublings(...(positive.length ? minMax(positive) : [1, 1024]));
   const bars = (name, values, align) => ({
     stroke: colour(name), fill: colour(name), width: 0, points: {show: false},
     fillTo: (plot) => plot.scales.y.min, paths: uPlot.paths.bars({size: [0.36, 34], align, gap: 1}),
@@ -123,7 +127,7 @@ function drawRounds(place, spec) {
              y: logarithmic(range)},
     axes: [axis(String, {splits: () => spec.number, label: spec.round, labelFont: font(), labelSize: 20, size: 34,
                          grid: {show: false}}),
-           axis(textBytes, {splits: () => powersOfTen(...range), filter: (u, s) => s, size: 72})],
+           axis(textBytes, {splits: () => splits, filter: (u, s) => s, size: 72})],
     series: [{}, bars('--series-0', spec.dirty, -1), bars('--series-1', spec.sent, 1)],
     cursor: {drag: {x: false, y: false}, points: {show: false}},
   }), [spec.number, known(spec.dirty), known(spec.sent)], place);

@@ -62,10 +62,28 @@ function latencies(timeline) {
   return points;
 }
 
+// All timelines of a page have the same scale of latencies. The few that are far below the others do not stretch it.
+let latencyRange = null;
+function sharedLatencyRange() {
+  if (latencyRange) return latencyRange;
+  const all = specifications.filter((spec) => spec.kind === 'timeline')
+    .flatMap((spec) => experiment.moves[spec.move].timeline.worst_ms.filter((ms) => ms > 0))
+    .sort((a, b) => a - b);
+  latencyRange = all.length ? decades(all[Math.floor(all.length * 0.1)], all[all.length - 1]) : [0.1, 1];
+  return latencyRange;
+}
+
+// Points without a neighbour, which no line shows.
+function lonely(plot, series) {
+  const values = plot.data[series];
+  return values.flatMap((value, i) =>
+    (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
+}
+
 function timeAxis(range, show) {
   const seconds = range[1] - range[0] >= 3000;
   const format = (ms) => (seconds ? `${+(ms / 1000).toFixed(3)} s` : `${+ms.toFixed(2)} ms`);
-  return axis(format, show ? {space: 70} : {values: () => [], size: 6, space: 70});
+  return axis(format, show ? {space: 70, size: 28} : {values: () => [], size: 6, space: 70});
 }
 
 function drawTimeline(place, spec, index) {
@@ -92,7 +110,7 @@ function drawTimeline(place, spec, index) {
       .replace('{errors}', timeline.errors[i]);
   };
   const known = points.worst.filter((value) => value != null);
-  const yRange = known.length ? decades(Math.min(...minMax(known)), Math.max(...minMax(known))) : [0.1, 1];
+  const yRange = sharedLatencyRange();
   const panel = (title, height, data, series, scale, yAxis, last) => {
     panelTitle(place, title);
     const plot = new uPlot(options(place, height, {
@@ -109,23 +127,18 @@ function drawTimeline(place, spec, index) {
   const fromZero = {range: (plot, low, high) => [0, Math.max(1, high) * 1.1]};
   const plots = [
     panel(spec.latency, 190, [points.at, points.worst],
-          {stroke: colour('--accent'), width: 1.25, fill: colour('--accent', 0.08), points: {show: false}},
+          {stroke: colour('--accent'), width: 1.25,
+           points: {show: true, filter: lonely, size: 3, width: 0, fill: colour('--accent')}},
           logarithmic(yRange), axis(textMs, {splits: () => powersOfTen(...yRange), filter: (u, s) => s}), false),
-    panel(spec.throughput, anyErrors ? 90 : 116, [answers.at, rates],
+    panel(spec.throughput, anyErrors ? 84 : 106, [answers.at, rates],
           {stroke: colour('--time-0'), width: 1.25, paths: uPlot.paths.stepped({align: 1}), points: {show: false}},
           fromZero, axis(threeDigits, {space: 26}), !anyErrors),
   ];
   if (anyErrors) {
-    plots.push(panel(spec.errors, 92, [errors.at, errors.sums],
+    plots.push(panel(spec.errors, 86, [errors.at, errors.sums],
                      {stroke: colour('--bad'), fill: colour('--bad', 0.7), points: {show: false},
                       paths: uPlot.paths.bars({align: 1, size: [1, 60]})},
                      fromZero, axis(threeDigits, {space: 26}), true));
   }
   return {plots, points: known.length};
-}
-
-// Math.min(...) of very many values would be too many arguments.
-function minMax(values) {
-  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-                       [values[0], values[0]]);
 }
