@@ -9,7 +9,10 @@ JOBS ?= $(shell nproc)
 LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server redis-tools nginx-light python3 \
          tcpdump curl iproute2 iputils-ping procps wrk postgresql-15
 
-.PHONY: all demo test test-all faults bench setup clean
+# The browser that opens the report in a test, with a font that has Chinese; unpacked too.
+BROWSER := chromium-headless-shell fonts-wqy-microhei
+
+.PHONY: all browser demo test test-all faults bench setup clean
 all: setup
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu workloads -- --no-print-directory -s
 
@@ -25,15 +28,18 @@ setup:
 demo: all
 	@$(BUILD)/ferry bench demo --layer $(BUILD)/layer -o demo.json
 
-test: all
+test: all browser
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@echo "running the tests (those on virtual hosts one after the other)"
 	@cd $(BUILD) && ctest --output-on-failure --label-exclude slow
 
 # Also what is too slow for every change.
-test-all: all
+test-all: all browser
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@cd $(BUILD) && ctest --output-on-failure
+
+browser:
+	@tools/get-layer $(BUILD)/chromium $(BROWSER)
 
 # Kills ferry, CRIU and links at every point of a move, N times, and counts what is left alive: make faults N=1000 SEED=7
 N ?= 200

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `ferry bench report`: the result of an experiment, kept as JSON, as a page, a written report or a table.
+// `ferry bench report`: the result of an experiment, kept as JSON, as a page, a written report or a
+// table.
 #include <fmt/format.h>
 
 #include <memory>
@@ -27,7 +28,8 @@ void add_bench_report(CLI::App& bench) {
   verb->callback([arguments] {
     report::check_report_path(arguments->output);
     const report::Experiment experiment = report::read_experiment(arguments->result);
-    report::write_report(experiment, arguments->output, report::parse_language(arguments->language));
+    report::write_report(experiment, arguments->output,
+                         report::parse_language(arguments->language));
     fmt::print("{}\n", arguments->output);
   });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files that are part of the program: the page's style sheet and scripts (src/report/page/), and uPlot, which tools/get-uplot
-// fetched before the build. cmake writes the definitions.
+// Files that are part of the program: the page's style sheet and scripts (src/report/page/), and
+// uPlot, which tools/get-uplot fetched before the build. cmake writes the definitions.
 #pragma once
 
 #include <string_view>

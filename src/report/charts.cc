@@ -36,9 +36,9 @@ std::vector<std::pair<std::string, std::string>> phase_legend(const Move& move,
                                                               Language language) {
   std::vector<std::pair<std::string, std::string>> legend;
   for (const Phase& phase : move.phases) {
-    legend.emplace_back(fmt::format("{} {}", name_word(language, NameOf::kPhase, phase.name),
-                                    text_ms(phase.ms)),
-                        colours.of(phase.name));
+    legend.emplace_back(
+        fmt::format("{} {}", name_word(language, NameOf::kPhase, phase.name), text_ms(phase.ms)),
+        colours.of(phase.name));
   }
   return legend;
 }
@@ -106,7 +106,9 @@ void add_rounds(std::vector<Chart>& charts, const Groups& groups, Language langu
                          {"sent", sent},
                          {"round", word(language, Word::kRound)},
                          {"labels", {written, wire}}};
-    charts.push_back({Place::kRounds, group.label, std::move(data),
+    charts.push_back({Place::kRounds,
+                      group.label,
+                      std::move(data),
                       {{written, "var(--series-0)"}, {wire, "var(--series-1)"}}});
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each chart shows, as JSON for the page's script: numbers, labels in the reader's language, and which colour. A chart
-// without data is not made. The script adds nothing but the drawing (src/report/page/).
+// What each chart shows, as JSON for the page's script: numbers, labels in the reader's language,
+// and which colour. A chart without data is not made. The script adds nothing but the drawing
+// (src/report/page/).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -31,8 +32,9 @@ void add_rounds(std::vector<Chart>& charts, const Groups& groups, Language langu
 void add_sweeps(std::vector<Chart>& charts, const Groups& groups, Language language);
 
 // Colours by meaning, of the style sheet.
-std::string way_colour(size_t way);          // "var(--way-3)"
-// The same phase has the same colour in all charts of a page: a strong one where the workload is frozen, else a calm one.
+std::string way_colour(size_t way);  // "var(--way-3)"
+// The same phase has the same colour in all charts of a page: a strong one where the workload is
+// frozen, else a calm one.
 class PhaseColours {
  public:
   explicit PhaseColours(const Groups& groups);

@@ -16,7 +16,8 @@ using nlohmann::ordered_json;
 
 namespace {
 
-// A quantile q stands at -log10(1 - q): 90 %, 99 %, 99.9 % are as far from each other as they are rare.
+// A quantile q stands at -log10(1 - q): 90 %, 99 %, 99.9 % are as far from each other as they are
+// rare.
 constexpr double kStep = 0.05;
 constexpr double kMostNines = 6;
 

@@ -218,9 +218,8 @@ Experiment parse(std::string_view text) {
   reader.into(experiment);
   for (size_t i = 0; i < experiment.parameters.size(); ++i) {
     const Parameter& parameter = experiment.parameters[i];
-    reader.must(
-        parameter.numbers.empty() || parameter.numbers.size() == parameter.values.size(),
-        fmt::format("has not as many numbers as values in parameters[{}]", i));
+    reader.must(parameter.numbers.empty() || parameter.numbers.size() == parameter.values.size(),
+                fmt::format("has not as many numbers as values in parameters[{}]", i));
   }
   return experiment;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The JSON form of an Experiment: what `ferry bench --json` prints, what a report embeds, and what `ferry bench report` reads
-// back. Fields are named as in experiment.h; a move's quantiles stand under `latency`, its failure under `error`, and its
-// timeline in columns, which is a quarter of the size.
+// The JSON form of an Experiment: what `ferry bench --json` prints, what a report embeds, and what
+// `ferry bench report` reads back. Fields are named as in experiment.h; a move's quantiles stand
+// under `latency`, its failure under `error`, and its timeline in columns, which is a quarter of
+// the size.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -49,10 +49,9 @@ TEST(ExperimentJson, GoesThereAndBackWithNothingLost) {
 
 TEST(ExperimentJson, AMoveHasTheFieldsThatArePromisedAlsoWhenTheyAreUnknown) {
   const ordered_json move = to_json(example_move("criu by hand", 1, 5));
-  for (const char* name :
-       {"workload", "engine", "mode", "via", "memory_bytes", "frozen_ms", "client_gap_ms",
-        "worst_latency_ms", "total_ms", "bytes_sent", "errors", "resets", "state_intact", "result",
-        "phases"}) {
+  for (const char* name : {"workload", "engine", "mode", "via", "memory_bytes", "frozen_ms",
+                           "client_gap_ms", "worst_latency_ms", "total_ms", "bytes_sent", "errors",
+                           "resets", "state_intact", "result", "phases"}) {
     EXPECT_TRUE(move.contains(name)) << name;
   }
   EXPECT_TRUE(move.at("frozen_ms").is_null());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an experiment shows, in sentences. Which sentences there are, and every number in them, follows from the moves; a
-// difference that the noise covers is called so, and one that cannot be judged is not claimed.
+// What an experiment shows, in sentences. Which sentences there are, and every number in them,
+// follows from the moves; a difference that the noise covers is called so, and one that cannot be
+// judged is not claimed.
 #pragma once
 
 #include <string>
@@ -29,7 +30,8 @@ void find_trends(std::vector<Finding>& out, const Groups& groups, Language langu
 void find_pause(std::vector<Finding>& out, const Groups& groups, Language language);
 void find_afterwards(std::vector<Finding>& out, const Groups& groups, Language language);
 
-// Groups that differ from each other only in the value of one parameter that has an order, ascending.
+// Groups that differ from each other only in the value of one parameter that has an order,
+// ascending.
 struct Series {
   const Parameter* parameter;
   std::vector<const Group*> groups;

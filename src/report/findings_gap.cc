@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Time without service: of each way, and of one against the other where both moved the same workload under the same
-// conditions. Where a parameter has many values, only its last is compared (the trend has a sentence of its own).
+// Time without service: of each way, and of one against the other where both moved the same
+// workload under the same conditions. Where a parameter has many values, only its last is compared
+// (the trend has a sentence of its own).
 #include <algorithm>
 #include <map>
 
@@ -40,9 +41,8 @@ std::map<Condition, std::vector<const Group*>> by_condition(const Groups& groups
     conditions[{group.any().workload, group.any().parameters}].push_back(&group);
   }
   for (auto& [_, members] : conditions) {
-    std::ranges::stable_sort(members, {}, [](const Group* group) {
-      return group->spread(measure::gap_ms).median;
-    });
+    std::ranges::stable_sort(
+        members, {}, [](const Group* group) { return group->spread(measure::gap_ms).median; });
   }
   return conditions;
 }
@@ -74,9 +74,8 @@ Finding against(const Group& slow, const Group& fast, Language language) {
                   text_number(found.ratio->value), text_number(found.ratio->low),
                   text_number(found.ratio->high), a, b)};
   }
-  return {words(language, Word::kFindLonger, slow_name, fast_name,
-                text_ms(found.difference.value), text_ms(found.difference.low),
-                text_ms(found.difference.high), a, b)};
+  return {words(language, Word::kFindLonger, slow_name, fast_name, text_ms(found.difference.value),
+                text_ms(found.difference.low), text_ms(found.difference.high), a, b)};
 }
 
 }  // namespace

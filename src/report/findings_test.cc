@@ -38,8 +38,8 @@ std::string all_of(const Experiment& experiment, Language language = Language::k
 #define EXPECT_SAYS_NOT(text, part) EXPECT_EQ((text).find(part), std::string::npos) << (text)
 
 TEST(Findings, ARealDifferenceIsGivenAsARatioWithItsBounds) {
-  const std::string text = all_of(
-      experiment_of({{"ferry", {20, 21, 22, 19, 20}}, {"by hand", {2000, 2100, 1900, 2050, 2020}}}));
+  const std::string text = all_of(experiment_of(
+      {{"ferry", {20, 21, 22, 19, 20}}, {"by hand", {2000, 2100, 1900, 2050, 2020}}}));
   EXPECT_SAYS(text, "ferry: clients were without service for 20.0 ms (median of 5; 19.0–22.0 ms)");
   EXPECT_SAYS(text, "by hand: clients waited 101 times as long as with ferry");
   EXPECT_SAYS(text, "2.02 s against 20.0 ms");
@@ -83,7 +83,8 @@ TEST(Findings, FollowAParameter) {
     experiment.moves[i].parameters = {{"memory", i % 8 < 4 ? "1 GiB" : "10 GiB"}};
   }
   const std::string text = all_of(experiment);
-  EXPECT_SAYS(text, "stop: time without service grows with memory: 21.5 ms at 1 GiB, 225 ms at 10 GiB.");
+  EXPECT_SAYS(text,
+              "stop: time without service grows with memory: 21.5 ms at 1 GiB, 225 ms at 10 GiB.");
   EXPECT_SAYS(text, "hybrid: time without service does not depend on memory");
   EXPECT_EQ(series_of(Groups(experiment)).at(0).label, "stop");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the time without service follows a parameter; where the pause goes; whether the service is as fast as before.
+// How the time without service follows a parameter; where the pause goes; whether the service is as
+// fast as before.
 #include <algorithm>
 #include <optional>
 
@@ -11,7 +12,8 @@ namespace ferry::report {
 
 namespace {
 
-// A gap that is this much longer than the freeze has another cause, which the reader should look for.
+// A gap that is this much longer than the freeze has another cause, which the reader should look
+// for.
 constexpr double kBeyondFactor = 1.25;
 constexpr double kBeyondMs = 10;
 
@@ -40,7 +42,8 @@ std::vector<Series> series_of(const Groups& groups) {
   std::vector<Series> all;
   for (const Parameter& parameter : groups.experiment.parameters) {
     std::vector<Series> of_parameter;
-    // In the order of the values, so that each series ascends; new series in the order of the groups.
+    // In the order of the values, so that each series ascends; new series in the order of the
+    // groups.
     for (const Group& group : groups.all) {
       if (!group.any().parameters.contains(parameter.name)) continue;
       const auto known = std::ranges::find_if(of_parameter, [&](const Series& series) {
@@ -84,9 +87,9 @@ void find_trends(std::vector<Finding>& out, const Groups& groups, Language langu
     const std::string at_first = first.any().parameters.at(name);
     const std::string at_last = last.any().parameters.at(name);
     const bool known = verdict == Verdict::kDifferent;
-    out.push_back(
-        {words(language, key, emphasised(series.label), name, text_ms(from), at_first, text_ms(to), at_last),
-         known ? Tone::kPlain : Tone::kMuted});
+    out.push_back({words(language, key, emphasised(series.label), name, text_ms(from), at_first,
+                         text_ms(to), at_last),
+                   known ? Tone::kPlain : Tone::kMuted});
   }
 }
 
@@ -97,7 +100,8 @@ std::optional<std::string> largest_part(const Group& group, Language language) {
   double sum = 0;
   for (const auto& [_, ms] : split) sum += ms;
   if (split.size() < 2 || sum <= 0) return std::nullopt;
-  const auto& [name, ms] = *std::ranges::max_element(split, {}, [](auto& part) { return part.second; });
+  const auto& [name, ms] =
+      *std::ranges::max_element(split, {}, [](auto& part) { return part.second; });
   return words(language, Word::kFindLargestPart, emphasised(group.label),
                name_word(language, NameOf::kPhase, name), text_ms(ms), text_ms(sum),
                text_percent(ms / sum));

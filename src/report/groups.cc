@@ -113,8 +113,8 @@ Groups::Groups(const Experiment& made) : experiment(made) {
 }
 
 bool Groups::any(Measure measure) const {
-  return std::ranges::any_of(
-      all, [&](const Group& group) { return !group.values(measure).empty(); });
+  return std::ranges::any_of(all,
+                             [&](const Group& group) { return !group.values(measure).empty(); });
 }
 
 std::vector<std::pair<std::string, double>> pause_split(const Group& group) {

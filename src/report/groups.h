@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The moves of an experiment put together: those that differ in nothing but their repetition are one group, and a group is a
-// row of a table, a line of a chart, a side of a comparison.
+// The moves of an experiment put together: those that differ in nothing but their repetition are
+// one group, and a group is a row of a table, a line of a chart, a side of a comparison.
 #pragma once
 
 #include <map>
@@ -40,7 +40,8 @@ struct Group {
   const Move& any() const { return *moves.front(); }
   std::vector<double> values(Measure measure) const;
   Spread spread(Measure measure) const { return spread_of(values(measure)); }
-  // The move to show when only one can be: that with the median gap, or the first with a timeline when none arrived.
+  // The move to show when only one can be: that with the median gap, or the first with a timeline
+  // when none arrived.
   const Move& typical() const;
 };
 
@@ -51,16 +52,17 @@ struct Groups {
   Groups& operator=(const Groups&) = delete;
 
   const Experiment& experiment;
-  std::vector<Group> all;            // in the order in which they first occur
-  std::vector<std::string> ways;     // each has a colour of its own
+  std::vector<Group> all;         // in the order in which they first occur
+  std::vector<std::string> ways;  // each has a colour of its own
   bool workloads_differ = false, engines_differ = false;
   std::vector<std::string> parameters;  // those that differ between the groups
 
-  bool any(Measure measure) const;   // measured of any move that arrived
+  bool any(Measure measure) const;  // measured of any move that arrived
   size_t index_of(const Move& move) const { return &move - experiment.moves.data(); }
 };
 
-// The median time of each frozen phase, in the order of the phases; phases of one name are added up.
+// The median time of each frozen phase, in the order of the phases; phases of one name are added
+// up.
 std::vector<std::pair<std::string, double>> pause_split(const Group& group);
 
 bool arrived(const Move& move);

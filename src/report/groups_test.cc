@@ -15,7 +15,8 @@ Experiment three_and_one() {
     experiment.moves.push_back(example_move("ferry (stop)", 1, gap));
   }
   experiment.moves.push_back(example_move("criu by hand", 1, 900));
-  experiment.moves.at(1).phases = {{"dump", 0, 4, true}, {"send", 4, 1, true}, {"dump", 5, 2, true}};
+  experiment.moves.at(1).phases = {
+      {"dump", 0, 4, true}, {"send", 4, 1, true}, {"dump", 5, 2, true}};
   experiment.moves.at(2).phases = {{"prepare", 0, 50, false}, {"dump", 50, 10, true}};
   return experiment;
 }

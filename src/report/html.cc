@@ -12,8 +12,7 @@ namespace {
 // A way through the JSON library, which replaces what is no UTF-8.
 std::string valid_utf8(std::string_view text) {
   const nlohmann::json value = std::string(text);
-  const std::string dumped =
-      value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string dumped = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return nlohmann::json::parse(dumped).get<std::string>();
 }
 
@@ -32,11 +31,21 @@ std::string escape_html(std::string_view text) {
   out.reserve(valid.size());
   for (const char c : valid) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       default:
         if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
     }

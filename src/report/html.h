@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes HTML in which everything that comes from data is escaped: text() and attributes take any bytes, and a tag that was
-// opened is closed by the end of its scope.
+// Writes HTML in which everything that comes from data is escaped: text() and attributes take any
+// bytes, and a tag that was opened is closed by the end of its scope.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@
 
 namespace ferry::report {
 
-// For text and for attributes in double quotes. Bytes that are no UTF-8 become U+FFFD, control characters vanish.
+// For text and for attributes in double quotes. Bytes that are no UTF-8 become U+FFFD, control
+// characters vanish.
 std::string escape_html(std::string_view text);
 // JSON inside of a <script>: the same value, with nothing that could end the script.
 std::string escape_script(std::string json);

@@ -4,8 +4,9 @@
 //
 //     void fields(auto& archive, Is<Phase> auto& phase) { archive("name", phase.name); … }
 //
-// so that what is written can always be read. The reader trusts nothing: every complaint names the place ("moves[3].steps is
-// not a whole number"). Times are written to 1 µs; what is behind that is noise.
+// so that what is written can always be read. The reader trusts nothing: every complaint names the
+// place ("moves[3].steps is not a whole number"). Times are written to 1 µs; what is behind that is
+// noise.
 #pragma once
 
 #include <fmt/format.h>
@@ -171,7 +172,7 @@ class JsonReader {
     for (const auto& [key, value] : json_.items()) JsonReader(value, path(key)).into(values[key]);
   }
   template <typename T>
-    requires requires(JsonReader& reader, T& object) { fields(reader, object); }
+  requires requires(JsonReader& reader, T& object) { fields(reader, object); }
   void into(T& object) const {
     must(json_.is_object(), "is not an object");
     fields(*this, object);

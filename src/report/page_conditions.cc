@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What was done: machine, hosts, load, what was varied, the commands; each move; where it departs from the plan.
+// What was done: machine, hosts, load, what was varied, the commands; each move; where it departs
+// from the plan.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -30,7 +31,8 @@ Facts facts_of(const Experiment& experiment, Language language) {
   add(Word::kCommand, experiment.command);
   add(Word::kDate, machine.date);
   add(Word::kProcessor, processor_line(machine, language));
-  add(Word::kMemory, machine.memory_bytes > 0 ? text_bytes(static_cast<double>(machine.memory_bytes)) : "");
+  add(Word::kMemory,
+      machine.memory_bytes > 0 ? text_bytes(static_cast<double>(machine.memory_bytes)) : "");
   add(Word::kKernel, machine.kernel);
   add(Word::kFerryVersion, experiment.ferry_version);
   add(Word::kLinks, fmt::format("{}", fmt::join(experiment.links, "; ")));

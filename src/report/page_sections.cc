@@ -13,7 +13,10 @@ namespace ferry::report {
 namespace {
 
 std::string_view tone_class(Tone tone) {
-  return tone == Tone::kGood ? "good" : tone == Tone::kBad ? "bad" : tone == Tone::kMuted ? "muted" : "";
+  return tone == Tone::kGood    ? "good"
+         : tone == Tone::kBad   ? "bad"
+         : tone == Tone::kMuted ? "muted"
+                                : "";
 }
 
 void write_finding(Page& page, std::string_view text) {
@@ -40,8 +43,7 @@ void Page::section(std::string_view id, Word title, const std::function<void()>&
   });
 }
 
-void Page::section(std::string_view id, Word title, Word note,
-                   const std::function<void()>& inner) {
+void Page::section(std::string_view id, Word title, Word note, const std::function<void()>& inner) {
   section(id, title, [&] {
     html.element("p", {{"class", "note"}}, say(note));
     inner();
@@ -51,12 +53,12 @@ void Page::section(std::string_view id, Word title, Word note,
 void write_findings(Page& page) {
   const auto found = findings(page.groups, page.language);
   page.section("findings", Word::kFindings, [&] {
-    if (found.empty()) return page.html.element("p", {{"class", "muted"}}, page.say(Word::kNoMoves));
+    if (found.empty())
+      return page.html.element("p", {{"class", "muted"}}, page.say(Word::kNoMoves));
     page.html.element("ul", {{"class", "findings"}}, [&] {
       for (const Finding& finding : found) {
-        page.html.element("li", {{"class", tone_class(finding.tone)}}, [&] {
-          write_finding(page, finding.text);
-        });
+        page.html.element("li", {{"class", tone_class(finding.tone)}},
+                          [&] { write_finding(page, finding.text); });
       }
     });
   });
@@ -91,9 +93,11 @@ namespace {
 void write_failure(Page& page, const SeenFailure& seen) {
   const Move& move = *seen.move;
   page.html.element("div", {{"class", "failure"}}, [&] {
-    std::string heading = words(page.language, Word::kFailureHeading, move.way, move.source, move.target,
-                                name_word(page.language, NameOf::kResult, move.result));
-    if (seen.times > 1) heading += fmt::format(" ({})", words(page.language, Word::kFailureTimes, seen.times));
+    std::string heading =
+        words(page.language, Word::kFailureHeading, move.way, move.source, move.target,
+              name_word(page.language, NameOf::kResult, move.result));
+    if (seen.times > 1)
+      heading += fmt::format(" ({})", words(page.language, Word::kFailureTimes, seen.times));
     page.html.element("h3", heading);
     if (!move.failure) return page.html.element("p", page.say(Word::kNoReason));
     page.html.element("p", {{"class", "what"}}, move.failure->what);

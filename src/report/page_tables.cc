@@ -16,10 +16,14 @@ constexpr double kLabelShare = 0.1;  // a narrower part of a bar has no room for
 
 std::string_view tone_class(Tone tone) {
   switch (tone) {
-    case Tone::kGood: return "good";
-    case Tone::kBad: return "bad";
-    case Tone::kMuted: return "muted";
-    case Tone::kPlain: break;
+    case Tone::kGood:
+      return "good";
+    case Tone::kBad:
+      return "bad";
+    case Tone::kMuted:
+      return "muted";
+    case Tone::kPlain:
+      break;
   }
   return "";
 }
@@ -39,11 +43,13 @@ void write_over(Page& page, const Table& table) {
         ++span;
       }
       if (column.over.empty()) {
-        page.html.element("th", {{"rowspan", "2"}, {"scope", "col"}, {"class", column.number ? "number" : ""}},
-                          column.title);
+        page.html.element(
+            "th", {{"rowspan", "2"}, {"scope", "col"}, {"class", column.number ? "number" : ""}},
+            column.title);
       } else {
-        page.html.element("th", {{"colspan", fmt::format("{}", span)}, {"scope", "colgroup"}, {"class", "over"}},
-                          column.over);
+        page.html.element(
+            "th", {{"colspan", fmt::format("{}", span)}, {"scope", "colgroup"}, {"class", "over"}},
+            column.over);
       }
       i += span;
     }
@@ -65,20 +71,25 @@ void write_titles(Page& page, const Table& table) {
 void write_cell(Page& page, const Cell& cell, const Column& column, bool is_first) {
   const std::string kind =
       fmt::format("{} {}", column.number ? "number" : "", tone_class(cell.tone));
-  page.html.element(is_first ? "th" : "td", {{"class", kind}, {"scope", is_first ? "row" : ""}}, [&] {
-    if (cell.colour) {
-      page.html.element("span", {{"class", "swatch"}, {"style", "background:" + way_colour(*cell.colour)}}, "");
-    }
-    if (cell.text.empty()) {
-      page.html.element("span", {{"class", "muted"}}, "–");
-    } else {
-      page.html.element("span", {{"class", "value"}}, cell.text);
-    }
-    if (!cell.range.empty()) page.html.element("small", {{"class", "range"}}, cell.range);
-    if (cell.bar) {
-      page.html.element("span", {{"class", "share"}, {"style", fmt::format("--share:{:.4f}", *cell.bar)}}, "");
-    }
-  });
+  page.html.element(
+      is_first ? "th" : "td", {{"class", kind}, {"scope", is_first ? "row" : ""}}, [&] {
+        if (cell.colour) {
+          page.html.element(
+              "span", {{"class", "swatch"}, {"style", "background:" + way_colour(*cell.colour)}},
+              "");
+        }
+        if (cell.text.empty()) {
+          page.html.element("span", {{"class", "muted"}}, "–");
+        } else {
+          page.html.element("span", {{"class", "value"}}, cell.text);
+        }
+        if (!cell.range.empty()) page.html.element("small", {{"class", "range"}}, cell.range);
+        if (cell.bar) {
+          page.html.element(
+              "span", {{"class", "share"}, {"style", fmt::format("--share:{:.4f}", *cell.bar)}},
+              "");
+        }
+      });
 }
 
 }  // namespace
@@ -132,17 +143,20 @@ void write_bar(Page& page, const Bar& bar, double longest, const PhaseColours& c
       page.html.element("strong", text_ms(bar.sum));
     });
     page.html.element("div", {{"class", "bar-scale"}}, [&] {
-      page.html.element("span", {{"style", fmt::format("width:{:.3f}%;background:{}", 100 * bar.sum / longest,
-                                                       way_colour(bar.group->way))}}, "");
+      page.html.element(
+          "span",
+          {{"style", fmt::format("width:{:.3f}%;background:{}", 100 * bar.sum / longest,
+                                 way_colour(bar.group->way))}},
+          "");
     });
     page.html.element("div", {{"class", "bar-parts"}}, [&] {
       for (const auto& [name, ms] : bar.parts) {
         const std::string label = name_word(page.language, NameOf::kPhase, name);
-        page.html.element(
-            "span",
-            {{"style", fmt::format("flex-grow:{:.4f};background:{}", ms / bar.sum * 100, colours.of(name))},
-             {"title", fmt::format("{}: {}", label, text_ms(ms))}},
-            ms / bar.sum >= kLabelShare ? label : "");
+        page.html.element("span",
+                          {{"style", fmt::format("flex-grow:{:.4f};background:{}",
+                                                 ms / bar.sum * 100, colours.of(name))},
+                           {"title", fmt::format("{}: {}", label, text_ms(ms))}},
+                          ms / bar.sum >= kLabelShare ? label : "");
       }
     });
   });
@@ -158,7 +172,8 @@ void write_phase_legend(Page& page, const std::vector<Bar>& bars, const PhaseCol
   page.html.element("ul", {{"class", "legend"}}, [&] {
     for (const std::string& name : names) {
       page.html.element("li", {}, [&] {
-        page.html.element("span", {{"class", "swatch"}, {"style", "background:" + colours.of(name)}}, "");
+        page.html.element("span",
+                          {{"class", "swatch"}, {"style", "background:" + colours.of(name)}}, "");
         page.html.text(name_word(page.language, NameOf::kPhase, name));
       });
     }
@@ -177,10 +192,11 @@ void write_pause_split(Page& page) {
   if (bars.empty()) return;
   const PhaseColours colours(page.groups);
   page.section("pause", Word::kPauseSplit, Word::kPauseSplitNote, [&] {
-    page.html.element("div", {{"class", "bars"}, {"data-bars", fmt::format("{}", bars.size())}}, [&] {
-      const double longest = std::ranges::max(bars, {}, &Bar::sum).sum;
-      for (const Bar& bar : bars) write_bar(page, bar, longest, colours);
-    });
+    page.html.element("div", {{"class", "bars"}, {"data-bars", fmt::format("{}", bars.size())}},
+                      [&] {
+                        const double longest = std::ranges::max(bars, {}, &Bar::sum).sum;
+                        for (const Bar& bar : bars) write_bar(page, bar, longest, colours);
+                      });
     write_phase_legend(page, bars, colours);
     page.html.element("details", {}, [&] {
       page.html.element("summary", page.say(Word::kShowNumbers));

@@ -49,7 +49,8 @@ std::string text_bytes(double bytes) {
 }
 
 std::string text_percent(double share) {
-  return fmt::format("{:.{}f}{}%", share * 100, share != 0 && std::abs(share) < 0.1 ? 1 : 0, kSpace);
+  return fmt::format("{:.{}f}{}%", share * 100, share != 0 && std::abs(share) < 0.1 ? 1 : 0,
+                     kSpace);
 }
 
 std::string range_text(const std::string& low, const std::string& high) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Comma-separated values by RFC 4180, for spreadsheets and scripts: columns are named as in the JSON, empty where nothing was
-// measured.
+// Comma-separated values by RFC 4180, for spreadsheets and scripts: columns are named as in the
+// JSON, empty where nothing was measured.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -26,7 +26,8 @@ std::string quoted(const std::string& text) {
 
 // A spreadsheet takes a text that begins like this for a formula, and runs it.
 std::string safe(const std::string& text) {
-  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  const bool formula =
+      !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
   return quoted(formula ? "'" + text : text);
 }
 
@@ -36,11 +37,28 @@ std::string cell(const nlohmann::ordered_json& value) {
   return value.dump();
 }
 
-constexpr const char* kFields[] = {
-    "workload",      "engine",           "mode",     "via",       "way",       "repetition",
-    "source",        "target",           "result",   "memory_bytes", "frozen_ms", "client_gap_ms",
-    "worst_latency_ms", "total_ms",      "settle_ms", "bytes_sent", "requests", "errors",
-    "resets",        "state_intact",     "time_lost_ms", "steps"};
+constexpr const char* kFields[] = {"workload",
+                                   "engine",
+                                   "mode",
+                                   "via",
+                                   "way",
+                                   "repetition",
+                                   "source",
+                                   "target",
+                                   "result",
+                                   "memory_bytes",
+                                   "frozen_ms",
+                                   "client_gap_ms",
+                                   "worst_latency_ms",
+                                   "total_ms",
+                                   "settle_ms",
+                                   "bytes_sent",
+                                   "requests",
+                                   "errors",
+                                   "resets",
+                                   "state_intact",
+                                   "time_lost_ms",
+                                   "steps"};
 constexpr const char* kQuantiles[] = {"answered", "failed", "p50_ms", "p99_ms", "max_ms"};
 constexpr const char* kParts[] = {"before", "during", "after"};
 

@@ -22,10 +22,11 @@ constexpr std::string_view kThemeScript =
 void write_head(Page& page) {
   Html& html = page.html;
   html.element("head", {}, [&] {
-    html.trusted("<meta charset=\"utf-8\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                 "<meta name=\"color-scheme\" content=\"light dark\">\n"
-                 "<link rel=\"icon\" href=\"data:,\">\n");
+    html.trusted(
+        "<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n"
+        "<link rel=\"icon\" href=\"data:,\">\n");
     html.element("title", fmt::format("{} · {}", page.groups.experiment.scenario,
                                       page.say(Word::kReportTitle)));
     html.trusted(fmt::format("<style>\n{}\n{}</style>\n<script>{}</script>\n", assets::plot_style(),
@@ -39,11 +40,14 @@ void write_header(Page& page) {
     page.html.element("div", {{"class", "top"}}, [&] {
       page.html.element("p", {{"class", "kicker"}}, page.say(Word::kReportTitle));
       page.html.element("button",
-                        {{"type", "button"}, {"id", "theme"}, {"hidden", "hidden"},
+                        {{"type", "button"},
+                         {"id", "theme"},
+                         {"hidden", "hidden"},
                          {"data-name", page.say(Word::kTheme)},
                          {"data-auto", page.say(Word::kThemeAuto)},
                          {"data-light", page.say(Word::kThemeLight)},
-                         {"data-dark", page.say(Word::kThemeDark)}}, "");
+                         {"data-dark", page.say(Word::kThemeDark)}},
+                        "");
     });
     page.html.element("h1", experiment.scenario.empty() ? page.say(Word::kExperiment)
                                                         : std::string_view(experiment.scenario));
@@ -73,8 +77,9 @@ void write_raw(Page& page) {
                                                       ? "experiment"
                                                       : page.groups.experiment.scenario);
   page.section("raw", Word::kRawData, Word::kRawDataNote, [&] {
-    page.html.element("a", {{"id", "download"}, {"class", "button"}, {"hidden", "hidden"}, {"download", name}},
-                      page.say(Word::kDownload));
+    page.html.element(
+        "a", {{"id", "download"}, {"class", "button"}, {"hidden", "hidden"}, {"download", name}},
+        page.say(Word::kDownload));
   });
 }
 
@@ -86,7 +91,8 @@ void write_scripts(Page& page, const std::vector<Chart>& charts) {
       "<script type=\"application/json\" id=\"charts\">{}</script>\n",
       escape_script(json_text(to_json(page.groups.experiment))), escape_script(json_text(data))));
   page.html.trusted(fmt::format("<script>\n/*\n{}\n*/\n{}\n</script>\n<script>\n{}</script>\n",
-                                assets::plot_license(), assets::plot_script(), assets::page_script()));
+                                assets::plot_license(), assets::plot_script(),
+                                assets::page_script()));
 }
 
 // The sections are written first: the contents list those that there are.

@@ -11,7 +11,8 @@ namespace ferry::report {
 
 namespace {
 
-// What Markdown would take for markup, and what would end a line of a table. HTML is markup there, too.
+// What Markdown would take for markup, and what would end a line of a table. HTML is markup there,
+// too.
 std::string plain(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -97,9 +98,11 @@ void Writer::head() {
 
 void Writer::failure(const SeenFailure& seen) {
   const Move& move = *seen.move;
-  out_ += fmt::format("- **{}**", plain(words(language_, Word::kFailureHeading, move.way, move.source, move.target,
-                                              name_word(language_, NameOf::kResult, move.result))));
-  if (seen.times > 1) out_ += fmt::format(" ({})", words(language_, Word::kFailureTimes, seen.times));
+  out_ += fmt::format(
+      "- **{}**", plain(words(language_, Word::kFailureHeading, move.way, move.source, move.target,
+                              name_word(language_, NameOf::kResult, move.result))));
+  if (seen.times > 1)
+    out_ += fmt::format(" ({})", words(language_, Word::kFailureTimes, seen.times));
   out_ += "\n";
   if (!move.failure) {
     out_ += fmt::format("  {}\n", say(Word::kNoReason));

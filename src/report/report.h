@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An experiment for readers: a page, a written report, tables. Everything is computed from the Experiment; nothing is
-// fetched, neither now nor when the page is opened.
+// An experiment for readers: a page, a written report, tables. Everything is computed from the
+// Experiment; nothing is fetched, neither now nor when the page is opened.
 #pragma once
 
 #include <string>
@@ -21,9 +21,11 @@ std::string render_csv(const Experiment& experiment);
 // One row per 10 ms of each move that has a timeline.
 std::string render_timeline_csv(const Experiment& experiment);
 
-// By the extension of `path`: .html, .md, .json, .csv, .timeline.csv. Refuses others; the file is there whole or not at all.
+// By the extension of `path`: .html, .md, .json, .csv, .timeline.csv. Refuses others; the file is
+// there whole or not at all.
 void write_report(const Experiment& experiment, const base::Path& path, Language language);
-// Throws Error (usage) unless write_report() knows what to write there: to be asked before an experiment is made.
+// Throws Error (usage) unless write_report() knows what to write there: to be asked before an
+// experiment is made.
 void check_report_path(const base::Path& path);
 Experiment read_experiment(const base::Path& path);
 

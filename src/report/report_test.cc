@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is written, without a browser: nothing from data is markup, what is not there is not shown, each format is itself.
-// tests/report opens the page.
+// What is written, without a browser: nothing from data is markup, what is not there is not shown,
+// each format is itself. tests/report opens the page.
 #include "report/report.h"
 
 #include <gtest/gtest.h>
@@ -80,7 +80,8 @@ TEST(Html, TheDataInItIsTheExperiment) {
 TEST(Html, WhatIsNotThereIsNotShown) {
   const std::string page = render_html(Experiment{}, Language::kEnglish);
   EXPECT_NE(page.find("There are no moves in this experiment."), page.npos);
-  for (const char* absent : {"<figure", "<table", "id=\"failures\"", "id=\"timelines\"", "<noscript"}) {
+  for (const char* absent :
+       {"<figure", "<table", "id=\"failures\"", "id=\"timelines\"", "<noscript"}) {
     EXPECT_EQ(page.find(absent), page.npos) << absent;
   }
   EXPECT_NE(render_html(full_experiment(), Language::kEnglish).find("<figure"), page.npos);
@@ -88,7 +89,8 @@ TEST(Html, WhatIsNotThereIsNotShown) {
 
 TEST(Html, EveryTagIsClosed) {
   const std::string page = render_html(hostile_experiment(), Language::kChinese);
-  for (const char* tag : {"div", "section", "table", "tr", "td", "th", "ul", "li", "dl", "figure", "main"}) {
+  for (const char* tag :
+       {"div", "section", "table", "tr", "td", "th", "ul", "li", "dl", "figure", "main"}) {
     const auto count = [&](const std::string& pattern) {
       const std::regex expression(pattern);
       return std::distance(std::sregex_iterator(page.begin(), page.end(), expression), {});
@@ -99,7 +101,8 @@ TEST(Html, EveryTagIsClosed) {
 
 TEST(Markdown, HasTablesAndNoMarkupFromData) {
   const std::string text = render_markdown(hostile_experiment(), Language::kEnglish);
-  EXPECT_EQ(text.find("<script>alert(1)</script>\"'&</style>|"), text.find("```") == text.npos ? text.npos : text.find(kHostile));
+  EXPECT_EQ(text.find("<script>alert(1)</script>\"'&</style>|"),
+            text.find("```") == text.npos ? text.npos : text.find(kHostile));
   EXPECT_NE(text.find("\\<script\\>"), text.npos);
   for (const Language language : {Language::kEnglish, Language::kChinese}) {
     std::istringstream lines(render_markdown(full_experiment(), language));
@@ -122,7 +125,11 @@ TEST(Csv, HasOneRowPerMoveAndNoFormulas) {
   const std::string text = render_csv(full_experiment());
   EXPECT_EQ(std::ranges::count(text, '\n'), 3);
   EXPECT_TRUE(text.starts_with("workload,engine,mode,via,way,repetition,source,target,result,"));
-  EXPECT_NE(text.find("web_counter,process,stop,ferry,ferry (stop),1,east,west,moved,67108864,48.375,214.125"), text.npos) << text;
+  EXPECT_NE(
+      text.find(
+          "web_counter,process,stop,ferry,ferry (stop),1,east,west,moved,67108864,48.375,214.125"),
+      text.npos)
+      << text;
   Experiment experiment = full_experiment();
   experiment.moves.at(0).way = "=cmd|x, \"y\"";
   EXPECT_NE(render_csv(experiment).find(",\"'=cmd|x, \"\"y\"\"\","), text.npos);
@@ -140,14 +147,18 @@ TEST(WriteReport, GoesByTheExtension) {
   const base::Path directory = std::filesystem::temp_directory_path() / "ferry-report-test";
   std::filesystem::create_directories(directory);
   const Experiment experiment = full_experiment();
-  for (const auto& [name, begin] : {std::pair{"r.html", "<!DOCTYPE html>"}, {"r.md", "# What"}, {"r.json", "{"},
-                                    {"r.csv", "workload,"}, {"r.timeline.csv", "move,"}}) {
+  for (const auto& [name, begin] : {std::pair{"r.html", "<!DOCTYPE html>"},
+                                    {"r.md", "# What"},
+                                    {"r.json", "{"},
+                                    {"r.csv", "workload,"},
+                                    {"r.timeline.csv", "move,"}}) {
     write_report(experiment, directory / name, Language::kEnglish);
     EXPECT_TRUE(base::read_file(directory / name).starts_with(begin)) << name;
   }
   EXPECT_EQ(to_json(read_experiment(directory / "r.json")), to_json(experiment));
   EXPECT_THROW(write_report(experiment, directory / "r.pdf", Language::kEnglish), base::Error);
-  EXPECT_THROW(write_report(experiment, directory / "none" / "r.html", Language::kEnglish), base::Error);
+  EXPECT_THROW(write_report(experiment, directory / "none" / "r.html", Language::kEnglish),
+               base::Error);
   EXPECT_THROW(read_experiment(directory / "missing.json"), base::Error);
   std::filesystem::remove_all(directory);
 }
@@ -191,9 +202,11 @@ TEST(Style, ColoursCanBeToldFromTheirGround) {
     }
     EXPECT_GE(contrast(colours.at("ink"), colours.at("bad-paper")), 4.5);
     for (const auto& [name, value] : colours) {
-      if (name.starts_with("phase-")) EXPECT_GE(contrast(colours.at("on-phase"), value), 4.5) << theme << name;
-      const bool drawn = name.starts_with("phase-") || name.starts_with("way-") || name.starts_with("calm-") ||
-                         name.starts_with("time-") || name.starts_with("series-");
+      if (name.starts_with("phase-"))
+        EXPECT_GE(contrast(colours.at("on-phase"), value), 4.5) << theme << name;
+      const bool drawn = name.starts_with("phase-") || name.starts_with("way-") ||
+                         name.starts_with("calm-") || name.starts_with("time-") ||
+                         name.starts_with("series-");
       if (drawn) EXPECT_GE(contrast(value, colours.at("paper")), 3) << theme << name;
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Builds a Table by columns: what a column shows of a row is a function of the row's subject, and a column in which no row
-// has anything is left out.
+// Builds a Table by columns: what a column shows of a row is a function of the row's subject, and a
+// column in which no row has anything is left out.
 #pragma once
 
 #include <algorithm>

@@ -45,7 +45,8 @@ Table latency_table(const Groups& groups, Language language) {
   GroupTable table(pointers(groups));
   add_identity(table, groups, language);
   for (const auto& [title, part] : kParts) {
-    const std::string over = fmt::format("{} {}", word(language, Word::kQuantile), word(language, title));
+    const std::string over =
+        fmt::format("{} {}", word(language, Word::kQuantile), word(language, title));
     const auto add = [&](std::string name, auto ask) {
       table.add({std::move(name), over, true}, [part = part, ask](const Group* group) {
         return spread_cell(of_part(*group, part, ask), text_ms);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tables of a report, before they are HTML or Markdown. A column that would be empty is not in them; a table without rows
-// is not shown at all.
+// The tables of a report, before they are HTML or Markdown. A column that would be empty is not in
+// them; a table without rows is not shown at all.
 #pragma once
 
 #include <optional>
@@ -17,16 +17,16 @@ enum class Tone { kPlain, kGood, kBad, kMuted };
 
 struct Cell {
   std::string text;
-  std::string range;              // under it: smallest to largest of the repetitions
+  std::string range;  // under it: smallest to largest of the repetitions
   Tone tone = Tone::kPlain;
-  std::optional<double> bar = {};    // 0 to 1: its share of the column's largest
+  std::optional<double> bar = {};     // 0 to 1: its share of the column's largest
   std::optional<size_t> colour = {};  // of the way that it names
 };
 
 struct Column {
   std::string title;
-  std::string over;      // a title over this and its neighbours with the same
-  bool number = true;    // to the right
+  std::string over;    // a title over this and its neighbours with the same
+  bool number = true;  // to the right
 };
 
 struct Table {

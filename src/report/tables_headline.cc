@@ -116,8 +116,9 @@ void add_latency(GroupTable& table, Language language) {
     table.add({std::string(word(language, title)), over, true},
               [part = part](const Group* group) { return p99_cell(*group, part); });
   }
-  table.add({std::string(word(language, Word::kWorstLatency)), "", true},
-            [](const Group* group) { return spread_cell(group->values(measure::worst_ms), text_ms); });
+  table.add({std::string(word(language, Word::kWorstLatency)), "", true}, [](const Group* group) {
+    return spread_cell(group->values(measure::worst_ms), text_ms);
+  });
 }
 
 void add_measured(GroupTable& table, Language language, Word title, Measure measure,
@@ -131,7 +132,9 @@ void add_measured(GroupTable& table, Language language, Word title, Measure meas
 Table headline_table(const Groups& groups, Language language) {
   GroupTable table(pointers(groups));
   add_identity(table, groups, language);
-  const auto incomplete = [](const Group& group) { return group.moved.size() < group.moves.size(); };
+  const auto incomplete = [](const Group& group) {
+    return group.moved.size() < group.moves.size();
+  };
   if (std::ranges::any_of(groups.all, incomplete)) {
     table.add({std::string(word(language, Word::kArrived)), "", true},
               [&](const Group* group) { return arrived_cell(*group, language); });

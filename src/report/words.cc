@@ -44,9 +44,9 @@ constexpr bool same_placeholders(const std::array<Entry, kWords>& catalogue) {
 }
 
 constexpr std::array<Entry, kWords> joined() {
-  static_assert(std::size(kPageWords) + std::size(kDetailWords) + std::size(kFindingWords) ==
-                    kWords,
-                "a word is missing in the catalogue");
+  static_assert(
+      std::size(kPageWords) + std::size(kDetailWords) + std::size(kFindingWords) == kWords,
+      "a word is missing in the catalogue");
   std::array<Entry, kWords> all{};
   auto* next = std::copy(std::begin(kPageWords), std::end(kPageWords), all.data());
   next = std::copy(std::begin(kDetailWords), std::end(kDetailWords), next);
@@ -109,8 +109,6 @@ Language parse_language(std::string_view name) {
                     base::Exit::kUsage);
 }
 
-std::string_view name_of(Language language) {
-  return language == Language::kChinese ? "zh" : "en";
-}
+std::string_view name_of(Language language) { return language == Language::kChinese ? "zh" : "en"; }
 
 }  // namespace ferry::report

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The catalogue of everything that a report says in a language of its own. A key stands for one sentence or label; both
-// languages have it, with the same placeholders ({0}, {1}, … for C++; names for the page's script), which is checked when this
-// is compiled. Words that come from an experiment (names of workloads, ways, links) are shown as they are.
+// The catalogue of everything that a report says in a language of its own. A key stands for one
+// sentence or label; both languages have it, with the same placeholders ({0}, {1}, … for C++; names
+// for the page's script), which is checked when this is compiled. Words that come from an
+// experiment (names of workloads, ways, links) are shown as they are.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// That the catalogue is complete and its languages agree on placeholders is checked when it is compiled (words.cc); here, what
-// a compiler cannot see.
+// That the catalogue is complete and its languages agree on placeholders is checked when it is
+// compiled (words.cc); here, what a compiler cannot see.
 #include "report/words.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@ bool has_han(std::string_view text) {
   // U+4E00 to U+9FFF are E4 B8 80 to E9 BF BF.
   for (size_t i = 0; i + 2 < text.size(); ++i) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead >= 0xE4 && lead <= 0xE9 && static_cast<unsigned char>(text[i + 1]) >= 0x80) return true;
+    if (lead >= 0xE4 && lead <= 0xE9 && static_cast<unsigned char>(text[i + 1]) >= 0x80)
+      return true;
   }
   return false;
 }
@@ -53,7 +54,8 @@ TEST(Words, EverySentenceTakesItsNumbers) {
     const auto key = static_cast<Word>(i);
     if (key == Word::kReadoutTimeline) continue;  // the page's script fills it in
     for (const Language language : {Language::kEnglish, Language::kChinese}) {
-      const std::string text = words(language, key, "<a>", "<b>", "<c>", "<d>", "<e>", "<f>", "<g>");
+      const std::string text =
+          words(language, key, "<a>", "<b>", "<c>", "<d>", "<e>", "<f>", "<g>");
       EXPECT_EQ(text.find('{'), text.npos) << text;
     }
   }

@@ -27,11 +27,16 @@ std::optional<Format> format_of(const base::Path& path) {
 
 std::string rendered(const Experiment& experiment, Format format, Language language) {
   switch (format) {
-    case Format::kHtml: return render_html(experiment, language);
-    case Format::kMarkdown: return render_markdown(experiment, language);
-    case Format::kJson: return json_text(to_json(experiment), 1) + "\n";
-    case Format::kCsv: return render_csv(experiment);
-    case Format::kTimelineCsv: return render_timeline_csv(experiment);
+    case Format::kHtml:
+      return render_html(experiment, language);
+    case Format::kMarkdown:
+      return render_markdown(experiment, language);
+    case Format::kJson:
+      return json_text(to_json(experiment), 1) + "\n";
+    case Format::kCsv:
+      return render_csv(experiment);
+    case Format::kTimelineCsv:
+      return render_timeline_csv(experiment);
   }
   CHECK(false);
   return {};
@@ -61,7 +66,8 @@ void write_report(const Experiment& experiment, const base::Path& path, Language
 Experiment read_experiment(const base::Path& path) {
   const auto text = base::try_read_file(path);
   if (!text) {
-    throw base::Error({fmt::format("cannot read {}", path.string()), "it is not there", "", "", ""});
+    throw base::Error(
+        {fmt::format("cannot read {}", path.string()), "it is not there", "", "", ""});
   }
   return from_json(*text);
 }

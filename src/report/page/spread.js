@@ -72,7 +72,8 @@ function sweepScale(lines, isBytes) {
     const range = decades(low, high);
     return {scale: logarithmic(range), more: {splits: () => powersOfTen(...range), filter: (u, s) => s}};
   }
-  return {scale: {range: () => [0, high > 0 ? high * 1.1 : 1]}, more: {}};
+  const byDoubling = {incrs: Array.from({length: 50}, (_, power) => 2 ** power)};
+  return {scale: {range: () => [0, high > 0 ? high * 1.1 : 1]}, more: isBytes ? byDoubling : {}};
 }
 
 function drawSweep(place, spec) {
