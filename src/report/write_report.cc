@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The way between a report and its file.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <optional>
@@ -60,7 +61,12 @@ void check_report_path(const base::Path& path) {
 
 void write_report(const Experiment& experiment, const base::Path& path, Language language) {
   check_report_path(path);
-  base::replace_file(path, rendered(experiment, *format_of(path), language));
+  const std::string text = rendered(experiment, *format_of(path), language);
+  // Unlike replace_file(), with the permissions that the user's umask gives: a report is there to
+  // be read.
+  const base::Path temporary = path.string() + ".new";
+  base::write_full(base::open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC).get(), text);
+  std::filesystem::rename(temporary, path);
 }
 
 Experiment read_experiment(const base::Path& path) {

@@ -152,16 +152,18 @@ TEST(PrintTest, APageBecomesPaper) {
 TEST(ProbeTest, SeesAnEmptyCanvas) {
   if (const std::string why = Browser::missing(); !why.empty()) GTEST_SKIP() << why;
   std::string page = render_html(real_experiment(), Language::kEnglish);
-  const std::string line = "stroke: colour('--accent'), width: 1.25,";
+  const std::string line =
+      "points.worst.push(timeline.worst_ms[i] > 0 ? timeline.worst_ms[i] : null)";
   const size_t at = page.find(line);
   ASSERT_NE(at, page.npos);
-  page.replace(at, line.size(), "stroke: null, width: 0, show: false,");
+  page.replace(at, line.size(), "points.worst.push(null)");
   const std::string call = "applyTheme();\n})();";
   page.replace(page.rfind(call), call.size(), "console.error('spoiled'); applyTheme();\n})();");
   const Seen seen = Browser().open(page, kDesktop);
   EXPECT_NE(seen.console.find("spoiled"), std::string::npos);
   for (const auto& figure : seen.probe.at("light").at("figures")) {
     if (figure.at("kind") != "timeline") continue;
+    EXPECT_EQ(figure.at("points"), 0);
     EXPECT_LT(figure.at("canvases").at(0).value("--accent", 0), kLeastInk);
   }
 }

@@ -17,7 +17,9 @@ window.addEventListener('error', (event) => noteFailure(event.message));
 
 // "var(--way-3)" as the theme of this moment has it.
 function colour(name, alpha = 1) {
-  const value = getComputedStyle(root).getPropertyValue(name.replace(/^var\(|\)$/g, '')).trim();
+  const value = getComputedStyle(root)
+    .getPropertyValue(name.replace(/^var\(|\)$/g, ''))
+    .trim();
   if (alpha === 1) return value;
   const part = (at) => parseInt(value.slice(at, at + 2), 16);
   return `rgba(${part(1)}, ${part(3)}, ${part(5)}, ${alpha})`;
@@ -57,13 +59,16 @@ function axis(format, more = {}) {
 
 // Math.min(...) of very many values would be too many arguments.
 function minMax(values) {
-  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-                       [values[0], values[0]]);
+  return values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [values[0], values[0]],
+  );
 }
 
 // Whole decades around the values, so that every label is a power of ten.
 function decades(low, high) {
-  const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
+  const from = Math.floor(Math.log10(low)),
+    to = Math.ceil(Math.log10(high));
   return [10 ** from, 10 ** Math.max(to, from + 1)];
 }
 function powersOfTen(min, max) {
@@ -75,9 +80,13 @@ function powersOfTen(min, max) {
 }
 // The same for bytes, whose round numbers are powers of two; at most six of them are marked.
 function doublings(low, high) {
-  const from = Math.floor(Math.log2(low)), to = Math.max(Math.ceil(Math.log2(high)), from + 1);
+  const from = Math.floor(Math.log2(low)),
+    to = Math.max(Math.ceil(Math.log2(high)), from + 1);
   const step = Math.ceil((to - from) / 5);
-  const splits = Array.from({length: Math.floor((to - from) / step) + 1}, (_, i) => 2 ** (from + i * step));
+  const splits = Array.from(
+    {length: Math.floor((to - from) / step) + 1},
+    (_, i) => 2 ** (from + i * step),
+  );
   return {range: [2 ** from, 2 ** to], splits};
 }
 const logarithmic = (range) => ({distr: 3, log: 10, range: () => range});

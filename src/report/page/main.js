@@ -2,8 +2,13 @@
 //
 // Draws all charts, and again when the theme or the width changes; the theme's button; the download.
 
-const kDraw = {timeline: drawTimeline, distribution: drawDistribution, sweep: drawSweep, rounds: drawRounds};
-const drawn = new Map();  // figure → its plots
+const kDraw = {
+  timeline: drawTimeline,
+  distribution: drawDistribution,
+  sweep: drawSweep,
+  rounds: drawRounds,
+};
+const drawn = new Map(); // figure → its plots
 
 function draw(figure) {
   const spec = specifications[figure.dataset.chart];
@@ -56,12 +61,16 @@ let wasOpen = [];
 window.addEventListener('beforeprint', () => {
   printing = true;
   wasOpen = folded.map((element) => element.open);
-  folded.forEach((element) => { element.open = true; });
+  folded.forEach((element) => {
+    element.open = true;
+  });
   applyTheme();
 });
 window.addEventListener('afterprint', () => {
   printing = false;
-  folded.forEach((element, i) => { element.open = wasOpen[i]; });
+  folded.forEach((element, i) => {
+    element.open = wasOpen[i];
+  });
   applyTheme();
 });
 

@@ -3,9 +3,9 @@
 // What clients noticed during one move: latency, answers per second and failures over one time axis, with the phases of the
 // move behind them. All panels zoom together.
 
-const kShownAround = 0.3;      // of the move's length, before and after it
+const kShownAround = 0.3; // of the move's length, before and after it
 const kShownAtLeastMs = 300;
-const kBins = 120;             // of answers per second over what is shown
+const kBins = 120; // of answers per second over what is shown
 const kBinAtLeastMs = 50;
 
 function phasesBehind(phases) {
@@ -30,7 +30,8 @@ function phasesBehind(phases) {
 
 // Sums over bins of equal length; a bin that the data does not fill is left out.
 function binned(at, values, width) {
-  const first = Math.ceil(at[0] / width), last = Math.floor((at[at.length - 1] + 10) / width);
+  const first = Math.ceil(at[0] / width),
+    last = Math.floor((at[at.length - 1] + 10) / width);
   const bins = {at: [], sums: []};
   for (let bin = first; bin < last; ++bin) {
     bins.at.push(bin * width);
@@ -66,10 +67,13 @@ function latencies(timeline) {
 let latencyRange = null;
 function sharedLatencyRange() {
   if (latencyRange) return latencyRange;
-  const all = specifications.filter((spec) => spec.kind === 'timeline')
+  const all = specifications
+    .filter((spec) => spec.kind === 'timeline')
     .flatMap((spec) => experiment.moves[spec.move].timeline.worst_ms.filter((ms) => ms > 0))
     .sort((a, b) => a - b);
-  latencyRange = all.length ? decades(all[Math.floor(all.length * 0.1)], all[all.length - 1]) : [0.1, 1];
+  latencyRange = all.length
+    ? decades(all[Math.floor(all.length * 0.1)], all[all.length - 1])
+    : [0.1, 1];
   return latencyRange;
 }
 
@@ -77,7 +81,8 @@ function sharedLatencyRange() {
 function lonely(plot, series) {
   const values = plot.data[series];
   return values.flatMap((value, i) =>
-    (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
+    value != null && values[i - 1] == null && values[i + 1] == null ? [i] : [],
+  );
 }
 
 function timeAxis(range, show) {
@@ -87,7 +92,8 @@ function timeAxis(range, show) {
 }
 
 function drawTimeline(place, spec, index) {
-  const move = experiment.moves[spec.move], timeline = move.timeline;
+  const move = experiment.moves[spec.move],
+    timeline = move.timeline;
   const range = shownRange(move, timeline.at_ms);
   const points = latencies(timeline);
   const width = Math.max(kBinAtLeastMs, Math.ceil((range[1] - range[0]) / kBins / 10) * 10);
@@ -103,42 +109,85 @@ function drawTimeline(place, spec, index) {
     const at = plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, 'x') : null;
     const i = at == null ? -1 : uPlot.nearest(timeline.at_ms, at);
     const bin = at == null ? -1 : answers.at.findLastIndex((time) => time <= at);
-    readout.textContent = i < 0 ? '' : spec.readout
-      .replace('{at}', textMs(timeline.at_ms[i]))
-      .replace('{worst}', timeline.worst_ms[i] == null ? '–' : textMs(timeline.worst_ms[i]))
-      .replace('{rate}', bin < 0 ? '–' : threeDigits(rates[bin]))
-      .replace('{errors}', timeline.errors[i]);
+    readout.textContent =
+      i < 0
+        ? ''
+        : spec.readout
+            .replace('{at}', textMs(timeline.at_ms[i]))
+            .replace('{worst}', timeline.worst_ms[i] == null ? '–' : textMs(timeline.worst_ms[i]))
+            .replace('{rate}', bin < 0 ? '–' : threeDigits(rates[bin]))
+            .replace('{errors}', timeline.errors[i]);
   };
   const known = points.worst.filter((value) => value != null);
   const yRange = sharedLatencyRange();
   const panel = (title, height, data, series, scale, yAxis, last) => {
     panelTitle(place, title);
-    const plot = new uPlot(options(place, height, {
-      scales: {x: {time: false}, y: scale},
-      axes: [timeAxis(range, last), {...yAxis, size: 62}],
-      series: [{}, series],
-      cursor: {sync: {key: `timeline-${index}`, scales: ['x', null]}, drag: {x: true, y: false}, y: false,
-               points: {show: false}},
-      hooks: {drawClear: [phasesBehind(spec.phases)], setCursor: [tell]},
-    }), data, place);
+    const plot = new uPlot(
+      options(place, height, {
+        scales: {x: {time: false}, y: scale},
+        axes: [timeAxis(range, last), {...yAxis, size: 62}],
+        series: [{}, series],
+        cursor: {
+          sync: {key: `timeline-${index}`, scales: ['x', null]},
+          drag: {x: true, y: false},
+          y: false,
+          points: {show: false},
+        },
+        hooks: {drawClear: [phasesBehind(spec.phases)], setCursor: [tell]},
+      }),
+      data,
+      place,
+    );
     plot.setScale('x', {min: range[0], max: range[1]});
     return plot;
   };
   const fromZero = {range: (plot, low, high) => [0, Math.max(1, high) * 1.1]};
   const plots = [
-    panel(spec.latency, 190, [points.at, points.worst],
-          {stroke: colour('--accent'), width: 1.25,
-           points: {show: true, filter: lonely, size: 3, width: 0, fill: colour('--accent')}},
-          logarithmic(yRange), axis(textMs, {splits: () => powersOfTen(...yRange), filter: (u, s) => s}), false),
-    panel(spec.throughput, anyErrors ? 84 : 106, [answers.at, rates],
-          {stroke: colour('--time-0'), width: 1.25, paths: uPlot.paths.stepped({align: 1}), points: {show: false}},
-          fromZero, axis(threeDigits, {space: 26}), !anyErrors),
+    panel(
+      spec.latency,
+      190,
+      [points.at, points.worst],
+      {
+        stroke: colour('--accent'),
+        width: 1.25,
+        points: {show: true, filter: lonely, size: 3, width: 0, fill: colour('--accent')},
+      },
+      logarithmic(yRange),
+      axis(textMs, {splits: () => powersOfTen(...yRange), filter: (u, s) => s}),
+      false,
+    ),
+    panel(
+      spec.throughput,
+      anyErrors ? 84 : 106,
+      [answers.at, rates],
+      {
+        stroke: colour('--time-0'),
+        width: 1.25,
+        paths: uPlot.paths.stepped({align: 1}),
+        points: {show: false},
+      },
+      fromZero,
+      axis(threeDigits, {space: 26}),
+      !anyErrors,
+    ),
   ];
   if (anyErrors) {
-    plots.push(panel(spec.errors, 86, [errors.at, errors.sums],
-                     {stroke: colour('--bad'), fill: colour('--bad', 0.7), points: {show: false},
-                      paths: uPlot.paths.bars({align: 1, size: [1, 60]})},
-                     fromZero, axis(threeDigits, {space: 26}), true));
+    plots.push(
+      panel(
+        spec.errors,
+        86,
+        [errors.at, errors.sums],
+        {
+          stroke: colour('--bad'),
+          fill: colour('--bad', 0.7),
+          points: {show: false},
+          paths: uPlot.paths.bars({align: 1, size: [1, 60]}),
+        },
+        fromZero,
+        axis(threeDigits, {space: 26}),
+        true,
+      ),
+    );
   }
   return {plots, points: known.length};
 }
