@@ -30,6 +30,7 @@ struct PageQuery {
   bool protect = false;
   // Ends with kNotRegistered at a VMA that is not; without it such VMAs are left out when protecting.
   bool must_be_registered = false;
+  uint64_t max_pages = 0;  // stop after so many; 0: all
 };
 
 enum class ScanEnd {

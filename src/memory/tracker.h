@@ -63,6 +63,7 @@ struct Attached {
   std::unique_ptr<Tracker> tracker;  // empty: `why`
   bool gone = false;                 // there is no such task any more
   bool try_again = false;            // it could not be stopped just now
+  double stopped_ms = 0;             // how long the task stood still for it
   std::string why;                   // for a reader: "gdb (pid 17) traces it"
 };
 Attached attach(pid_t pid, const Support& support);

@@ -46,6 +46,7 @@ struct Plane {
   PageSet excluded;        // looks like the plane in maps, but smaps said that it is not
   PageSet assumed;         // part of `vmas`: appeared since smaps was read; in by VmLck alone
   uint64_t locked_kib = 0; // VmLck when smaps was read
+  bool has_aio_ring = false;  // io_setup(2): the kernel writes to its memory past the page tables
   PageSet pages() const;   // all of `vmas`
 };
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tracking by userfaultfd write-protection in its asynchronous mode (Linux 6.7): the kernel itself lifts the
+// protection of a page at the first write, without any fault that somebody would have to answer, and PAGEMAP_SCAN
+// tells and protects in one step. A write costs the task one minor fault per page and round.
+#pragma once
+
+#include <memory>
+
+#include "kernel/pagemap_scan.h"
+#include "kernel/userfaultfd.h"
+#include "memory/tracker.h"
+
+namespace ferry::memory {
+
+class UffdWpTracker : public Tracker {
+ public:
+  // `uffd` is of the address space that `pagemap` is of, without the handshake. Empty: this kernel cannot.
+  static std::unique_ptr<UffdWpTracker> try_make(kernel::Userfaultfd uffd, kernel::Pagemap pagemap, bool guards);
+
+  std::optional<Scan> try_scan(const Plane& plane) override;
+  std::optional<FrozenScan> try_scan_frozen(const Plane& plane) override;
+  bool tracks(pid_t pid) const override;
+
+ private:
+  UffdWpTracker(kernel::Userfaultfd uffd, kernel::Pagemap pagemap, bool guards)
+      : uffd_(std::move(uffd)), pagemap_(std::move(pagemap)), guards_(guards) {}
+  // False: a part of the range is not registered, and nothing was added to `scan`.
+  bool scan_range(AddressRange range, bool everything, Scan& scan) const;
+
+  kernel::Userfaultfd uffd_;  // closing it takes all protection away
+  kernel::Pagemap pagemap_;
+  bool guards_;
+  PageSet registered_;
+};
+
+// One walk that tells everything of memory that stands still: present pages, guard regions, zero pages, and what was
+// written; all that is present counts as that, unless `written_only` (then all of the range must be registered).
+kernel::ScanEnd scan_frozen_range(const kernel::Pagemap& pagemap, AddressRange range, bool guards, bool written_only,
+                                  FrozenScan& into);
+
+}  // namespace ferry::memory
