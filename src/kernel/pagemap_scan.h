@@ -43,7 +43,8 @@ class Pagemap {
  public:
   static std::optional<Pagemap> try_open(pid_t pid);  // nothing: the task has gone
 
-  // Calls `found` for every matching region, in order; a range may span VMAs and holes. Whatever matches has been
+  // Calls `found` for every matching region; a range may span VMAs and holes. Ascending, but the kernel (6.18) may begin
+  // a little before the place where its vector was full, so a region may come twice. Whatever matches has been
   // protected when `found` sees it. An address space that has gone has no pages: ask is_alive() when it matters.
   [[nodiscard]] ScanEnd scan(AddressRange range, const PageQuery& query,
                              const std::function<void(const PageRegion&)>& found) const;
