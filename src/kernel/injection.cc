@@ -127,7 +127,10 @@ UserfaultfdMade in_a_process_of_its_own(std::chrono::milliseconds limit, const W
   while (::waitpid(first, nullptr, 0) < 0 && errno == EINTR) {
   }
   sockets.second.reset();
-  return receive_answer(sockets.first.get(), limit + kAnswerGrace);
+  UserfaultfdMade result = receive_answer(sockets.first.get(), limit + kAnswerGrace);
+  // Its end: then we hold the only copy of the descriptor, and closing it has its effect at once.
+  static_cast<void>(base::wait_readable(sockets.first.get(), static_cast<int>(kAnswerGrace.count())));
+  return result;
 }
 
 // Of the thread that made it; its table need not be that of the process's first thread.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "base/error.h"
 
@@ -20,8 +21,6 @@ constexpr uint64_t kProtectPerCall = 65536;
 
 }  // namespace
 
-Pagemap::Pagemap(base::Fd fd) : fd_(std::move(fd)), vector_(kRegionsPerCall) {}
-
 std::optional<Pagemap> Pagemap::try_open(pid_t pid) {
   auto fd = base::try_open_file(fmt::format("/proc/{}/pagemap", pid), O_RDONLY);
   if (!fd) return std::nullopt;
@@ -30,12 +29,13 @@ std::optional<Pagemap> Pagemap::try_open(pid_t pid) {
 
 ScanEnd Pagemap::scan(AddressRange range, const PageQuery& query,
                       const std::function<void(const PageRegion&)>& found) const {
+  thread_local std::vector<PageRegion> vector(kRegionsPerCall);
   PagemapScanArguments arguments;
   arguments.flags = (query.protect ? kScanProtectMatching : 0) |
                     (query.must_be_registered ? kScanCheckAsync : 0);
   arguments.end = range.end;
-  arguments.vector = reinterpret_cast<uint64_t>(vector_.data());
-  arguments.vector_length = vector_.size();
+  arguments.vector = reinterpret_cast<uint64_t>(vector.data());
+  arguments.vector_length = vector.size();
   arguments.category_inverted = query.inverted;
   arguments.category_mask = query.all;
   arguments.category_anyof_mask = query.any;
@@ -50,7 +50,7 @@ ScanEnd Pagemap::scan(AddressRange range, const PageQuery& query,
       if (errno == ENOTTY || errno == EINVAL) return ScanEnd::kUnsupported;
       throw base::SysError("ioctl PAGEMAP_SCAN", errno, "");
     }
-    for (int i = 0; i < count; ++i) found(vector_[i]);
+    for (int i = 0; i < count; ++i) found(vector[i]);
     if (query.max_pages != 0) break;
     CHECK(arguments.walk_end > at);  // else this would never end
   }

@@ -10,7 +10,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/fd.h"
 #include "kernel/uapi.h"
@@ -45,7 +44,7 @@ class Pagemap {
 
   // Calls `found` for every matching region; a range may span VMAs and holes. Ascending, but the kernel (6.18) may begin
   // a little before the place where its vector was full, so a region may come twice. Whatever matches has been
-  // protected when `found` sees it. An address space that has gone has no pages: ask is_alive() when it matters.
+  // protected when `found` sees it. `found` does not scan itself: the vector is one per thread. An address space that has gone has no pages: ask is_alive() when it matters.
   [[nodiscard]] ScanEnd scan(AddressRange range, const PageQuery& query,
                              const std::function<void(const PageRegion&)>& found) const;
 
@@ -57,9 +56,8 @@ class Pagemap {
   int get() const { return fd_.get(); }
 
  private:
-  explicit Pagemap(base::Fd fd);
+  explicit Pagemap(base::Fd fd) : fd_(std::move(fd)) {}
   base::Fd fd_;
-  mutable std::vector<PageRegion> vector_;  // one scan at a time per object
 };
 
 }  // namespace ferry::kernel

@@ -35,7 +35,7 @@ class PagemapScan : public ::testing::Test {
 };
 
 TEST_F(PagemapScan, GoesOnWhereItsVectorWasFull) {
-  constexpr uint64_t kPages = 100'000;
+  constexpr uint64_t kPages = 40'000;
   const AddressRange range = map(kPages);
   ::madvise(reinterpret_cast<void*>(range.start), range.bytes(), MADV_NOHUGEPAGE);
   for (uint64_t page = 0; page < kPages; page += 2) touch(range.start + page * kPage);

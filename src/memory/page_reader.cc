@@ -20,9 +20,37 @@
 namespace ferry::memory {
 namespace {
 
-struct Piece {
-  AddressRange range;
-  std::byte* into;
+// How far a list of ranges has been dealt with.
+class Cursor {
+ public:
+  explicit Cursor(std::span<const AddressRange> ranges) : ranges_(ranges) {}
+  bool at_end() const { return next_ == ranges_.size(); }
+  AddressRange current() const { return {ranges_[next_].start + skipped_, ranges_[next_].end}; }
+  // What is left, as much as one call takes.
+  std::vector<iovec> next_pieces() const {
+    std::vector<iovec> pieces;
+    for (size_t i = next_; i < ranges_.size() && pieces.size() < IOV_MAX; ++i) {
+      const AddressRange range = i == next_ ? current() : ranges_[i];
+      pieces.push_back({reinterpret_cast<void*>(range.start), range.bytes()});
+    }
+    return pieces;
+  }
+  template <typename Passed>
+  void advance(uint64_t bytes, const Passed& passed) {
+    while (bytes > 0) {
+      const AddressRange here = current();
+      const uint64_t part = std::min(bytes, here.bytes());
+      passed(AddressRange{here.start, here.start + part});
+      bytes -= part;
+      skipped_ += part;
+      if (part == here.bytes()) ++next_, skipped_ = 0;
+    }
+  }
+
+ private:
+  std::span<const AddressRange> ranges_;
+  size_t next_ = 0;
+  uint64_t skipped_ = 0;  // of ranges_[next_]
 };
 
 // Adjacent to the last one: one range.
@@ -56,38 +84,23 @@ std::optional<PageReader> PageReader::try_open(pid_t pid) {
 
 std::vector<AddressRange> PageReader::read(std::span<const AddressRange> ranges, std::span<std::byte> into) {
   std::vector<AddressRange> got;
-  std::vector<iovec> local, remote;
-  size_t next = 0;        // of `ranges`
-  uint64_t skipped = 0;   // of ranges[next]: done already
+  Cursor cursor{ranges};
   std::byte* at = into.data();
-  while (next < ranges.size()) {
-    local.clear();
-    remote.clear();
+  while (!cursor.at_end()) {
+    const std::vector<iovec> remote = cursor.next_pieces();
     uint64_t wanted = 0;
-    for (size_t i = next; i < ranges.size() && remote.size() < IOV_MAX; ++i) {
-      const uint64_t start = ranges[i].start + (i == next ? skipped : 0);
-      remote.push_back({reinterpret_cast<void*>(start), ranges[i].end - start});
-      wanted += ranges[i].end - start;
-    }
+    for (const iovec& piece : remote) wanted += piece.iov_len;
     CHECK(wanted <= static_cast<uint64_t>(into.data() + into.size() - at));
-    local.push_back({at, wanted});
-    ssize_t done = ::process_vm_readv(pid_, local.data(), 1, remote.data(), remote.size(), 0);
-    if (done < 0 && errno == ESRCH) return got;
-    done = std::max<ssize_t>(done, 0) / kPageBytes * kPageBytes;
+    const iovec local{at, wanted};
+    const ssize_t result = ::process_vm_readv(pid_, &local, 1, remote.data(), remote.size(), 0);
+    if (result < 0 && errno == ESRCH) return got;
+    const uint64_t done = static_cast<uint64_t>(std::max<ssize_t>(result, 0)) / kPageBytes * kPageBytes;
     at += done;
-    for (auto left = static_cast<uint64_t>(done); left > 0;) {
-      const AddressRange rest{ranges[next].start + skipped, ranges[next].end};
-      const uint64_t part = std::min(left, rest.bytes());
-      add(got, {rest.start, rest.start + part});
-      left -= part;
-      skipped += part;
-      if (part == rest.bytes()) ++next, skipped = 0;
-    }
-    if (static_cast<uint64_t>(done) == wanted) continue;
-    const uint64_t stopped = read_slowly({ranges[next].start + skipped, ranges[next].end}, at, got);
-    at += stopped;
-    skipped += stopped;
-    if (ranges[next].start + skipped == ranges[next].end) ++next, skipped = 0;
+    cursor.advance(done, [&](AddressRange range) { add(got, range); });
+    if (done == wanted) continue;
+    const uint64_t dealt_with = read_slowly(cursor.current(), at, got);
+    at += dealt_with;
+    cursor.advance(dealt_with, [](AddressRange) {});
   }
   return got;
 }

@@ -20,6 +20,8 @@ namespace {
 
 constexpr uint64_t kPages = 8;
 constexpr uint64_t kDirtied = 2, kGuarded = 5;
+// On a busy machine even an idle child may not stop in time; that says nothing about the kernel.
+constexpr int kAttempts = 20;
 
 // Between fork and the end only system calls: the caller may have threads.
 class Guinea {
@@ -92,6 +94,7 @@ bool can_scan(const Guinea& guinea) {
 // Empty: it tells what was written, and only that. Else why not.
 std::string try_backend(Guinea& guinea, const Support& support) {
   Attached attached = attach(guinea.pid(), support);
+  for (int attempt = 0; attached.try_again && attempt < kAttempts; ++attempt) attached = attach(guinea.pid(), support);
   if (!attached.tracker) return attached.why.empty() ? "it does not attach" : attached.why;
   const auto plane = try_plane_of(guinea.pid());
   if (!plane) return "/proc/PID/smaps cannot be read";

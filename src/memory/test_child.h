@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "kernel/procfs.h"
 #include "memory/page_set.h"
 
 namespace ferry::memory {
@@ -50,6 +51,9 @@ class TestChild {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       to.second.reset();
       from.first.reset();
+      close_trackers();
+      int ready = 0;
+      static_cast<void>(::write(from.second.get(), &ready, sizeof(ready)));
       for (int step = 0; ::read(to.first.get(), &step, sizeof(step)) == sizeof(step);) {
         work(step);
         if (::write(from.second.get(), &step, sizeof(step)) != sizeof(step)) break;
@@ -58,6 +62,8 @@ class TestChild {
     }
     to_ = std::move(to.second);
     from_ = std::move(from.first);
+    from.second.reset();
+    finish_step();
   }
   ~TestChild() {
     ::kill(pid_, SIGKILL);
@@ -77,6 +83,12 @@ class TestChild {
   }
 
  private:
+  // A userfaultfd of the test's own trackers would look like one of the child's.
+  static void close_trackers() {
+    for (const auto& file : kernel::open_files(::getpid())) {
+      if (file.target.find("userfaultfd") != std::string::npos) ::close(file.fd);
+    }
+  }
   pid_t pid_ = 0;
   base::Fd to_, from_;
 };

@@ -5,6 +5,8 @@
 // Guard markers look swapped; they are no content and stay as they are.
 #include "memory/tracker_uffd_wp.h"
 
+#include <algorithm>
+
 namespace ferry::memory {
 namespace {
 
@@ -17,11 +19,9 @@ using kernel::UffdMode;
 constexpr uint64_t kHasContent = kernel::kPageIsPresent | kernel::kPageIsSwapped;
 constexpr uint64_t kAllAddresses = (uint64_t{1} << 47) - kPageBytes;  // more is given only to those who ask for it
 
-// `everything`: all that has content counts, also what carries an old mark of protection: before Linux 6.13 mremap took
-// such marks along to where nobody had registered the memory, and pages there would look clean.
-PageQuery protecting_query(bool guards, bool everything) {
+PageQuery protecting_query(bool guards) {
   PageQuery query;
-  query.all = everything ? 0 : kernel::kPageIsWritten;
+  query.all = kernel::kPageIsWritten;
   query.any = kHasContent;
   query.returned = kernel::kPageIsPfnZero;
   query.protect = true;
@@ -58,9 +58,9 @@ std::unique_ptr<UffdWpTracker> UffdWpTracker::try_make(kernel::Userfaultfd uffd,
   return std::unique_ptr<UffdWpTracker>(new UffdWpTracker(std::move(uffd), std::move(pagemap), guards));
 }
 
-bool UffdWpTracker::scan_range(AddressRange range, bool everything, Scan& scan) const {
+bool UffdWpTracker::scan_range(AddressRange range, Scan& scan) const {
   std::vector<PageRegion> found;
-  const ScanEnd end = pagemap_.scan(range, protecting_query(guards_, everything),
+  const ScanEnd end = pagemap_.scan(range, protecting_query(guards_),
                                     [&](const PageRegion& region) { found.push_back(region); });
   if (end != ScanEnd::kDone) return false;
   for (const PageRegion& region : found) {
@@ -70,13 +70,60 @@ bool UffdWpTracker::scan_range(AddressRange range, bool everything, Scan& scan) 
   return true;
 }
 
+// The kernel drops the registration of what mremap moves, and of a neighbour that it merges with, but not the
+// protection marks in the neighbour's page tables (6.18; before 6.13 not even the moved ones). The task then writes there
+// without a fault, and the mark stays: such a page would look clean for ever, and the scan does not protect it anew either,
+// since it does not look written. So marks from before are taken away; those that a half-done scan left, too.
+bool UffdWpTracker::clear_old_marks(AddressRange range) const {
+  PageQuery query;
+  query.all = query.inverted = kernel::kPageIsWritten;
+  query.any = kHasContent;
+  query.must_be_registered = true;
+  PageSet marked;
+  const ScanEnd end = pagemap_.scan(range, query, [&](const PageRegion& region) {
+    marked.insert({region.start, region.end});
+  });
+  return end == ScanEnd::kDone && std::ranges::all_of(marked, [&](AddressRange pages) {
+    return uffd_.try_write_protect(pages, false) == UffdEnd::kDone;
+  });
+}
+
+bool UffdWpTracker::scan_from_start(AddressRange range, Scan& scan) const {
+  return clear_old_marks(range) && scan_range(range, scan);
+}
+
+// A part that is not in registered_ can be registered all the same: it has grown, or an attempt that failed half-way left
+// it so. That the kernel protects it proves that it is registered.
+bool UffdWpTracker::scan_known(AddressRange range, Scan& scan) const {
+  const PageSet known = registered_.within(range);
+  for (const AddressRange& part : PageSet{range}.difference(known)) {
+    if (!scan_from_start(part, scan)) return false;
+  }
+  return std::ranges::all_of(known, [&](AddressRange part) { return scan_range(part, scan); });
+}
+
+bool UffdWpTracker::scan_known_frozen(AddressRange range, FrozenScan& scan) const {
+  const PageSet known = registered_.within(range);
+  FrozenScan found;
+  for (const AddressRange& part : known) {
+    if (scan_frozen_range(pagemap_, part, guards_, true, found) != ScanEnd::kDone) return false;
+  }
+  for (const AddressRange& part : PageSet{range}.difference(known)) {
+    if (scan_frozen_range(pagemap_, part, guards_, false, found) != ScanEnd::kDone) return false;
+  }
+  scan.written.insert(found.written);
+  scan.zero.insert(found.zero);
+  scan.present.insert(found.present);
+  scan.guards.insert(found.guards);
+  return true;
+}
+
 std::optional<Scan> UffdWpTracker::try_scan(const Plane& plane) {
   if (!pagemap_.is_alive()) return std::nullopt;
   Scan scan;
   PageSet registered, again;
   for (const Vma& vma : plane.vmas) {
-    // That the kernel protected all of it proves that all of it is registered, what has grown since too.
-    if (registered_.intersects(vma.range) && scan_range(vma.range, false, scan)) {
+    if (registered_.intersects(vma.range) && scan_known(vma.range, scan)) {
       registered.insert(vma.range);
       continue;
     }
@@ -84,7 +131,7 @@ std::optional<Scan> UffdWpTracker::try_scan(const Plane& plane) {
     if (end == UffdEnd::kGone) return std::nullopt;
     // Anything else: it has changed again since the plane was read, or has a userfaultfd of its own. It is not
     // tracked, so it is new in the next round, or goes whole at the freeze.
-    if (end != UffdEnd::kDone || !scan_range(vma.range, true, scan)) continue;
+    if (end != UffdEnd::kDone || !scan_from_start(vma.range, scan)) continue;
     registered.insert(vma.range);
     again.insert(vma.range);
   }
@@ -99,16 +146,7 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   if (!pagemap_.is_alive()) return std::nullopt;
   FrozenScan scan;
   for (const Vma& vma : plane.vmas) {
-    if (registered_.intersects(vma.range)) {
-      FrozenScan part;
-      if (scan_frozen_range(pagemap_, vma.range, guards_, true, part) == ScanEnd::kDone) {
-        scan.written.insert(part.written);
-        scan.zero.insert(part.zero);
-        scan.present.insert(part.present);
-        scan.guards.insert(part.guards);
-        continue;
-      }
-    }
+    if (registered_.intersects(vma.range) && scan_known_frozen(vma.range, scan)) continue;
     static_cast<void>(scan_frozen_range(pagemap_, vma.range, guards_, false, scan));
     scan.added.insert(vma.range);
   }

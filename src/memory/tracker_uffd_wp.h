@@ -25,8 +25,12 @@ class UffdWpTracker : public Tracker {
  private:
   UffdWpTracker(kernel::Userfaultfd uffd, kernel::Pagemap pagemap, bool guards)
       : uffd_(std::move(uffd)), pagemap_(std::move(pagemap)), guards_(guards) {}
-  // False: a part of the range is not registered, and nothing was added to `scan`.
-  bool scan_range(AddressRange range, bool everything, Scan& scan) const;
+  // These say false where a part of the range is not registered.
+  bool scan_range(AddressRange range, Scan& scan) const;        // then nothing was added to `scan`
+  bool scan_from_start(AddressRange range, Scan& scan) const;   // registered, but of unknown past
+  bool scan_known(AddressRange range, Scan& scan) const;
+  bool scan_known_frozen(AddressRange range, FrozenScan& scan) const;
+  bool clear_old_marks(AddressRange range) const;
 
   kernel::Userfaultfd uffd_;  // closing it takes all protection away
   kernel::Pagemap pagemap_;

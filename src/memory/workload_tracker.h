@@ -8,12 +8,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "memory/direct_io.h"
 #include "memory/tracker.h"
 
 namespace ferry::memory {
@@ -21,11 +22,12 @@ namespace ferry::memory {
 // One address space in one round.
 struct SpaceRound {
   pid_t pid = 0;              // a process that has it, in our pid namespace
-  int32_t inner_pid = 0;      // the same as the workload sees it; names the space on the wire. When it changes hands
-                              // (the process that named it has left), it is `fresh` again under the new name
+  int32_t inner_pid = 0;      // the same as the workload sees it; names the space on the wire
   std::vector<pid_t> shared;  // other processes with the same one
-  bool fresh = false;         // new, or not the space that this name meant in the last round: forget what was sent
-  bool tracked = true;        // false: only the last round has its pages
+  // All of it is told anew: forget what was sent under this name. New, another program since (exec), or the process
+  // that it was named by has left it to others, whose name it has now.
+  bool fresh = false;
+  bool tracked = false;       // false: only the last round has its pages
   std::string why_untracked;
   Plane plane;
   FrozenScan scan;            // `present` and `guards`: last round only
@@ -33,47 +35,48 @@ struct SpaceRound {
 
 struct WorkloadRound {
   std::vector<SpaceRound> spaces;
-  std::vector<int32_t> ended;     // names of the last round that mean nothing any more
-  double longest_stop_ms = 0;     // for attaching, of any one task
+  std::vector<int32_t> ended;   // names that mean nothing any more
+  double longest_stop_ms = 0;   // for attaching, of any one task
   uint64_t written_pages() const;
 };
 
-// Why a task's memory can change without its page tables knowing.
-struct DirectIo {
-  bool needs_frozen_scan = false;  // it has files open with O_DIRECT: protecting scans only while it is frozen
-  std::string untrackable;         // an AIO ring, io_uring, vfio, rdma: "pid 7 uses io_uring"; empty: none
-};
-DirectIo direct_io_of(pid_t pid);
-
 class WorkloadTracker {
  public:
-  explicit WorkloadTracker(Support support) : support_(std::move(support)) {}
-  // `pids`: every process of the workload now, in our pid namespace. Ones that have gone meanwhile do not matter.
+  // Stops all tasks of the workload while the result lives. Called in a round when some task's memory can only be
+  // looked at so (Support's backend, DirectIo); such tasks are not tracked where it is empty.
+  using StandStill = std::function<std::shared_ptr<void>()>;
+  explicit WorkloadTracker(Support support, StandStill stand_still = {})
+      : support_(std::move(support)), stand_still_(std::move(stand_still)) {}
+
+  // `pids`: every process of the workload now, in our pid namespace, running (new ones are stopped by ptrace, which
+  // frozen ones do not follow). Ones that have gone meanwhile do not matter.
   WorkloadRound round(const std::vector<pid_t>& pids);
-  // The cgroup is frozen. New processes that cannot be attached to any more are returned whole.
+  // All tasks are frozen. Those that were not tracked are told whole. When the move fails, round() goes on as before.
   WorkloadRound last_round(const std::vector<pid_t>& pids);
 
-  // From the last round: some process has files open with O_DIRECT. The caller freezes the cgroup around round().
-  bool needs_frozen_scan() const { return needs_frozen_scan_; }
   const Support& support() const { return support_; }
 
  private:
   struct Space {
     std::unique_ptr<Tracker> tracker;
     Plane plane;
+    std::vector<pid_t> shared;
     int32_t inner_pid = 0;
     std::string why_untracked;
-    bool reported = false;
+    bool stands_still = false;  // scans need that
+    bool told = false;          // a round had its pages
   };
-  struct Group {
-    pid_t pid = 0;
-    std::vector<pid_t> shared;
-  };
-  WorkloadRound look(const std::vector<pid_t>& pids, bool frozen);
+  using Spaces = std::map<pid_t, Space>;  // by the process that names it
+
+  void sort_out(const std::vector<pid_t>& pids, WorkloadRound& round);
+  void check_direct_io(pid_t pid, Space& space);
+  void attach_to(pid_t pid, Space& space, WorkloadRound& round);
+  static bool look_at_plane(pid_t pid, Space& space);
+  SpaceRound describe(pid_t pid, const Space& space) const;
 
   Support support_;
-  std::map<pid_t, Space> spaces_;  // by Group::pid
-  bool needs_frozen_scan_ = false;
+  StandStill stand_still_;
+  Spaces spaces_;
 };
 
 }  // namespace ferry::memory
