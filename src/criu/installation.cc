@@ -50,8 +50,9 @@ Path find_loader(const Path& libraries) {
 
 }  // namespace
 
-Installation Installation::find() {
-  const Path beside = fs::read_symlink("/proc/self/exe").parent_path();
+Installation Installation::find() { return find_beside(fs::read_symlink("/proc/self/exe").parent_path()); }
+
+Installation Installation::find_beside(const Path& beside) {
   Installation found;
   found.program_ = find_program(beside);
   found.loader_ = find_loader(found.program_.parent_path() / "lib");

@@ -15,17 +15,20 @@ class Installation {
  public:
   // Throws Error (refused) with the remedy when there is none or it does not start.
   static Installation find();
+  // With what came with ferry in that directory.
+  static Installation find_beside(const base::Path& directory);
 
   // The command line up to CRIU's own arguments. A private CRIU is run by its own loader and libraries, so
   // its directory may be anywhere; libferry-criu.so is loaded into it and into nothing else.
   base::Argv command(const base::Argv& arguments) const;
   const std::string& version() const { return version_; }  // "4.1.1"
   const base::Path& program() const { return program_; }
+  const base::Path& preload() const { return preload_; }  // empty when it is not there
 
  private:
   base::Path program_;
   base::Path loader_;   // empty for a host's own CRIU
-  base::Path preload_;  // empty when it is not installed beside us
+  base::Path preload_;  // libferry-criu.so; empty when it is not installed beside us
   std::string version_;
 };
 
