@@ -87,7 +87,12 @@ constexpr Symptom kSymptoms[] = {
     {R"(Can't get rlimit|rlimit: Can't setup rlimit|Can't restore rlimit)", "ferry may not read or set the limits of processes of other users",
      "run ferry with CAP_SYS_RESOURCE"},
     {R"(CPU .*(?:capabilities|instruction).* (?:do not match|not supported|mismatch)|cpu: .*(?:required|not supported))", "the CPU there lacks what the workload uses", "choose a host with the same CPU"},
+    {R"(Unable to open an userfaultfd descriptor: Operation not permitted)",
+     "the workload is in a user namespace of its own, in which that host's kernel lets nobody supply memory on demand",
+     "sysctl vm.unprivileged_userfaultfd=1 there, or move it with --mode stop"},
     // ---- the host
+    {R"((?:PAGEMAP_SCAN|/smaps on procfs): No data available)", "CRIU was not told, or asked in an unknown way, what memory ferry moves itself",
+     "move it with --mode stop, and report it with the log"},
     {R"(No space left on device)", "there is no room left for CRIU's images", "free some, or enlarge it: mount -o remount,size=… /dev/shm"},
     {R"(Cannot allocate memory|Out of memory)", "there is not enough memory", "end something else, or choose a host with more memory"},
     {R"(Too many open files)", "CRIU ran out of descriptors", "raise the limit: ulimit -n, or LimitNOFILE= where sshd is started"},

@@ -35,6 +35,8 @@ struct Case {
 };
 
 constexpr Case kCases[] = {
+    {"(00.020412) Error (criu/uffd.c:309): uffd: Unable to open an userfaultfd descriptor: Operation not permitted", "a user namespace of its own"},
+    {"(00.011345) Error (criu/proc_parse.c:822): Can't open 4242/smaps on procfs: No data available", "what memory ferry moves itself"},
     {"(00.011890) Error (criu/pie/parasite.c:588): send_fds failed (-22)", "an io_uring"},
     {"(00.013381) Error (criu/files-ext.c:98): Can't dump file 3 of that type [600] (anon anon_inode:[userfaultfd])", "a kernel object (userfaultfd) open as fd 3"},
     {"(00.013381) Error (criu/files-ext.c:98): Can't dump file 3 of that type [600] (anon anon_inode:bpf-map)", "(bpf-map)"},
