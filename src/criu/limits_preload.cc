@@ -5,7 +5,8 @@
 // Reading the limits of a task of another uid needs CAP_SYS_RESOURCE, which containers and some virtual machines
 // withhold even from root; /proc/PID/limits says the same to anyone. CRIU 4 calls the system call through
 // libc's syscall(2) function (criu/cr-dump.c, dump_task_rlimits), so that function is wrapped: EPERM from
-// prlimit64 is answered from /proc, everything else passes through.
+// prlimit64 is answered from /proc. Through that function it makes its userfaultfds, too (held_uffd_preload.cc). Everything else
+// passes through.
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "criu/held_uffd_place.h"
 #include "criu/raw_syscall.h"
 
 namespace {
@@ -60,7 +62,8 @@ extern "C" __attribute__((visibility("default"))) long syscall(long number, ...)
   for (long& argument : arguments) argument = va_arg(list, long);
   va_end(list);
 
-  const long result = ferry::criu::raw_syscall(number, arguments);
+  long result = ferry::criu::raw_syscall(number, arguments);
+  if (number == SYS_userfaultfd) result = ferry::criu::hold_userfaultfd(result, arguments[0]);
   if (!ferry::criu::is_error(result)) return result;
   const bool reads_limit = number == SYS_prlimit64 && arguments[2] == 0 && arguments[3] != 0;
   if (reads_limit && result == -EPERM &&

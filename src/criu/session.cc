@@ -160,9 +160,10 @@ criu_req dump_request(const std::string& images, pid_t pid, const base::Path& fr
   return request;
 }
 
-criu_req restore_request(const std::string& images) {
+criu_req restore_request(const std::string& images, Pages pages) {
   criu_req request = common_request(images, kRestoreLog);
   request.set_type(RESTORE);
+  request.mutable_opts()->set_lazy_pages(pages == Pages::kOnDemand);
   return request;
 }
 

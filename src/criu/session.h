@@ -69,8 +69,12 @@ Diagnosis explain(const Event& event, const base::Path& log);
 
 // What both requests have in common: images and log in `images`, quiet about cgroups and locks on the network.
 criu_req dump_request(const std::string& images, pid_t pid, const base::Path& freezer);
-criu_req restore_request(const std::string& images);
+// Where the pages of private anonymous memory come from: the images, or one by one from who listens on kLazyPagesSocket in the
+// directory of the images (criu/uffd.c). That one must be there before the restore begins, which waits for pages already.
+enum class Pages { kFromImages, kOnDemand };
+criu_req restore_request(const std::string& images, Pages pages = Pages::kFromImages);
 
+inline constexpr const char* kLazyPagesSocket = "lazy-pages.socket";
 inline constexpr const char* kDumpLog = "dump.log";
 inline constexpr const char* kRestoreLog = "restore.log";
 
