@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/address_space.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "memory/store.h"
+#include "memory/vma.h"
+
+namespace ferry::memory {
+namespace {
+
+using kernel::UffdEnd;
+using kernel::UffdMoved;
+
+// What stops a call on a range, for the whole of it; nothing: it concerns the page at which the call stopped.
+std::optional<AddressSpace::Put> obstacle(UffdEnd end) {
+  switch (end) {
+    case UffdEnd::kChanging: return AddressSpace::Put::kChanging;
+    case UffdEnd::kNoMemory: return AddressSpace::Put::kNoMemory;
+    case UffdEnd::kGone: return AddressSpace::Put::kGone;
+    default: return std::nullopt;
+  }
+}
+
+// Calls `try_put` until it has come through the range. A call must lie within one VMA: where it does not, or where nothing is
+// registered, it is halved down to the page, which `refused` is told of.
+template <typename TryPut, typename Refused>
+AddressSpace::Put put_piecewise(AddressRange range, const TryPut& try_put, const Refused& refused) {
+  uint64_t step = range.bytes();
+  for (uint64_t at = range.start; at < range.end;) {
+    const uint64_t end = std::min(at + step, range.end);
+    const UffdMoved moved = try_put(AddressRange{at, end});
+    if (moved.bytes > 0) {  // then `end` is not the reason why it stopped: the kernel says EAGAIN
+      at += moved.bytes;
+      step = std::min(2 * step, range.bytes());
+      continue;
+    }
+    if (const auto stop = obstacle(moved.end)) return *stop;
+    if (moved.end == UffdEnd::kPresent) {
+      at += kPageBytes;
+    } else if (end - at > kPageBytes) {
+      step = std::max((end - at) / 2 / kPageBytes, uint64_t{1}) * kPageBytes;
+    } else {
+      refused(at);
+      at += kPageBytes;
+      step = 2 * kPageBytes;
+    }
+  }
+  return AddressSpace::Put::kDone;
+}
+
+}  // namespace
+
+AddressSpace::Put AddressSpace::put(uint64_t address, std::span<const std::byte> pages,
+                                    uint64_t& homeless) const {
+  return put_piecewise(
+      {address, address + pages.size()},
+      [&](AddressRange range) { return uffd_.try_copy(range, pages.data() + (range.start - address)); },
+      [&](uint64_t) { homeless += kPageBytes; });
+}
+
+AddressSpace::Put AddressSpace::put_zeros(AddressRange range) const {
+  return put_piecewise(
+      range, [&](AddressRange part) { return uffd_.try_zero(part); }, [](uint64_t) {});
+}
+
+void AddressSpace::wake(AddressRange range) const { (void)uffd_.try_wake(range); }
+
+bool AddressSpace::is_alive() const {
+  // Nothing of it is registered for write protection, so this does nothing but look for the address space.
+  constexpr AddressRange kAnyPage{16 * kPageBytes, 17 * kPageBytes};
+  return uffd_.try_write_protect(kAnyPage, false) != UffdEnd::kGone;
+}
+
+bool AddressSpace::unregister(pid_t of) const {
+  if (of <= 0) return false;
+  const auto vmas = try_read_maps(of);
+  if (!vmas) return !is_alive();
+  for (const Vma& vma : *vmas) {
+    // Of a VMA that is not registered this is nothing, of one that could not be it is EINVAL.
+    if (uffd_.try_unregister(vma.range) == UffdEnd::kGone) return true;
+  }
+  return true;
+}
+
+}  // namespace ferry::memory

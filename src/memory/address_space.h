@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One address space of the restored workload: its userfaultfd and where stored pages belong in it. What the workload does
+// meanwhile is an answer, not an error; all calls can be repeated, a page that is in place already stays what it is.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+
+#include "kernel/userfaultfd.h"
+#include "memory/placement.h"
+
+namespace ferry::memory {
+
+class AddressSpace {
+ public:
+  AddressSpace(uint32_t id, base::Fd uffd) : id_(id), uffd_(std::move(uffd)) {}
+  // Never closes the userfaultfd, whichever way the filler ends: the zeros that would follow are worse than a leak.
+  ~AddressSpace() { forget(); }
+  AddressSpace(const AddressSpace&) = delete;
+
+  enum class Put {
+    kDone,
+    kChanging,  // events wait to be read: read them, look again where things belong, try again
+    kNoMemory,  // the workload's cgroup is full: try again later
+    kGone,      // all its tasks have ended or run another program
+  };
+  // `homeless` grows by the bytes that have no registered memory to go to.
+  [[nodiscard]] Put put(uint64_t address, std::span<const std::byte> pages, uint64_t& homeless) const;
+  [[nodiscard]] Put put_zeros(AddressRange range) const;
+  void wake(AddressRange range) const;
+  [[nodiscard]] bool is_alive() const;
+  // Ends the registration of all its memory. False: it cannot be known whether it was all (the task's maps cannot be read).
+  bool unregister(pid_t host_pid) const;
+  void close() { uffd_ = kernel::Userfaultfd(); }
+  void forget() { (void)uffd_.release().release(); }  // somebody has closed it
+
+  uint32_t id() const { return id_; }
+  const kernel::Userfaultfd& uffd() const { return uffd_; }
+
+  Placement placement;
+  int32_t pid = 0;
+  pid_t host_pid = 0;   // 0: not known
+  bool forked = false;  // its descriptor is ours alone
+  bool gone = false;
+
+ private:
+  const uint32_t id_;
+  kernel::Userfaultfd uffd_;
+};
+
+}  // namespace ferry::memory

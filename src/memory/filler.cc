@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/filler.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "memory/coverage.h"
+
+namespace ferry::memory {
+namespace {
+
+using Put = AddressSpace::Put;
+
+constexpr int kIdleMs = 500;          // between two looks whether the address spaces are still there
+constexpr int kRetryMs = 1;           // after EAGAIN: the event comes when the workload's call has got that far
+constexpr int kNoMemoryMs = 20;       // after ENOMEM: until the workload's cgroup may have room
+constexpr int kReadsPerLook = 16;     // of one member, so that no storm of events stops the rest
+
+int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
+
+void read_counter(int eventfd) {
+  uint64_t count = 0;
+  while (::read(eventfd, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+Filler::Filler(const SharedState& state, const FillHooks& hooks, std::function<void()> guardian_died)
+    : state_(state), hooks_(hooks), guardian_died_(std::move(guardian_died)), roster_(state) {
+  roster_.recover();
+  arrivals_ = hooks_.arrivals(state_->listener, state_->arrivals);
+  last_look_ns_ = last_check_ns_ = now_ns();
+}
+
+void Filler::run() {
+  while (state_->outcome == Outcome::kOpen) {
+    look(next_wait_ms());
+    serve_faults();
+    obey();
+    if (state_->outcome != Outcome::kOpen) return;
+    retire_idle_children();
+    if (may_fill()) fill_one_batch();
+    if (now_ns() - last_check_ns_ > kIdleMs * 1'000'000LL) check_alive();
+  }
+}
+
+int Filler::next_wait_ms() const {
+  const bool prefilling = (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
+  if (!faults_.empty() || prefilling) return kRetryMs;
+  if (!may_fill()) return kIdleMs;
+  const int64_t wait = (not_before_ns_ - now_ns()) / 1'000'000;
+  return static_cast<int>(std::clamp<int64_t>(wait, 0, kIdleMs));
+}
+
+void Filler::look(int wait_ms) {
+  const auto members = roster_.members();
+  std::vector<pollfd> entries{{state_->commands, POLLIN, 0},
+                              {state_->guardian_pidfd, POLLIN, 0},
+                              {owner_gone_ ? -1 : state_->owner, POLLIN, 0}};
+  const size_t fixed = entries.size();
+  for (const AddressSpace* member : members) entries.push_back({member->uffd().get(), POLLIN, 0});
+  for (const int fd : arrivals_->descriptors()) entries.push_back({fd, POLLIN, 0});
+  const int64_t since = last_look_ns_;
+  if (wait_ms > 0) last_look_ns_ = now_ns();
+  if (::poll(entries.data(), entries.size(), wait_ms) < 0 && errno != EINTR) {
+    throw base::SysError("poll", errno, "in the filler");
+  }
+  if (wait_ms == 0) last_look_ns_ = now_ns();
+  if (entries[0].revents != 0) read_counter(state_->commands);
+  if (entries[1].revents != 0) guardian_died_();
+  if (entries[2].revents != 0) owner_gone_ = true;
+  for (size_t i = 0; i < members.size(); ++i) {
+    if ((entries[fixed + i].revents & POLLIN) != 0) drain(*members[i], wait_ms > 0 ? last_look_ns_ : since);
+  }
+  take_arrivals();
+}
+
+void Filler::take_arrivals() {
+  while (const auto arrival = arrivals_->next()) {
+    roster_.add(*arrival);
+    arrivals_->taken();
+  }
+  if (arrivals_->finished() && state_->restored == 0) {
+    state_->restored = 1;
+    tell_news();
+  }
+}
+
+void Filler::drain(AddressSpace& member, int64_t since_ns) {
+  std::vector<uint64_t> addresses;
+  for (int reads = 0; reads < kReadsPerLook && roster_.read(member, addresses); ++reads) {
+  }
+  for (const uint64_t address : addresses) faults_.push_back({&member, address, since_ns});
+}
+
+void Filler::serve_faults() {
+  std::vector<Fault> waiting;
+  for (const Fault& fault : std::exchange(faults_, {})) {
+    if (fault.member->gone) continue;
+    bool elsewhere = false;
+    const auto step = roster_.family_of(*fault.member).serve(*fault.member, fault.address, elsewhere);
+    if (step.put == Put::kGone) {
+      handle(step);
+    } else if (step.put != Put::kDone || elsewhere) {
+      waiting.push_back(fault);
+    } else {
+      ++state_->faults;
+      const auto took = static_cast<uint64_t>(now_ns() - fault.since_ns);
+      if (took > state_->worst_fault_ns) state_->worst_fault_ns = took;
+    }
+  }
+  faults_.insert(faults_.end(), waiting.begin(), waiting.end());
+}
+
+void Filler::obey() {
+  if ((state_->wanted & kWantAbort) != 0) return finish(Outcome::kLost);
+  if ((state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo) prefill();
+}
+
+void Filler::prefill() {
+  for (const auto& family : roster_.families()) {
+    const auto step = family->prefill();
+    if (step.put == Put::kDone) continue;
+    return handle(step);  // and then all of it once more
+  }
+  check_coverage();
+  tell_news();
+}
+
+void Filler::check_coverage() {
+  for (const AddressSpace* member : roster_.members()) {
+    if (member->forked || member->host_pid == 0) continue;
+    auto registered = try_registered_of(member->host_pid);
+    if (!registered) continue;
+    roster_.set_unshared(*member, std::move(registered->unshared));
+    const auto lost = find_uncovered(roster_.family_of(*member).backing(), registered->missing);
+    if (!lost) continue;
+    state_->uncovered_pid = static_cast<uint64_t>(member->pid);
+    state_->uncovered_start = lost->start;
+    state_->uncovered_bytes = lost->bytes();
+    state_->prefilled = Prefilled::kUncovered;
+    return;
+  }
+  if (const auto pid = roster_.stored_without_space()) {
+    state_->uncovered_pid = static_cast<uint64_t>(*pid);
+    state_->prefilled = Prefilled::kUncovered;
+    return;
+  }
+  state_->prefilled = Prefilled::kDone;
+}
+
+void Filler::check_alive() {
+  last_check_ns_ = now_ns();
+  state_->bytes_left = file_bytes(state_->store);
+  for (AddressSpace* member : roster_.members()) {
+    if (!member->is_alive()) roster_.retire(*member, Roster::End::kVanished);
+  }
+  if (!roster_.members().empty()) return;
+  const bool had_some = !roster_.families().empty();
+  if (roster_.any_settled()) return finish(Outcome::kSettled);
+  if (owner_gone_ || (had_some && arrivals_->finished())) finish(Outcome::kLost);
+}
+
+// A workload that is restored is filled, though nobody may be left to say so.
+bool Filler::may_fill() const {
+  return (state_->wanted & kWantFill) != 0 || (owner_gone_ && state_->restored != 0);
+}
+
+void Filler::handle(const Family::Step& step) {
+  switch (step.put) {
+    case Put::kDone:
+      return;
+    case Put::kGone:
+      return roster_.retire(*step.member, Roster::End::kVanished);
+    case Put::kNoMemory:
+      state_.set_trouble("the workload's memory cgroup is full");
+      not_before_ns_ = now_ns() + kNoMemoryMs * 1'000'000LL;
+      return;
+    case Put::kChanging:
+      drain(*step.member, now_ns());
+      return;
+  }
+}
+
+}  // namespace ferry::memory

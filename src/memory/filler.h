@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The process that puts the store's pages into the restored workload: faults at once, what must be there before the workload runs on
+// command, the rest in the background. One thread: between two batches it looks for faults and events, so that no page is put
+// anywhere after an event has been read that says otherwise.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "memory/guardian.h"
+#include "memory/roster.h"
+
+namespace ferry::memory {
+
+class Filler {
+ public:
+  // `guardian_died` is called when it has, and starts another.
+  Filler(const SharedState& state, const FillHooks& hooks, std::function<void()> guardian_died);
+  // Until there is an outcome.
+  void run();
+
+ private:
+  struct Fault {
+    AddressSpace* member;
+    uint64_t address;
+    int64_t since_ns;  // the last look at which it was not there
+  };
+
+  int next_wait_ms() const;
+  void look(int wait_ms);
+  void take_arrivals();
+  void drain(AddressSpace& member, int64_t since_ns);
+  void serve_faults();
+  void obey();
+  void prefill();
+  void check_coverage();
+  void check_alive();
+  bool may_fill() const;
+  void fill_one_batch();
+  void handle(const Family::Step& step);
+  void pass_ended(Family& family);
+  void retire_idle_children();
+  void settle();
+  void finish(Outcome outcome);
+  void tell_news();
+
+  const SharedState& state_;
+  const FillHooks& hooks_;
+  std::function<void()> guardian_died_;
+  Roster roster_;
+  std::unique_ptr<Arrivals> arrivals_;
+  std::vector<Fault> faults_;
+  bool owner_gone_ = false;
+  int64_t last_look_ns_ = 0, last_check_ns_ = 0;
+  int64_t not_before_ns_ = 0;  // of the background fill, where it has to wait
+  struct Pass {
+    bool hot_done = false, complete = false;
+  };
+  std::map<const Family*, Pass> passes_;
+  size_t current_ = 0;  // family of the background fill
+};
+
+}  // namespace ferry::memory

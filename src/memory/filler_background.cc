@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The filler's background fill, and the end of settling.
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+
+#include "base/clock.h"
+#include "memory/filler.h"
+
+namespace ferry::memory {
+namespace {
+
+// Before a page without a home is given up: longer than an mremap takes to tell where it has gone.
+constexpr int64_t kSecondPassNs = 50'000'000;
+constexpr int64_t kNextPassNs = 1'000'000;  // pages are still at the source
+// A thread that does not stop may be in an uninterruptible wait for that long.
+constexpr int kCloseAttempts = 100;
+constexpr base::milliseconds kCloseRetry{20};
+
+int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
+
+}  // namespace
+
+void Filler::fill_one_batch() {
+  if (now_ns() < not_before_ns_) return;
+  if (state_->fill_began_ns == 0) state_->fill_began_ns = static_cast<uint64_t>(now_ns());
+  const auto& families = roster_.families();
+  const auto is_hot = [&](const auto& family) { return !passes_[family.get()].hot_done; };
+  const auto is_open = [&](const auto& family) { return !passes_[family.get()].complete; };
+  const auto hot = std::ranges::find_if(families, is_hot);
+  if (hot != families.end()) {
+    bool more = false;
+    handle((*hot)->fill(Family::Pass::kHot, more));
+    if (!more) passes_[hot->get()].hot_done = true;
+    return;
+  }
+  if (std::ranges::none_of(families, is_open)) return settle();
+  while (!is_open(families[current_ % families.size()])) ++current_;
+  Family& family = *families[current_++ % families.size()];
+  bool more = false;
+  handle(family.fill(Family::Pass::kRest, more));
+  if (!more) pass_ended(family);
+}
+
+void Filler::pass_ended(Family& family) {
+  state_->bytes_left = file_bytes(state_->store);
+  if (family.is_empty()) {
+    passes_[&family].complete = true;
+    state_->unplaced_bytes += family.given_up_bytes();
+  } else if (family.homeless_bytes() > 0) {
+    family.give_up_homeless();
+    not_before_ns_ = now_ns() + kSecondPassNs;
+  } else {
+    not_before_ns_ = now_ns() + kNextPassNs;
+  }
+}
+
+// Children of a fork whose family has nothing left: only we hold their userfaultfd, and with its end what they lack is zero, as
+// it should be.
+void Filler::retire_idle_children() {
+  for (const auto& [family, pass] : passes_) {
+    if (!pass.complete) continue;
+    for (AddressSpace* member : std::vector(family->members)) {
+      if (member->forked) roster_.retire(*member, Roster::End::kSettled);
+    }
+  }
+}
+
+void Filler::settle() {
+  // Before the copies in the tasks are closed: one that could not be is then an idle descriptor and no more.
+  for (const AddressSpace* member : roster_.members()) member->unregister(member->host_pid);
+  for (AddressSpace* member : roster_.members()) drain(*member, now_ns());
+  serve_faults();
+  auto open = roster_.members();
+  for (int attempt = 0; attempt < kCloseAttempts && !open.empty(); ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kCloseRetry);
+    std::erase_if(open, [&](const AddressSpace* member) {
+      return member->forked || hooks_.close_copies(member->pid, member->host_pid);
+    });
+  }
+  if (!open.empty()) state_.set_trouble("a userfaultfd could not be closed in the workload");
+  for (AddressSpace* member : roster_.members()) roster_.retire(*member, Roster::End::kSettled);
+  finish(Outcome::kSettled);
+}
+
+void Filler::finish(Outcome outcome) {
+  state_->fill_ended_ns = static_cast<uint64_t>(now_ns());
+  if (outcome == Outcome::kSettled) state_->unplaced_bytes += file_bytes(state_->store);
+  // Whoever holds the store open besides us must not keep the memory with it.
+  (void)!::ftruncate(state_->store, 0);
+  state_->bytes_left = 0;
+  if (state_->marker_path[0] != 0) ::unlink(state_->marker_path);
+  state_->outcome = outcome;
+  tell_news();
+}
+
+void Filler::tell_news() {
+  const uint64_t one = 1;
+  (void)!::write(state_->news, &one, sizeof one);
+}
+
+}  // namespace ferry::memory

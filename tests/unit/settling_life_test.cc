@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When settling ends, who knows of it, and what becomes of it when others end.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "settling_workload.h"
+
+namespace ferry::memory::testing {
+namespace {
+
+class SettlingLife : public ::testing::Test {
+ protected:
+  SettlingLife() { workload.fill_store(store); }
+  Settling start(const std::string& name) { return workload.settle(store, name); }
+  base::Path markers() const { return workload.directory() / "settling"; }
+
+  static bool ends(const Settling& settling) {
+    for (int i = 0; i < 500 && settling.is_alive(); ++i) ::usleep(10'000);
+    return !settling.is_alive();
+  }
+
+  Workload workload{{}, [](const Inside&) {}};
+  Store store;
+};
+
+TEST_F(SettlingLife, OthersSeeItUntilItHasSettled) {
+  EXPECT_FALSE(find_settling("web", markers()));
+  auto settling = start("web");
+  workload.restore();
+  settling.prefill(in_ms(10'000));
+  const auto seen = find_settling("web", markers());
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->bytes_left, uint64_t{8} << 20);
+  EXPECT_TRUE(seen->restored);
+  EXPECT_THROW(start("web"), base::Error);
+  settling.begin_fill();
+  ASSERT_TRUE(settling.wait_settled(in_ms(20'000)));
+  EXPECT_TRUE(ends(settling));
+  EXPECT_FALSE(find_settling("web", markers()));
+  EXPECT_TRUE(std::filesystem::is_empty(markers()));
+}
+
+TEST_F(SettlingLife, AfterItsFerryHasGoneItFillsByItself) {
+  {
+    auto settling = start("web");
+    workload.restore();
+    settling.prefill(in_ms(10'000));
+    EXPECT_TRUE(find_settling("web", markers()));
+  }
+  for (int i = 0; i < 500 && find_settling("web", markers()); ++i) ::usleep(10'000);
+  EXPECT_FALSE(find_settling("web", markers()));
+  EXPECT_EQ(store.bytes_held(), 0u);
+}
+
+TEST_F(SettlingLife, ItEndsWhenTheWorkloadHasEnded) {
+  auto settling = start("web");
+  workload.restore();
+  settling.prefill(in_ms(10'000));
+  ::kill(workload.pid(), SIGKILL);
+  EXPECT_FALSE(settling.wait_settled(in_ms(20'000)));
+  EXPECT_TRUE(settling.progress().lost);
+  EXPECT_TRUE(ends(settling));
+  EXPECT_EQ(store.bytes_held(), 0u);
+}
+
+TEST_F(SettlingLife, ItEndsWhenItsFerryHasGoneBeforeAnythingWasRestored) {
+  { auto settling = start("web"); }
+  for (int i = 0; i < 500 && find_settling("web", markers()); ++i) ::usleep(10'000);
+  EXPECT_FALSE(find_settling("web", markers()));
+}
+
+TEST_F(SettlingLife, AbortEndsItAtOnce) {
+  auto settling = start("web");
+  workload.restore();
+  settling.prefill(in_ms(10'000));
+  ::kill(workload.pid(), SIGKILL);
+  settling.abort();
+  EXPECT_FALSE(settling.is_alive());
+  EXPECT_TRUE(settling.processes().empty());
+  EXPECT_FALSE(find_settling("web", markers()));
+  EXPECT_EQ(store.bytes_held(), 0u);
+}
+
+TEST_F(SettlingLife, AWorkloadThatRunsAnotherProgramNeedsNoMore) {
+  Workload exec({}, [](const Inside&) { ::execl("/bin/sleep", "sleep", "60", nullptr); });
+  Store its;
+  exec.fill_store(its);
+  auto settling = exec.settle(its);
+  exec.restore();
+  exec.run();
+  EXPECT_FALSE(settling.wait_settled(in_ms(20'000)));
+  EXPECT_TRUE(settling.progress().lost);
+  EXPECT_EQ(its.bytes_held(), 0u);
+}
+
+}  // namespace
+}  // namespace ferry::memory::testing
