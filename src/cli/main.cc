@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     ferry::cli::add_lab(app, exit_code);
     ferry::cli::add_receive(app, exit_code);
     ferry::cli::add_guard(app, exit_code);
+    ferry::cli::add_fill(app, exit_code);
     ferry::cli::add_capsule(app, exit_code);
     try {
       app.parse(argc, argv);

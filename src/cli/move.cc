@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "migration/source.h"
+#include "transport/lanes.h"
 
 namespace ferry::cli {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 struct Arguments {
   migration::MoveOptions move;
   std::string port_range, tcp = "keep";
+  std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth;
   bool json = false, quiet = false, dry_run = false;
 };
 
@@ -28,6 +30,16 @@ void say(const std::string& text) {
   if (::poll(&terminal, 1, 0) != 1 || (terminal.revents & POLLOUT) == 0) return;
   std::fputs(text.c_str(), stderr);
   std::fflush(stderr);
+}
+
+std::string text_of(const migration::Round& round) {
+  auto text = fmt::format("round {}: {} in {}, {}", round.number, base::format_bytes(round.dirty_bytes), base::format_ms(round.ms),
+                          base::format_rate(round.copied_bytes_per_s));
+  if (round.number > 1) {
+    text += fmt::format("; it writes {}, the pause would have been {}", base::format_rate(round.dirty_bytes_per_s),
+                        base::format_ms(round.expected_pause_ms));
+  }
+  return text;
 }
 
 // On a terminal one line that is written over; elsewhere a line per phase. All on stderr: stdout is for the result.
@@ -45,6 +57,10 @@ class ProgressPrinter {
     observer.notice = [this](std::string_view text) {
       clear();
       say(fmt::format("ferry: {}\n", text));
+    };
+    observer.round = [this](const migration::Round& round) {
+      clear();
+      say(fmt::format("ferry: {}\n", text_of(round)));
     };
     if (terminal_) {
       observer.bytes = [this](uint64_t done, uint64_t total) {
@@ -75,6 +91,7 @@ void print_report(const migration::Report& report) {
                base::format_ms(report.frozen_ms), base::format_ms(report.total_ms), base::format_bytes(report.bytes_sent),
                report.via == "tls" ? "direct TLS" : "through the SSH pipe");
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
+    if (!report.rounds.empty()) fmt::print("  {} rounds; frozen then because {}\n", report.rounds.size(), report.freeze_reason);
     return;
   }
   say(fmt::format("ferry: {}\n", base::Error(report.error).what()));
@@ -91,12 +108,20 @@ base::Exit exit_of(const std::string& result) {
   return base::Exit::kFailed;
 }
 
+double parse_ms(const std::string& text) {
+  return std::chrono::duration<double, std::milli>(base::parse_duration(text)).count();
+}
+
 base::Exit run(Arguments& arguments) {
   require_root("move");
   auto& options = arguments.move;
   transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp_close = arguments.tcp == "close";
+  options.mode = migration::parse_mode(arguments.mode);
+  options.pause.limit_ms = parse_ms(arguments.pause_limit);
+  if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
+  if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   if (arguments.dry_run) return check_and_print(options, arguments.json);
@@ -123,6 +148,15 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("--tcp", arguments->tcp,
                    "open connections of a workload without an address of its own: keep (refuse the move), close")
       ->check(CLI::IsMember({"keep", "close"}));
+  verb->add_option("--mode", arguments->mode,
+                   "auto, pre: memory is copied while it runs, round after round; stop: all of it within the pause")
+      ->capture_default_str();
+  verb->add_option("--pause-limit", arguments->pause_limit, "how long the pause should be at most; a goal")->capture_default_str();
+  verb->add_option("--pause-max", arguments->pause_max, "cancel before the freeze if the pause would be longer; a promise");
+  verb->add_option("--bandwidth", arguments->bandwidth, "for the memory: 1gbit, 100MB/s (default: as fast as it goes)");
+  verb->add_option("--lanes", move.lanes, "connections that carry the memory")
+      ->check(CLI::Range(0, transport::kMostLanes))
+      ->capture_default_str();
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);

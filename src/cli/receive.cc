@@ -33,7 +33,7 @@ void add_receive(CLI::App& app, int& exit_code) {
     transport::AcceptOptions options;
     if (!arguments->ports.empty()) options.ports = transport::parse_port_range(arguments->ports);
     auto accepted = transport::accept_source(options);
-    exit_code = migration::run_target(accepted.link) ? 0 : 1;
+    exit_code = migration::run_target(accepted) ? 0 : 1;
   });
 }
 

@@ -42,25 +42,25 @@ void ask_target(const MoveOptions& options, const Observer& observer, const wire
 namespace {
 
 // What this host must have for a dump.
-void add_host_reasons(const process::View& view, process::Reasons& reasons) {
+void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
   try {
     (void)criu::Installation::find();
   } catch (const base::Error& missing) {
     reasons.push_back(reason_of(missing.explanation()));
   }
-  if (const auto lack = criu::ImageSet::lack_of_room(process::memory_bytes(view.tree))) reasons.push_back(reason_of(*lack));
+  if (const auto lack = criu::ImageSet::lack_of_room(memory.images)) reasons.push_back(reason_of(*lack));
 }
 
 }  // namespace
 
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close) {
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, bool tcp_close) {
   process::Reasons reasons;
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
   const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp_close = tcp_close, .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
-  add_host_reasons(view, reasons);
+  add_host_reasons(memory, reasons);
   return reasons;
 }
 
@@ -77,14 +77,15 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   CheckReport report;
   report.name = workload.name;
   report.source = host_name();
-  report.own = own_reasons(workload, view, options.tcp_close);
+  const auto memory = memory_need(view.tree);
+  report.own = own_reasons(workload, view, memory, options.tcp_close);
   if (auto frozen = left_frozen(options.what)) report.own.push_back(std::move(*frozen));
   if (options.destination.empty()) return report;
   wire::ToTarget question;
   auto& inquiry = *question.mutable_inquiry();
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
-  *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree));
+  *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
   ask_target(options, observer, question, report);
   return report;
 }

@@ -24,7 +24,7 @@ struct CheckReport {
 CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
 // The source's part of it, which a move also begins with.
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, bool tcp_close);
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, bool tcp_close);
 
 // By a move that ended in doubt, or whose ferry was killed.
 std::optional<process::Reason> left_frozen(const std::string& what);

@@ -44,6 +44,7 @@ class Conversation {
       : link_(link), peer_(std::move(peer)), wake_fd_(wake_fd) {}
 
   void stop_watching() { wake_fd_ = transport::kNoWake; }  // Ctrl-C comes too late from here on
+  void watch(int wake_fd) { wake_fd_ = wake_fd; }
   int wake_fd() const { return wake_fd_; }
   void throw_if_cancelled() const;
 

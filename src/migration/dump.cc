@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/correct_images.h"
+#include "criu/hidden_memory.h"
 #include "criu/twin.h"
 
 namespace ferry::migration {
@@ -27,11 +28,12 @@ milliseconds state_limit(uint64_t memory_bytes) {
 }
 
 HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
-                   const std::string& job, const kernel::Freezer& freezer)
+                   const std::string& job, const kernel::Freezer& freezer, bool hides_memory)
     : name_(workload.name), job_(job), root_(workload.root.pid), images_(images) {
   base::SpawnOptions spawn;
   spawn.new_session = true;  // a terminal's Ctrl-C is for us: CRIU is to end in order
   spawn.environment = {fmt::format("{}=1", criu::twin::kWanted)};
+  if (hides_memory) spawn.environment.push_back(criu::hide_setting(hidden_file()));
   const auto log = images.open_log(criu::kDumpLog);
   spawn.stderr_fd = log.get();
   auto namespaces = kernel::Namespaces::of(workload.root.pid);

@@ -32,8 +32,9 @@ class TransientFailure : public base::Error {
 class HeldDump {
  public:
   // CRIU has read its options and probed the kernel, and waits at pre-dump. Throws Error.
+  // `hides_memory`: hidden_file() will be there before run().
   HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
-           const std::string& job, const kernel::Freezer& freezer);
+           const std::string& job, const kernel::Freezer& freezer, bool hides_memory);
 
   HeldDump(const HeldDump&) = delete;
   HeldDump& operator=(const HeldDump&) = delete;
@@ -47,6 +48,8 @@ class HeldDump {
   void release() noexcept { end(false); }
   // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.
   void kill(const std::function<void()>& thaw) noexcept { end(true, thaw); }
+  // Which memory CRIU is not to see (criu/hidden_memory.h).
+  base::Path hidden_file() const { return images_.directory() / "hidden-memory"; }
   // After run(): which of the threads may not run everywhere.
   const std::vector<process::Pinned>& pinned() const { return pinned_; }
   kernel::ProcessId criu() const { return criu_->process(); }

@@ -20,12 +20,24 @@ void PhaseClock::stop() {
 
 namespace {
 
+using nlohmann::ordered_json;
+
 double rounded(double ms) { return std::round(ms * 1000) / 1000; }
+
+ordered_json to_json(const Round& round) {
+  return {{"number", round.number},
+          {"start_ms", rounded(round.start_ms)},
+          {"ms", rounded(round.ms)},
+          {"dirty_bytes", round.dirty_bytes},
+          {"sent_bytes", round.sent_bytes},
+          {"dirty_bytes_per_s", std::round(round.dirty_bytes_per_s)},
+          {"copied_bytes_per_s", std::round(round.copied_bytes_per_s)},
+          {"expected_pause_ms", rounded(round.expected_pause_ms)}};
+}
 
 }  // namespace
 
 std::string to_json(const Report& r) {
-  using nlohmann::ordered_json;
   ordered_json j = {{"result", r.result},
                     {"name", r.name},
                     {"source", r.source},
@@ -43,6 +55,15 @@ std::string to_json(const Report& r) {
   j["phases"] = ordered_json::array();
   for (const auto& phase : r.phases) {
     j["phases"].push_back({{"name", phase.name}, {"start_ms", rounded(phase.start_ms)}, {"ms", rounded(phase.ms)}});
+  }
+  j["rounds"] = ordered_json::array();
+  for (const auto& round : r.rounds) j["rounds"].push_back(to_json(round));
+  if (!r.freeze_reason.empty()) {
+    j["expected_pause_ms"] = rounded(r.expected_pause_ms);
+    j["freeze_reason"] = r.freeze_reason;
+  }
+  if (r.settle_ms > 0) {
+    j["settle"] = {{"ms", rounded(r.settle_ms)}, {"faults", r.faults}, {"worst_fault_ms", rounded(r.worst_fault_ms)}};
   }
   if (r.result != "moved") {
     j["error"] = {{"what", r.error.what}, {"why", r.error.why}, {"remedy", r.error.remedy},

@@ -14,10 +14,22 @@
 
 namespace ferry::migration {
 
+// One pass of pre-copy.
+struct Round {
+  int number = 0;              // from 1
+  double start_ms = 0, ms = 0; // since the move was asked for; of sending
+  uint64_t dirty_bytes = 0;    // written since the round before; all there is in the first one
+  uint64_t sent_bytes = 0;     // on the wire: compressed, without zero pages
+  double dirty_bytes_per_s = 0;     // since the scan before; 0 in the first one
+  double copied_bytes_per_s = 0;    // of the workload's memory
+  double expected_pause_ms = 0;     // if it were frozen before this round; 0 in the first one
+};
+
 struct Observer {
   std::function<void(std::string_view phase)> phase = [](std::string_view) {};
   std::function<void(std::string_view text)> notice = [](std::string_view) {};
   std::function<void(uint64_t done, uint64_t total)> bytes = [](uint64_t, uint64_t) {};
+  std::function<void(const Round&)> round = [](const Round&) {};  // when it has ended
 };
 
 struct PhaseTime {
@@ -45,7 +57,7 @@ class PhaseClock {
 struct Report {
   std::string job, name, source, target;
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
-  std::string mode = "stop";
+  std::string mode = "stop";      // stop, pre, …: what was done
   std::string via;                // "tls" or "ssh"
   double frozen_ms = 0;           // freeze to resume, by ferry's clocks, the hosts' difference removed
   double total_ms = 0;
@@ -53,6 +65,12 @@ struct Report {
   bool unharmed = true;  // unless moved: it goes on at the source
   uint64_t bytes_sent = 0, memory_bytes = 0;
   std::vector<PhaseTime> phases;
+  std::vector<Round> rounds;
+  double expected_pause_ms = 0;   // when it was decided to freeze; 0: nothing was expected
+  std::string freeze_reason;      // in words
+  double settle_ms = 0;           // from running until all of the memory was in place
+  uint64_t faults = 0;            // pages that it had to wait for meanwhile
+  double worst_fault_ms = 0;
   base::Explanation error;        // unless moved
   std::string journal;
 };

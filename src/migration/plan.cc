@@ -22,9 +22,9 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, b
   subject.workload = runtime::find_workload(what, arrival_name);
   const auto& workload = subject.workload;
   subject.view = process::look_at(process::read_tree(workload.root.pid));
-  refuse_if_any(workload.name, own_reasons(workload, subject.view, tcp_close));
+  subject.memory = memory_need(subject.view.tree);
+  refuse_if_any(workload.name, own_reasons(workload, subject.view, subject.memory, tcp_close));
   subject.files = process::written_files(subject.view.tree);
-  subject.memory_bytes = process::memory_bytes(subject.view.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
   subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp_close};
   return subject;
@@ -73,7 +73,8 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_source_id(host_id());
   plan.set_root_pid(kernel::inner_pid(workload.root.pid).value_or(0));
   plan.set_last_pid(process::pid_gap(process::inner_tids(subject.view.tree)));
-  plan.set_memory_bytes(subject.memory_bytes);
+  plan.set_memory_bytes(subject.memory.whole);
+  plan.set_image_bytes(subject.memory.images);
   const auto theirs = workload.time_offsets(), ours = kernel::own_time_offsets();
   plan.set_monotonic_shift_ns(theirs.monotonic_ns - ours.monotonic_ns - target_ahead.monotonic_ns);
   plan.set_boottime_shift_ns(theirs.boottime_ns - ours.boottime_ns - target_ahead.boottime_ns);
@@ -81,7 +82,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_shell_job(subject.state.shell_job);
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
-  *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files);
+  *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;
 }
 

@@ -8,6 +8,7 @@
 
 #include "migration/conversation.h"
 #include "migration/dump.h"
+#include "migration/memory_need.h"
 #include "process/view.h"
 #include "runtime/workload.h"
 
@@ -17,7 +18,7 @@ struct Subject {
   runtime::Workload workload;
   process::View view;              // when it was found
   std::vector<std::string> files;  // that it has open for writing: they travel along
-  uint64_t memory_bytes = 0;
+  MemoryNeed memory;
   StateOptions state;
 };
 

@@ -46,8 +46,9 @@ bool is_kernel_filesystem(const base::Path& path) {
 class Gatherer {
  public:
   // `made_there`: the directory that the target makes for every workload.
-  Gatherer(const View& view, const std::vector<std::string>& carried, std::string made_there, wire::Requirements& needed)
-      : view_(view), carried_(carried.begin(), carried.end()), made_there_(std::move(made_there)), needed_(needed) {}
+  Gatherer(const View& view, const std::vector<std::string>& carried, uint64_t image_bytes, std::string made_there,
+           wire::Requirements& needed)
+      : view_(view), carried_(carried.begin(), carried.end()), image_bytes_(image_bytes), made_there_(std::move(made_there)), needed_(needed) {}
 
   void run() {
     for (const auto& task : view_.tasks) {
@@ -134,9 +135,7 @@ class Gatherer {
       const auto size = std::filesystem::file_size(process::reachable(view_.tree.root, path), gone);
       if (!gone) bytes[base::Path(path).parent_path()] += size;
     }
-    const uint64_t memory = process::memory_bytes(view_.tree);
-    bytes["/dev/shm"] += memory + kStateBytes;  // CRIU's images
-    needed_.set_memory_bytes(2 * memory + kStateBytes);  // images and restored memory at the same time
+    bytes["/dev/shm"] += image_bytes_ + kStateBytes;
     for (const auto& [directory, size] : bytes) {
       auto& room = *needed_.add_room();
       room.set_directory(directory);
@@ -146,6 +145,7 @@ class Gatherer {
 
   const View& view_;
   std::set<std::string> carried_, seen_, directories_, special_;
+  const uint64_t image_bytes_;
   const std::string made_there_;
   wire::Requirements& needed_;
 };
@@ -167,10 +167,11 @@ void describe_host(wire::Requirements& needed) {
 }  // namespace
 
 wire::Requirements gather_requirements(const runtime::Workload& workload, const View& view,
-                                       const std::vector<std::string>& carried) {
+                                       const std::vector<std::string>& carried, const MemoryNeed& memory) {
   wire::Requirements needed;
   describe_host(needed);
-  Gatherer(view, carried, capsule::directory_of(workload.name).string(), needed).run();
+  needed.set_memory_bytes(memory.peak() + kStateBytes);
+  Gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed).run();
   if (workload.identity) {
     needed.mutable_identity()->set_address(workload.identity->address.text());
     needed.mutable_identity()->set_mac(workload.identity->mac.text());

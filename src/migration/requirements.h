@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "migration/memory_need.h"
 #include "migration/wire.pb.h"
 #include "process/reason.h"
 #include "process/view.h"
@@ -17,7 +18,7 @@ namespace ferry::migration {
 
 // At the source. `carried`: the files that travel along.
 wire::Requirements gather_requirements(const runtime::Workload& workload, const process::View& view,
-                                       const std::vector<std::string>& carried);
+                                       const std::vector<std::string>& carried, const MemoryNeed& memory);
 
 struct Findings {
   process::Reasons reasons;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "criu/held_uffd.h"
 
 namespace ferry::migration {
 
@@ -19,9 +20,10 @@ constexpr milliseconds kCriuResumes{15'000};
 }  // namespace
 
 HeldRestore::HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
-                         const kernel::Namespaces& capsule, const kernel::Freezer& freezer)
-    : name_(name), job_(job), images_(images) {
+                         const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages)
+    : name_(name), job_(job), images_(images), pages_(pages) {
   base::SpawnOptions options;
+  if (pages == criu::Pages::kOnDemand) options.environment = {criu::hold_setting()};
   options.in_child = [&freezer] { freezer.add(0); };
   const auto log = images.open_log(criu::kRestoreLog);
   options.stderr_fd = log.get();
@@ -30,7 +32,7 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
 }
 
 void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
-  auto request = criu::restore_request(images_.link());
+  auto request = criu::restore_request(images_.link(), pages_);
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);

@@ -18,10 +18,12 @@ namespace ferry::migration {
 class HeldRestore {
  public:
   // CRIU runs in the capsule and in the workload's cgroup (where the tasks will be too), and has probed the kernel.
+  // `pages` on demand: each task will hold its own userfaultfd until the memory has settled (criu/held_uffd.h).
   HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
-              const kernel::Namespaces& capsule, const kernel::Freezer& freezer);
+              const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages);
 
-  // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error.
+  // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
+  // for CRIU already.
   void build(const StateOptions& options, uint64_t memory_bytes);
   // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
   // fail. Throws Error; may_have_run() then says what that error leaves open.
@@ -36,6 +38,7 @@ class HeldRestore {
 
   std::string name_, job_;
   const criu::ImageSet& images_;
+  criu::Pages pages_;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;
 };

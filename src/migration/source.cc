@@ -2,6 +2,7 @@
 #include "migration/source.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <thread>
 
@@ -9,8 +10,10 @@
 #include "base/log.h"
 #include "criu/written_files.h"
 #include "migration/host.h"
+#include "migration/memory_arrival.h"
 #include "migration/resolve.h"
 #include "migration/source_move.h"
+#include "migration/state_cost.h"
 
 namespace ferry::migration {
 
@@ -25,8 +28,17 @@ constexpr int kDumpTries = 5;
 constexpr milliseconds kAccepts{200};
 constexpr milliseconds kBetweenDumps{50};
 constexpr milliseconds kCancelPoll{10};
+constexpr milliseconds kStandStill{1'000};
 
 }  // namespace
+
+Mode parse_mode(std::string_view name) {
+  for (const Mode mode : {Mode::kAuto, Mode::kPre, Mode::kStop}) {
+    if (name == name_of(mode)) return mode;
+  }
+  throw base::Error({fmt::format("there is no mode \"{}\"", name), "", fmt::format("say one of {}", fmt::join(kModeNames, ", ")), {}, {}},
+                    base::Exit::kUsage);
+}
 
 void SourceMove::run() {
   try {
@@ -44,7 +56,7 @@ void SourceMove::run() {
   clock_.stop();
   report_.phases = clock_.phases();
   report_.total_ms = clock_.elapsed_ms();
-  if (peer_) report_.bytes_sent = peer_->link.bytes_sent();
+  if (peer_) report_.bytes_sent += peer_->link.bytes_sent();
 }
 
 void SourceMove::prepare() {
@@ -53,20 +65,24 @@ void SourceMove::prepare() {
   report_.job = new_job_id();
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
   finish_earlier_jobs();
+  wait_for_settling(runtime::lock_name(options_.what), options_.wake_fd, observer_.notice);
   subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp_close);
   report_.name = subject_.workload.name;
-  report_.memory_bytes = subject_.memory_bytes;
+  report_.memory_bytes = subject_.memory.whole;
+  choose_mode();
   connect();
   FAULT_POINT("source.connected");
   open_journal();
   target_ahead_ = measure_clocks(*talk_);
-  images_.emplace(report_.job, report_.memory_bytes);
+  images_.emplace(report_.job, subject_.memory.images);
   wire::ToTarget message;
   *message.mutable_plan() = make_plan(subject_, report_.job, target_ahead_);
+  if (subject_.memory.by_ferry) message.mutable_plan()->mutable_memory()->set_lanes(lanes());
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
+  if (subject_.memory.by_ferry) open_lanes();
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
 }
@@ -102,20 +118,108 @@ void SourceMove::connect() {
   talk_.emplace(peer_->link, destination.host, options_.wake_fd);
 }
 
-// Everything that can be sent while the workload runs: without the memory plane, its open files. CRIU is made ready: its start and
-// its probes of the kernel are no part of the pause.
+// What this kernel can track and this CRIU can leave to us decides how much of the memory goes before the freeze.
+void SourceMove::choose_mode() {
+  tracking_ = memory::probe();
+  const bool can_track = tracking_.backend != memory::Backend::kNone;
+  const bool rounds = options_.mode != Mode::kStop && can_track && subject_.memory.by_ferry;
+  if (!rounds && options_.mode != Mode::kStop) {
+    const auto& why = can_track ? subject_.memory.why_not : tracking_.why;
+    if (options_.mode == Mode::kPre) {
+      base::refuse(fmt::format("cannot copy the memory of {} while it runs", subject_.workload.name), why, "use --mode stop");
+    }
+    observer_.notice(fmt::format("all memory goes within the pause: {}", why));
+  }
+  report_.mode = rounds ? "pre" : "stop";
+}
+
+int SourceMove::lanes() const { return peer_->way == transport::Way::kDirect ? options_.lanes : 0; }
+
+void SourceMove::open_lanes() {
+  std::vector<transport::Link> opened;
+  for (int i = 0; i < lanes(); ++i) opened.push_back(transport::open_lane(peer_->endpoint, peer_->key));
+  memory_.emplace(subject_.workload.root.pid, memory::WorkloadTracker(tracking_, stand_still()), std::move(opened), *talk_,
+                  options_.bandwidth);
+}
+
+// Some tasks (direct I/O) can only be looked at while they stand still, for a millisecond. A bare tree has no cgroup of its own for
+// that: such memory of it goes within the pause.
+memory::WorkloadTracker::StandStill SourceMove::stand_still() {
+  if (!subject_.workload.is_capsule()) return {};
+  return [this]() -> std::shared_ptr<void> {
+    freezer_->freeze(kStandStill);
+    return {nullptr, [this](void*) { freezer_->thaw(); }};
+  };
+}
+
+// Everything that can be sent while the workload runs. CRIU is made ready: its start and its probes of the kernel are no part of the
+// pause.
 void SourceMove::copy() {
   clock_.start("copy");
   send_workload_files();
   freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
+  if (report_.mode == "pre") {
+    memory_->scan();
+    send_round();
+  }
   start_criu();
+  if (report_.mode == "pre") {
+    copy_memory();
+  } else if (subject_.memory.by_ferry) {
+    smaps_.read_if_changed(memory_->pids());
+  }
   talk_->throw_if_cancelled();
   FAULT_POINT("source.before_freeze");
   walk_->step(SourceEvent::kCopied);
 }
 
+// Round after round, until policy says that the rest fits the pause or that more rounds are of no use.
+void SourceMove::copy_memory() {
+  FreezePolicy policy(options_.pause);
+  for (;;) {
+    smaps_.read_if_changed(memory_->pids());
+    memory_->scan();
+    const auto decision = policy.next(outlook());
+    report_.expected_pause_ms = decision.expected_pause_ms;
+    report_.freeze_reason = decision.why;
+    if (decision.step == FreezeDecision::Step::kFreeze) return;
+    if (decision.step == FreezeDecision::Step::kCancel) {
+      throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
+                         "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
+    }
+    send_round();
+  }
+}
+
+Outlook SourceMove::outlook() const {
+  const auto cost = expected_state_cost(subject_.view.tree.pids.size());
+  return {memory_->found_bytes(), memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
+}
+
+// What the last scan has found.
+void SourceMove::send_round() {
+  Round round;
+  round.number = static_cast<int>(report_.rounds.size()) + 1;
+  round.start_ms = clock_.elapsed_ms();
+  round.dirty_bytes = memory_->found_bytes();
+  round.expected_pause_ms = report_.expected_pause_ms;
+  if (round.number > 1) round.dirty_bytes_per_s = static_cast<double>(round.dirty_bytes) / memory_->since_last_scan_ms() * 1000;
+  const uint64_t sent_before = memory_->bytes_sent();
+  memory_->send([&] {
+    observer_.bytes(memory_->bytes_sent() - sent_before, round.dirty_bytes);
+    talk_->throw_if_cancelled();
+    talk_->throw_if_target_failed();
+  });
+  FAULT_POINT("source.round");
+  round.ms = clock_.elapsed_ms() - round.start_ms;
+  round.sent_bytes = memory_->bytes_sent() - sent_before;
+  round.copied_bytes_per_s = static_cast<double>(round.dirty_bytes) / round.ms * 1000;
+  report_.rounds.push_back(round);
+  observer_.round(round);
+}
+
 void SourceMove::start_criu() {
-  dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_);
+  dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_, subject_.memory.by_ferry);
   origins_ = Frozen::origins_of(subject_.workload);
   walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
   walk_->journal().note(kNoteOrigins, origins_note(origins_));
@@ -159,7 +263,7 @@ void SourceMove::dump() {
   clock_.start("dump");
   for (int tries_left = kDumpTries - 1;; --tries_left) {
     try {
-      dump_->run(report_.memory_bytes);
+      dump_once();
       break;
     } catch (const TransientFailure& failure) {
       if (tries_left == 0) throw;
@@ -168,9 +272,30 @@ void SourceMove::dump() {
     let_it_run_a_moment();
   }
   frozen_->freeze_again();
+  smaps_.begin_check();
   FAULT_POINT("source.dumped");
   talk_->throw_if_cancelled();
   walk_->step(SourceEvent::kDumped);
+}
+
+// The last pages travel while CRIU dumps all else.
+void SourceMove::dump_once() {
+  if (!subject_.memory.by_ferry) return dump_->run(report_.memory_bytes);
+  hide_memory();
+  memory_->begin_send();
+  const auto wait_for_pages = [this] { memory_->finish_send([this] { talk_->throw_if_target_failed(); }); };
+  try {
+    dump_->run(0);
+  } catch (const TransientFailure&) {
+    wait_for_pages();
+    throw;
+  }
+  wait_for_pages();
+}
+
+void SourceMove::hide_memory() {
+  memory_->scan_frozen();
+  criu::write_hidden_memory(dump_->hidden_file(), memory_->hidden([this](pid_t pid) { return smaps_.prepare(pid); }));
 }
 
 // What was in CRIU's way may be gone then. The state stays "dumping", which promises the target nothing and leads back to
@@ -224,10 +349,15 @@ void SourceMove::restore() {
     told.set_cpus(pinned.cpus.text());
     told.mutable_tids()->Assign(pinned.tids.begin(), pinned.tids.end());
   }
+  if (subject_.memory.by_ferry) memory_->describe(*request.mutable_restore());
   talk_->send(request);
   const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore");
   if (!answer.has_restored()) throw BrokenProtocol("it did not answer \"restored\"");
   for (const auto& warning : answer.restored().warnings()) observer_.notice(warning);
+  if (!smaps_.holds()) {
+    throw base::Error({fmt::format("did not move {}", report_.name), "it changed the flags of some memory (mlock, madvise) just before it was frozen",
+                       "try again", {}, {}});
+  }
   FAULT_POINT("source.restored");
   talk_->throw_if_cancelled();
 }
@@ -258,20 +388,53 @@ void SourceMove::note_running(int64_t resumed_monotonic_ns) {
   report_.result = "moved";
 }
 
+// For the next one's expectations.
+void SourceMove::remember_cost() const {
+  StateCost cost;
+  for (const auto& phase : clock_.phases()) {
+    if (phase.name == "dump") cost.dump_ms += phase.ms;
+  }
+  cost.rest_ms = std::max(0.0, report_.frozen_ms - cost.dump_ms);
+  remember_state_cost(subject_.view.tree.pids.size(), cost);
+}
+
 // It lives over there: what is frozen here is only a copy.
 void SourceMove::end_here() {
   clock_.start("bury");
   const auto kill = [this](const auto& thaw) { dump_->kill(thaw); };
   const std::string untidy = bury(subject_.workload, *frozen_, *freezer_, {report_.target, subject_.files, kill});
   if (!untidy.empty()) observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", untidy));
+  if (memory_) report_.bytes_sent = memory_->bytes_sent();
+  memory_.reset();
   images_.reset();
   end_job();
+  remember_cost();
+  if (subject_.memory.by_ferry) settle();
   wire::ToTarget farewell;
   farewell.mutable_farewell();
   try {
     talk_->send(farewell);
   } catch (const std::exception& gone) {
     base::log("no farewell: {}", gone.what());
+  }
+}
+
+// It runs over there, and waits for a page now and then. Nothing depends on our watching.
+void SourceMove::settle() {
+  clock_.start("settle");
+  try {
+    talk_->watch(options_.wake_fd);
+    const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the last of its memory");
+    if (!answer.has_settled()) throw BrokenProtocol("it did not answer \"settled\"");
+    const auto& settled = answer.settled();
+    report_.settle_ms = settled.settle_ms();
+    report_.faults = settled.faults();
+    report_.worst_fault_ms = settled.worst_fault_ms();
+    if (settled.lost()) observer_.notice(fmt::format("{} has ended on {} before all of its memory was in place", report_.name, report_.target));
+  } catch (const Cancelled&) {
+    observer_.notice(fmt::format("{} runs on {}; its memory is still being put in place there", report_.name, report_.target));
+  } catch (const std::exception& failure) {
+    observer_.notice(fmt::format("{} runs on {}, but how its memory settled there is not known: {}", report_.name, report_.target, failure.what()));
   }
 }
 

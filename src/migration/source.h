@@ -8,9 +8,21 @@
 #include <vector>
 
 #include "migration/events.h"
+#include "migration/policy.h"
 #include "transport/bootstrap.h"
 
 namespace ferry::migration {
+
+// How much of the memory is copied before the freeze. Settings of one machine, not code paths.
+enum class Mode {
+  kAuto,  // rounds, where the kernel can track writes; else as kStop
+  kPre,   // rounds, or it is refused
+  kStop,  // none: all of it within the pause
+};
+inline constexpr std::string_view kModeNames[] = {"auto", "pre", "stop"};
+inline std::string_view name_of(Mode mode) { return kModeNames[static_cast<size_t>(mode)]; }
+// Throws Error (usage).
+Mode parse_mode(std::string_view name);
 
 struct MoveOptions {
   std::string what;          // a name, a pid, pid:N
@@ -20,6 +32,10 @@ struct MoveOptions {
   std::vector<std::string> ssh_options;
   std::optional<transport::PortRange> ports;
   bool tunnel = false;
+  Mode mode = Mode::kAuto;
+  PauseGoal pause;
+  uint64_t bandwidth = 0;    // bytes per second for the memory; 0: as fast as it goes
+  int lanes = 2;             // connections that carry memory; 0: it goes with the messages
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };
 

@@ -10,7 +10,9 @@
 #include "files/staged.h"
 #include "migration/departure.h"
 #include "migration/dump.h"
+#include "migration/early_smaps.h"
 #include "migration/guard.h"
+#include "migration/memory_copy.h"
 #include "migration/plan.h"
 #include "migration/source.h"
 
@@ -29,18 +31,29 @@ class SourceMove {
   void finish_earlier_jobs();
   void open_journal();
   void connect();
+  void choose_mode();
+  int lanes() const;
+  void open_lanes();
+  memory::WorkloadTracker::StandStill stand_still();
   void copy();
+  void copy_memory();
+  void send_round();
+  Outlook outlook() const;
   void start_criu();
   void freeze();
   void stop_workload(base::milliseconds accepts = {});
   void dump();
+  void dump_once();
+  void hide_memory();
   void let_it_run_a_moment();
   void send();
   void send_workload_files();
   void restore();
   void commit();
   void note_running(int64_t resumed_monotonic_ns);
+  void remember_cost() const;
   void end_here();
+  void settle();
 
   // When they do not.
   void give_up(const std::exception& failure);
@@ -69,6 +82,9 @@ class SourceMove {
   int64_t frozen_at_ns_ = 0;          // CLOCK_MONOTONIC here
   // Destroyed from the last to the first: CRIU lets go of the tasks, then they are thawed.
   std::optional<criu::ImageSet> images_;
+  memory::Support tracking_;
+  std::optional<MemoryCopy> memory_;
+  EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   Frozen::Origins origins_;
   std::optional<Frozen> frozen_;

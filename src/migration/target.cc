@@ -12,6 +12,7 @@
 #include "migration/resolve.h"
 #include "migration/target_move.h"
 #include "runtime/launch.h"
+#include "transport/lanes.h"
 
 namespace ferry::migration {
 
@@ -26,6 +27,12 @@ constexpr milliseconds kSourceSilence{15 * 60'000};
 // From "restored" to the grant the source only writes one line to its journal.
 constexpr milliseconds kGrantLimit{20'000};
 constexpr milliseconds kFarewellLimit{30'000};
+
+int lanes_of(const wire::MemoryPlan& plan) {
+  if (plan.lanes() < 0 || plan.lanes() > transport::kMostLanes) throw BrokenProtocol("an impossible number of lanes");
+  return plan.lanes();
+}
+
 constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
 
 }  // namespace
@@ -55,6 +62,10 @@ void TargetMove::serve(const transport::Frame& frame) {
     FAULT_POINT("target.chunk");
     return incoming_->take(frame.payload);
   }
+  if (frame.type == FrameType::kPages) {
+    if (!memory_) throw BrokenProtocol("pages that were not announced");
+    return memory_->take(frame.payload);
+  }
   wire::ToTarget message;
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
   const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() &&
@@ -69,6 +80,7 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kSettle: return answer_settle(message.settle());
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
+    case wire::ToTarget::kLaneMark: return answer_mark();
     case wire::ToTarget::kFreeze: return walk_->step(TargetEvent::kFrozen);
     case wire::ToTarget::kRestore: return restore(message.restore());
     case wire::ToTarget::kGrant: return resume();
@@ -85,6 +97,15 @@ void TargetMove::answer_clock() {
   wire::ToSource answer;
   answer.mutable_clock()->set_monotonic_ns(base::clock_ns(CLOCK_MONOTONIC));
   answer.mutable_clock()->set_boottime_ns(base::clock_ns(CLOCK_BOOTTIME));
+  talk_.send(answer);
+}
+
+// Pages came on this link: they are stored already.
+void TargetMove::answer_mark() {
+  if (!memory_) throw BrokenProtocol("a mark without pages");
+  memory_->mark();
+  wire::ToSource answer;
+  answer.mutable_lane_answer();
   talk_.send(answer);
 }
 
@@ -110,7 +131,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   plan_ = plan;
   open_journal();
   FAULT_POINT("target.preparing");
-  images_.emplace(plan.job(), plan.memory_bytes());
+  images_.emplace(plan.job(), plan.image_bytes());
   std::filesystem::create_directories(capsule::directory_of(plan.name()));
   incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
     walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
@@ -118,7 +139,9 @@ void TargetMove::prepare(const wire::Plan& plan) {
   for (const auto& file : plan.files()) incoming_->expect(file.path());
   make_capsule();
   if (plan.has_identity()) make_port();
-  restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_);
+  const auto pages = plan.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages;
+  restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages);
+  if (plan.has_memory()) memory_.emplace(source_.listener, source_.key, lanes_of(plan.memory()));
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   walk_->step(TargetEvent::kPrepared);
   FAULT_POINT("target.ready");
@@ -140,7 +163,7 @@ void TargetMove::open_journal() {
 // the address) is asked again by those who take it.
 std::vector<std::string> TargetMove::check(const wire::Plan& plan) {
   if (plan.root_pid() <= 1 || plan.last_pid() <= 1) throw BrokenProtocol("impossible pids");
-  if (plan.memory_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
+  if (plan.memory_bytes() > kMostMemory || plan.image_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
   auto findings = look_here(plan.name(), plan.source_id(), plan.requirements());
   refuse_if_any(plan.name(), findings.reasons);
   return findings.warnings;
@@ -182,7 +205,9 @@ void TargetMove::restore(const wire::Restore& request) {
   auto own = earlier_ ? earlier_->left_files : std::vector<std::string>{};
   own.push_back(capsule::log_of(plan_.name()).string());
   incoming_->install(own);
+  if (memory_) memory_->start(plan_.name(), request, images_->directory());
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
+  if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");
   walk_->journal().note(kNoteArrival, capsule::to_text(arrival_record()));
   walk_->step(TargetEvent::kBuilt);
@@ -210,6 +235,15 @@ void TargetMove::resume() {
   conclude();
   restore_->finish();
   FAULT_POINT("target.running");
+  if (memory_) settle();
+}
+
+// The workload runs; those who fill it go on without us, should anything here fail.
+void TargetMove::settle() {
+  memory_->begin_fill();
+  wire::ToSource answer;
+  *answer.mutable_settled() = memory_->wait_until_settled();
+  talk_.send(answer);
 }
 
 // It runs. Nothing that fails from here on changes that.
@@ -254,6 +288,6 @@ capsule::Record TargetMove::arrival_record() const {
   return record;
 }
 
-bool run_target(transport::Link& link) { return TargetMove(link).run(); }
+bool run_target(transport::Accepted& source) { return TargetMove(source).run(); }
 
 }  // namespace ferry::migration

@@ -4,11 +4,11 @@
 // only when) the source has committed. Whatever fails before that, nothing of it stays.
 #pragma once
 
-#include "transport/link.h"
+#include "transport/bootstrap.h"
 
 namespace ferry::migration {
 
 // Serves one move to its end; true when the workload runs here. Failures are told to the source, not thrown.
-bool run_target(transport::Link& link);
+bool run_target(transport::Accepted& source);
 
 }  // namespace ferry::migration

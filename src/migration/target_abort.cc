@@ -92,6 +92,8 @@ void TargetMove::tear_down() {
   restore_.reset();
   if (capsule_) capsule_->destroy();
   capsule_.reset();
+  if (memory_) memory_->abort();
+  memory_.reset();
   if (freezer_) freezer_->remove();
   incoming_.reset();
   images_.reset();

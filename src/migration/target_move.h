@@ -12,14 +12,17 @@
 #include "migration/guard.h"
 #include "migration/incoming.h"
 #include "migration/logbook.h"
+#include "migration/memory_arrival.h"
 #include "migration/restore.h"
 #include "migration/target.h"
+#include "transport/bootstrap.h"
 
 namespace ferry::migration {
 
 class TargetMove {
  public:
-  explicit TargetMove(transport::Link& link) : talk_(link, "the source", transport::kNoWake) {}
+  explicit TargetMove(transport::Accepted& source)
+      : source_(source), talk_(source.link, "the source", transport::kNoWake) {}
 
   bool run();
 
@@ -27,6 +30,7 @@ class TargetMove {
   base::milliseconds silence_limit() const;
   void serve(const transport::Frame& frame);
   void answer_clock();
+  void answer_mark();
   void answer_settle(const wire::Settle& question);
 
   // In the order in which things happen.
@@ -41,6 +45,7 @@ class TargetMove {
   void resume();
   void open_port();
   void conclude();
+  void settle();
   capsule::Record arrival_record() const;
 
   // When they do not.
@@ -51,6 +56,7 @@ class TargetMove {
   void tear_down();
   void tell_failure(const std::exception& failure, bool never_ran);
 
+  transport::Accepted& source_;
   Conversation talk_;
   bool finished_ = false;
   wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
@@ -64,6 +70,7 @@ class TargetMove {
   std::optional<handover::Announcer> announcer_;
   std::optional<criu::ImageSet> images_;
   std::optional<Incoming> incoming_;
+  std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory
   std::optional<kernel::Freezer> freezer_;
   std::optional<capsule::Capsule> capsule_;
   std::optional<HeldRestore> restore_;

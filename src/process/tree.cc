@@ -31,6 +31,15 @@ uint64_t memory_bytes(const Tree& tree) {
   return sum;
 }
 
+uint64_t anonymous_bytes(const Tree& tree) {
+  uint64_t sum = 0;
+  for (const pid_t pid : tree.pids) {
+    const auto kib = kernel::status_field(pid, "RssAnon");  // "123 kB"; a zombie has none
+    if (kib) sum += std::strtoull(kib->c_str(), nullptr, 10) * 1024;
+  }
+  return sum;
+}
+
 std::vector<pid_t> inner_tids(const Tree& tree) {
   std::vector<pid_t> tids;
   for (const pid_t pid : tree.pids) {

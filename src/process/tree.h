@@ -21,6 +21,7 @@ struct Tree {
 Tree read_tree(pid_t root);
 
 uint64_t memory_bytes(const Tree& tree);
+uint64_t anonymous_bytes(const Tree& tree);  // of it, private and without a file, or written to a private mapping of one
 // All thread ids as the innermost pid namespace sees them, sorted: what must be free where it is restored.
 std::vector<pid_t> inner_tids(const Tree& tree);
 // A pid above which the next pids do not meet any of `taken`: where CRIU's own helpers may live meanwhile.

@@ -47,8 +47,8 @@ HeaderBytes encode_header(FrameType type, std::span<const std::byte> payload) {
 FrameHeader decode_header(const HeaderBytes& bytes) {
   const uint64_t length = get_little(bytes.data(), 4);
   const auto type = std::to_integer<uint8_t>(bytes[kTypeAt]);
-  if (type != static_cast<uint8_t>(FrameType::kMessage) &&
-      type != static_cast<uint8_t>(FrameType::kData)) {
+  if (type < static_cast<uint8_t>(FrameType::kMessage) ||
+      type > static_cast<uint8_t>(FrameType::kPages)) {
     corrupt(fmt::format("there is no frame type {}", type));
   }
   if (length > kMaxPayloadBytes) {

@@ -25,6 +25,7 @@ namespace ferry::transport {
 enum class FrameType : uint8_t {
   kMessage = 1,  // one protobuf message
   kData = 2,     // raw bytes of a stream that a message announced
+  kPages = 3,    // pages of the workload's memory (memory/codec.h)
 };
 
 inline constexpr size_t kHeaderBytes = 13;

@@ -111,7 +111,7 @@ TEST_F(ServersTest, RedisWithAHundredMegabytesUnderItsOwnUser) {
   const Json report = move("redis", "east", "west");
   ASSERT_FALSE(report.is_null());
   EXPECT_GT(report.at("memory_bytes"), 100'000'000);
-  EXPECT_GT(report.at("bytes_sent"), 100'000'000);
+  EXPECT_GT(report.at("rounds").at(0).at("dirty_bytes"), 100'000'000);  // compressed, it is less on the wire
   EXPECT_EQ(digest(open), before);
   EXPECT_EQ(command(open, "DBSIZE"), fmt::format(":{}\r\n", kRedisKeys + 200));
   EXPECT_EQ(command(open, "RPUSH queue now"), ":1\r\n");

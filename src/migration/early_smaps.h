@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps CRIU from waiting for the kernel's walk through all page tables (criu/prepared_smaps.h): smaps is read while the workload runs,
+// put beside the maps of the frozen one for CRIU, and compared with the kernel's own word before the move is committed, while the
+// target restores. A difference (an mlock or madvise in between, which maps do not show) means: dump once more, with the kernel's own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <future>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ferry::migration {
+
+class EarlySmaps {
+ public:
+  // Of every process of the workload, running, where what is known does not fit its maps any more. Calls that map memory wait for it,
+  // 15 ms per GiB, so it is not done more often than it must.
+  void read_if_changed(const std::vector<pid_t>& pids);
+  // For CRIU, of a frozen one; empty: let it ask the kernel.
+  std::string prepare(pid_t pid);
+  // Of the frozen tasks, in the background: what prepare() gave was true.
+  void begin_check();
+  [[nodiscard]] bool holds();
+
+ private:
+  std::optional<std::string> try_prepare(pid_t pid) const;
+
+  std::map<pid_t, std::string> early_, given_;
+  std::future<bool> check_;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/memory_arrival.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "criu/lazy_pages_socket.h"
+#include "memory/codec.h"
+#include "migration/conversation.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+using base::mono_now;
+
+namespace {
+
+constexpr milliseconds kPrefillLimit{10'000};  // of a few pages
+constexpr milliseconds kSettlePoll{200};
+// A GiB takes about a second on a slow host; a workload that has not settled after so long never will.
+constexpr milliseconds kEarlierMoveSettles{10 * 60'000};
+
+memory::PageSet pages_of(const std::string& told) { return memory::PageSet::decode(std::as_bytes(std::span(told))); }
+
+}  // namespace
+
+MemoryArrival::MemoryArrival(transport::Listener& listener, const transport::Key& key, int lanes) {
+  lanes_.emplace(listener, key, lanes, [this](std::span<const std::byte> payload, unsigned round) { put(payload, round); });
+}
+
+void MemoryArrival::put(std::span<const std::byte> payload, unsigned round) {
+  thread_local memory::Decoder decoder;
+  const memory::Batch& batch = decoder.decode(payload);
+  auto data = std::span(batch.data);
+  for (const memory::Run& run : batch.runs) {
+    if (run.zero) {
+      store_.put_zero(batch.space, run.range);
+      continue;
+    }
+    store_.put(batch.space, run.range.start, data.first(run.range.bytes()), round);
+    data = data.subspan(run.range.bytes());
+  }
+}
+
+void MemoryArrival::apply(const wire::Restore& request) {
+  std::set<int32_t> alive;
+  for (const auto& space : request.memory()) {
+    alive.insert(space.pid());
+    for (const auto& range : pages_of(space.dropped())) store_.drop(space.pid(), range);
+    const auto first = pages_of(space.first());
+    store_.set_first(space.pid(), {first.begin(), first.end()});
+  }
+  for (const auto& plan : store_.plans()) {
+    if (!alive.contains(plan.pid)) store_.forget(plan.pid);
+  }
+}
+
+void MemoryArrival::start(const std::string& name, const wire::Restore& request, const base::Path& lazy_pages_directory) {
+  lanes_.reset();
+  apply(request);
+  memory::Settling::Options options;
+  options.name = name;
+  settling_.emplace(memory::Settling::start(store_, criu::listen_lazy_pages(lazy_pages_directory), std::move(options)));
+}
+
+void MemoryArrival::prefill() { settling_->prefill(mono_now() + kPrefillLimit); }
+
+void MemoryArrival::begin_fill() {
+  began_ = mono_now();
+  settling_->begin_fill();
+}
+
+wire::Settled MemoryArrival::wait_until_settled() {
+  while (!settling_->wait_settled(mono_now() + kSettlePoll)) {
+    if (settling_->progress().lost || !settling_->is_alive()) break;
+  }
+  const auto progress = settling_->progress();
+  wire::Settled settled;
+  settled.set_settle_ms(base::ms_between(began_, mono_now()));
+  settled.set_bytes(progress.bytes_total);
+  settled.set_faults(progress.faults);
+  settled.set_worst_fault_ms(static_cast<double>(progress.worst_fault_us) / 1000);
+  settled.set_lost(!progress.settled);
+  return settled;
+}
+
+void MemoryArrival::abort() noexcept {
+  try {
+    if (settling_) settling_->abort();
+  } catch (const std::exception& failure) {
+    base::log("ending the filler: {}", failure.what());
+  }
+}
+
+void wait_for_settling(const std::string& name, int wake_fd, const std::function<void(std::string_view)>& notice) {
+  const auto deadline = mono_now() + kEarlierMoveSettles;
+  bool told = false;
+  for (;;) {
+    const auto progress = memory::find_settling(name);
+    if (!progress) return;
+    if (!told) notice(fmt::format("{} has just arrived here: waiting until its memory is in place ({} left)", name, base::format_bytes(progress->bytes_left)));
+    told = true;
+    if (mono_now() > deadline) {
+      base::refuse(fmt::format("cannot move {}", name), fmt::format("its memory is still being put in place from an earlier move: {}", progress->trouble));
+    }
+    if (wake_fd >= 0 && base::wait_readable(wake_fd, static_cast<int>(kSettlePoll.count()))) throw Cancelled();
+  }
+}
+
+}  // namespace ferry::migration

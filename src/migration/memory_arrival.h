@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The target's half of the memory plane: pages come in on the lanes and wait in the store; from the restore on they are filled into
+// the workload, by processes of their own that outlive this one (memory/settling.h).
+#pragma once
+
+#include <optional>
+
+#include "memory/settling.h"
+#include "memory/store.h"
+#include "migration/lane_receiver.h"
+#include "migration/wire.pb.h"
+
+namespace ferry::migration {
+
+class MemoryArrival {
+ public:
+  // `lanes` connections will come through the listener.
+  MemoryArrival(transport::Listener& listener, const transport::Key& key, int lanes);
+
+  // A frame that came beside the messages (a move without lanes), and the mark behind such.
+  void take(std::span<const std::byte> payload) { put(payload, tunnel_round_); }
+  void mark() { ++tunnel_round_; }
+
+  // All pages are here. What the source has told besides is applied, and from now on faults are answered: CRIU may restore.
+  void start(const std::string& name, const wire::Restore& request, const base::Path& lazy_pages_directory);
+  void prefill();
+  // It runs: the rest is put in place in the background.
+  void begin_fill();
+  // Until all is in place, or it has ended before.
+  wire::Settled wait_until_settled();
+  // The tasks have been killed.
+  void abort() noexcept;
+
+ private:
+  void put(std::span<const std::byte> payload, unsigned round);
+  void apply(const wire::Restore& request);
+
+  memory::Store store_;
+  unsigned tunnel_round_ = 0;
+  std::optional<LaneReceiver> lanes_;
+  std::optional<memory::Settling> settling_;
+  base::MonoTime began_{};
+};
+
+// Returns when no earlier move of that workload is still being settled on this host: a dump would find pages missing. Throws
+// Cancelled when `wake_fd` becomes readable, Error when it takes too long.
+void wait_for_settling(const std::string& name, int wake_fd, const std::function<void(std::string_view)>& notice);
+
+}  // namespace ferry::migration

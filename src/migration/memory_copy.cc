@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/memory_copy.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "migration/first_pages.h"
+#include "process/tree.h"
+
+namespace ferry::migration {
+
+namespace {
+
+// A smaller round says nothing about the link: it ends before the connection has found its speed.
+constexpr uint64_t kTellingBytes = 4 << 20;
+
+}  // namespace
+
+MemoryCopy::MemoryCopy(pid_t root, memory::WorkloadTracker tracker, std::vector<transport::Link> lanes, Conversation& talk, uint64_t bandwidth)
+    : root_(root),
+      tracker_(std::move(tracker)),
+      pace_(bandwidth),
+      codecs_(static_cast<unsigned>(std::max<size_t>(lanes.size(), 1))),
+      lanes_(std::move(lanes), talk, pace_) {
+  for (size_t i = 0; i < lanes_.workers(); ++i) encoders_.emplace_back(codecs_);
+}
+
+std::vector<pid_t> MemoryCopy::pids() const { return process::read_tree(root_).pids; }
+
+void MemoryCopy::scan() { take(tracker_.round(pids())); }
+
+void MemoryCopy::scan_frozen() { take(tracker_.last_round(pids())); }
+
+void MemoryCopy::take(memory::WorkloadRound round) {
+  const auto now = base::mono_now();
+  since_last_scan_ms_ = scanned_at_ == base::MonoTime{} ? 0 : base::ms_between(scanned_at_, now);
+  scanned_at_ = now;
+  if (!sent_all_) carry_over(round);
+  sent_all_ = false;
+  round_ = std::move(round);
+  found_bytes_ = round_.written_pages() * memory::kPageBytes;
+}
+
+// What the scan before has found and nobody has sent: it was protected again, so this one does not tell of it.
+void MemoryCopy::carry_over(memory::WorkloadRound& round) const {
+  for (const auto& before : round_.spaces) {
+    const auto now = std::ranges::find(round.spaces, before.inner_pid, &memory::SpaceRound::inner_pid);
+    if (now == round.spaces.end() || now->fresh) continue;
+    const auto left = before.scan.written.difference(now->scan.written).intersection(now->plane.pages());
+    now->scan.zero.insert(before.scan.zero.intersection(left));
+    now->scan.written.insert(left);
+  }
+}
+
+void MemoryCopy::send(const std::function<void()>& meanwhile) {
+  begin();
+  finish_send(meanwhile);
+}
+
+void MemoryCopy::begin() {
+  pieces_.clear();
+  for (const auto& space : round_.spaces) {
+    PagePiece piece;
+    piece.pid = space.pid;
+    piece.space = space.inner_pid;
+    piece.zero = &space.scan.zero;
+    piece.known = &sent_[space.inner_pid];
+    // Merged before several threads look.
+    (void)piece.zero->ranges();
+    (void)piece.known->ranges();
+    cut(space.scan.written, piece, pieces_);
+  }
+  began_ = base::mono_now();
+  sent_before_ = lanes_.bytes_sent();
+  lanes_.begin(pieces_.size(), [this](size_t piece, size_t worker, const LaneSender::Emit& emit) {
+    encoders_[worker].encode(pieces_[piece], emit);
+  });
+}
+
+void MemoryCopy::finish_send(const std::function<void()>& meanwhile) {
+  lanes_.finish(meanwhile);
+  for (auto& encoder : encoders_) encoder.forget_tasks();
+  for (const auto& space : round_.spaces) sent_[space.inner_pid].insert(space.scan.written);
+  sent_all_ = true;
+  const double took_ms = base::ms_between(began_, base::mono_now());
+  const uint64_t wire = lanes_.bytes_sent() - sent_before_;
+  if (found_bytes_ >= kTellingBytes && took_ms > 0) bytes_per_ms_ = static_cast<double>(found_bytes_) / took_ms;
+  if (wire >= kTellingBytes && took_ms > 0) codecs_.link_rate(static_cast<double>(wire) / took_ms * 1000);
+}
+
+std::map<pid_t, criu::HiddenTask> MemoryCopy::hidden(const std::function<std::string(pid_t)>& smaps_of) const {
+  std::map<pid_t, criu::HiddenTask> hidden;
+  for (const auto& space : round_.spaces) {
+    criu::HiddenTask task;
+    for (const auto& range : space.plane.pages()) task.ranges.push_back({range.start, range.end});
+    for (const auto& guard : space.scan.guards) task.guards.push_back({guard.start, guard.end});
+    task.smaps = smaps_of(space.pid);
+    hidden.emplace(space.inner_pid, task);
+    for (const pid_t other : space.shared) {
+      task.smaps = smaps_of(other);
+      hidden.emplace(kernel::inner_pid(other).value_or(0), task);
+    }
+  }
+  return hidden;
+}
+
+void MemoryCopy::describe(wire::Restore& request) const {
+  const auto put = [](const memory::PageSet& pages, std::string& into) {
+    const auto bytes = pages.encode();
+    into.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  for (const auto& space : round_.spaces) {
+    auto& told = *request.add_memory();
+    told.set_pid(space.inner_pid);
+    const auto sent = sent_.find(space.inner_pid);
+    if (sent != sent_.end()) put(sent->second.difference(space.scan.present), *told.mutable_dropped());
+    put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
+  }
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The source's half of the memory plane: which pages the target does not have yet, round by round, and their way there. While the
+// workload runs, scan() and send() take turns; once it is frozen, scan_frozen() finds what is left, which the lanes then carry
+// while CRIU dumps.
+//
+// Its end, at whatever point, leaves nothing in the workload: the trackers unregister its memory.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "criu/hidden_memory.h"
+#include "memory/codec_chooser.h"
+#include "memory/workload_tracker.h"
+#include "migration/events.h"
+#include "migration/lane_sender.h"
+#include "migration/page_encoder.h"
+
+namespace ferry::migration {
+
+class MemoryCopy {
+ public:
+  // The lanes' threads are idle until something is sent.
+  MemoryCopy(pid_t root, memory::WorkloadTracker tracker, std::vector<transport::Link> lanes, Conversation& talk, uint64_t bandwidth);
+
+  // Running: finds what was written since the last scan, everything at first.
+  void scan();
+  // Sends what it has found. `meanwhile` may throw to end it.
+  void send(const std::function<void()>& meanwhile);
+
+  // Frozen.
+  void scan_frozen();
+  void begin_send() { begin(); }
+  void finish_send(const std::function<void()>& meanwhile);
+  // What CRIU is not to see, from the last scan, with the smaps that it gets for each process (of our pid namespace).
+  std::map<pid_t, criu::HiddenTask> hidden(const std::function<std::string(pid_t)>& smaps_of) const;
+  // What the target's store must know besides.
+  void describe(wire::Restore& request) const;
+
+  std::vector<pid_t> pids() const;  // of the workload, now
+  uint64_t found_bytes() const { return found_bytes_; }      // by the last scan
+  double since_last_scan_ms() const { return since_last_scan_ms_; }
+  double bytes_per_ms() const { return bytes_per_ms_; }      // of memory, as the rounds so far were sent
+  uint64_t bytes_sent() const { return lanes_.bytes_sent(); }
+  const memory::Support& support() const { return tracker_.support(); }
+
+ private:
+  void take(memory::WorkloadRound round);
+  void carry_over(memory::WorkloadRound& round) const;
+  void begin();
+
+  pid_t root_;
+  memory::WorkloadTracker tracker_;
+  transport::Pace pace_;
+  memory::CodecChooser codecs_;
+  LaneSender lanes_;
+  std::deque<PageEncoder> encoders_;  // one per worker of the lanes
+  memory::WorkloadRound round_;       // found by the last scan
+  bool sent_all_ = true;              // of it
+  std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
+  std::vector<PagePiece> pieces_;
+
+  base::MonoTime scanned_at_{}, began_{};
+  uint64_t found_bytes_ = 0, sent_before_ = 0;
+  double since_last_scan_ms_ = 0, bytes_per_ms_ = 0;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.h"
+
+namespace ferry::migration {
+
+namespace {
+
+// A round is worth its while when it takes so much off the pause.
+constexpr double kWorthwhile_ms = 2;
+// Fewer dirty bytes than the best round before by this factor: progress.
+constexpr double kShrinks = 0.9;
+// Working sets breathe: one round that is no better than the one before proves nothing.
+constexpr int kPatience = 3;
+
+double send_ms(const Outlook& outlook) {
+  if (outlook.bytes_per_ms <= 0) return 0;
+  return static_cast<double>(outlook.dirty_bytes) / outlook.bytes_per_ms;
+}
+
+// What the pause would lose by sending the dirty pages first, while it goes on writing at the rate that it has written.
+double gain_of_another_round_ms(const Outlook& outlook) {
+  const double send = send_ms(outlook);
+  if (outlook.since_ms <= 0) return send;
+  Outlook later = outlook;
+  later.dirty_bytes = static_cast<uint64_t>(
+      std::min(1.0, send / outlook.since_ms) * static_cast<double>(outlook.dirty_bytes));
+  return FreezePolicy::expected_pause_ms(outlook) - FreezePolicy::expected_pause_ms(later);
+}
+
+std::string rates(const Outlook& outlook) {
+  const double written = outlook.since_ms > 0 ? static_cast<double>(outlook.dirty_bytes) / outlook.since_ms : 0;
+  return fmt::format("it writes {}, the copy runs at {}", base::format_rate(written * 1000),
+                     base::format_rate(outlook.bytes_per_ms * 1000));
+}
+
+}  // namespace
+
+double FreezePolicy::expected_pause_ms(const Outlook& outlook) {
+  return std::max(send_ms(outlook), outlook.dump_ms) + outlook.rest_ms;
+}
+
+FreezeDecision FreezePolicy::next(const Outlook& outlook) {
+  ++rounds_;
+  const bool progress = !least_ || static_cast<double>(outlook.dirty_bytes) < kShrinks * static_cast<double>(*least_);
+  without_progress_ = progress ? 0 : without_progress_ + 1;
+  least_ = std::min(outlook.dirty_bytes, least_.value_or(outlook.dirty_bytes));
+
+  const double pause = expected_pause_ms(outlook);
+  const bool worth_it = gain_of_another_round_ms(outlook) >= kWorthwhile_ms;
+  if (!worth_it && pause <= goal_.limit_ms) {
+    return {FreezeDecision::Step::kFreeze, pause,
+            fmt::format("{} are left to send, a pause of about {} is expected", base::format_bytes(outlook.dirty_bytes),
+                        base::format_ms(pause))};
+  }
+  if (without_progress_ >= kPatience || rounds_ >= kMostRounds) {
+    if (pause <= goal_.limit_ms) {
+      return {FreezeDecision::Step::kFreeze, pause,
+              fmt::format("more rounds make it no shorter, and a pause of about {} fits the limit", base::format_ms(pause))};
+    }
+    return settle_for(outlook, fmt::format("more rounds no longer help: {}", rates(outlook)));
+  }
+  if (!worth_it) {
+    return settle_for(outlook, "its state takes that long, and memory has no more part in it");
+  }
+  return {FreezeDecision::Step::kCopy, pause, {}};
+}
+
+// Longer than the limit, which is only a goal; never longer than the promise.
+FreezeDecision FreezePolicy::settle_for(const Outlook& outlook, const std::string& why) const {
+  const double pause = expected_pause_ms(outlook);
+  const bool breaks_promise = goal_.max_ms && pause > *goal_.max_ms;
+  return {breaks_promise ? FreezeDecision::Step::kCancel : FreezeDecision::Step::kFreeze, pause,
+          fmt::format("a pause of about {} is expected, the limit is {}; {}", base::format_ms(pause),
+                      base::format_ms(breaks_promise ? *goal_.max_ms : goal_.limit_ms), why)};
+}
+
+}  // namespace ferry::migration

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The memory plane between two hosts: rounds while a writer writes, promises about the pause, and what is left when those who fill
+// are killed. The writer (workloads/memory_writer) knows what every page of it must hold.
+#include <fmt/format.h>
+
+#include "support/move_test.h"
+
+namespace ferry::testing {
+namespace {
+
+class MemoryTest : public MoveTest {
+ protected:
+  // As "writer", at kAddress:kPort.
+  void run_writer(const std::string& size, const std::string& hot, const std::string& rate) const {
+    run("east", "writer", {"--ip", fmt::format("{}/24", kAddress)},
+        {FERRY_BINARY_DIR "/memory_writer", "--size", size, "--hot", hot, "--rate", rate, "--port", std::to_string(kPort)});
+    ASSERT_TRUE(comes_true([&] { return ferry("east", {"logs", "writer"}).out.starts_with("READY"); }, 30'000));
+  }
+  // It goes on writing, and no page is wrong or old.
+  void expect_whole(Connection& open) const {
+    const int before = std::stoi(open.get("/writes"));
+    EXPECT_TRUE(comes_true([&] { return std::stoi(open.get("/writes")) > before; }));
+    EXPECT_TRUE(open.get("/verify").starts_with("0 ")) << open.get("/verify");
+  }
+  bool is_settling(const std::string& host) const {
+    return lab().shell(host, "test -n \"$(pgrep -f '[f]erry fill|exe fill')\"").status == 0;
+  }
+};
+
+TEST_F(MemoryTest, RoundsGoOnWhileItIsWrittenAndTheReportTellsThem) {
+  run_writer("96MiB", "8MiB", "20MB/s");
+  Connection open = connect();
+  const Json report = move("writer", "east", "west", {"--mode", "pre"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("mode"), "pre");
+  ASSERT_GE(report.at("rounds").size(), 1u);
+  const auto& first = report.at("rounds").at(0);
+  EXPECT_GE(first.at("dirty_bytes"), 96 << 20);
+  EXPECT_GT(first.at("sent_bytes"), 0);
+  EXPECT_GT(report.at("expected_pause_ms"), 0);
+  EXPECT_NE(report.at("freeze_reason"), "");
+  EXPECT_GT(report.at("settle").at("ms"), 0);
+  expect_whole(open);
+}
+
+TEST_F(MemoryTest, InStopModeAllOfItGoesWithinThePause) {
+  run_writer("32MiB", "8MiB", "5MB/s");
+  Connection open = connect();
+  const Json report = move("writer", "east", "west", {"--mode", "stop"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("mode"), "stop");
+  EXPECT_TRUE(report.at("rounds").empty());
+  expect_whole(open);
+}
+
+TEST_F(MemoryTest, ThroughTheSshPipeToo) {
+  run_writer("32MiB", "4MiB", "5MB/s");
+  Connection open = connect();
+  const Json report = move("writer", "east", "west", {"--tunnel"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("via"), "ssh");
+  EXPECT_GE(report.at("rounds").size(), 1u);
+  expect_whole(open);
+}
+
+// It writes faster than the memory may travel: the pause would be long, and the user has said how long it may be.
+TEST_F(MemoryTest, APromiseThatWouldBeBrokenCancelsBeforeTheFreeze) {
+  run_writer("64MiB", "64MiB", "60MB/s");
+  Connection open = connect();
+  const Result moved = ferry("east", {"move", "writer", "root@west", "--bandwidth", "10MB/s", "--pause-max", "300ms"});
+  EXPECT_NE(moved.status, 0);
+  EXPECT_NE(moved.err.find("did not freeze writer"), std::string::npos) << moved.err;
+  EXPECT_EQ(state_of("east", "writer"), "running");
+  expect_whole(open);
+}
+
+TEST_F(MemoryTest, ASecondMoveWaitsUntilTheFirstHasSettled) {
+  run_writer("256MiB", "8MiB", "5MB/s");
+  Connection open = connect();
+  // Killed once it runs over there: nobody waits for the memory to settle.
+  const Result moved = ferry("east", {"move", "writer", "root@west"}, "source.done=kill");
+  EXPECT_NE(moved.status, 0);
+  ASSERT_TRUE(comes_true([&] { return state_of("west", "writer") == "running"; }));
+  ASSERT_FALSE(move("writer", "west", "east").is_null());
+  expect_whole(open);
+}
+
+// The filler and its guardian take turns in starting each other; the workload notices nothing.
+TEST_F(MemoryTest, AFillerThatIsKilledIsReplacedAndNothingIsLost) {
+  run_writer("384MiB", "8MiB", "5MB/s");
+  Connection open = connect();
+  Background moving = start_ferry("east", {"move", "writer", "root@west", "--json", "-q"});
+  ASSERT_TRUE(comes_true([&] { return is_settling("west") && state_of("west", "writer") == "running"; }, 60'000));
+  int killed = 0;
+  for (; killed < 20 && is_settling("west"); ++killed) {
+    lab().shell("west", "kill -9 $(pgrep -f 'exe fill' | tail -n 1)");
+  }
+  EXPECT_GT(killed, 0);
+  EXPECT_EQ(moving.wait(), 0);
+  expect_whole(open);
+}
+
+// Whatever is killed, the workload never reads a zero that was not there: it waits.
+TEST_F(MemoryTest, WhenAllWhoFillAreKilledItWaitsAndNeverSeesAZero) {
+  run_writer("384MiB", "64MiB", "100MB/s");
+  Connection open = connect();
+  Background moving = start_ferry("east", {"move", "writer", "root@west", "--json", "-q"});
+  ASSERT_TRUE(comes_true([&] { return is_settling("west") && state_of("west", "writer") == "running"; }, 60'000));
+  lab().shell("west", "kill -9 $(pgrep -f 'exe fill|ferry receive|ferry guard|exe guard')");
+  // The writer checks each page that it is about to overwrite; one that was zero would be counted.
+  const Result verdict = lab().shell("client", fmt::format("curl -s -m 5 http://{}:{}/verify", kAddress, kPort));
+  EXPECT_TRUE(verdict.status != 0 || verdict.out.starts_with("0 ")) << verdict.out;
+  moving.signal(SIGTERM);
+  moving.wait();
+  ferry("west", {"stop", "writer"});
+}
+
+}  // namespace
+}  // namespace ferry::testing
