@@ -45,6 +45,17 @@ const std::vector<Behaviour> kBehaviours = {
     {"names, flags and surroundings", {"task_name", "process_flags", "environment"}},
     {"clocks", {"clocks", "vdso_time"}},
     {"system calls that the freeze interrupts", {"interrupted_calls"}},
+    {"memory that is written while it moves",
+     {"writer_threads", "unprivileged_writer", "userfaultfd_denied", "userfaultfd_kills", "own_userfaultfd", "zero_pages", "swapped_pages",
+      "merged_pages", "huge_reservation"}},
+    {"memory that comes, goes and moves while it moves",
+     {"mappings_come_and_go", "remapping_size", "remapping_place", "heap_break", "dropped_pages", "pages_to_free", "deep_stack", "grows_down"}},
+    {"memory whose kind changes while it moves",
+     {"protection_flips", "guard_pages", "guard_regions", "lock_flips", "locked_memory", "fork_flag_flips", "transparent_huge_pages", "huge_pool_pages"}},
+    {"memory that devices write", {"direct_reads", "direct_writes", "async_io"}},
+    {"memory shared copy-on-write", {"copy_on_write", "shared_copies"}},
+    {"tasks that come and go while they move", {"children_come_and_go", "threads_come_and_go", "exec_meanwhile", "vfork_waits"}},
+    {"everything at random", {"stress"}},
 };
 
 TEST(Behaviours, EachHasItsPrograms) {

@@ -20,7 +20,7 @@ struct Mode {
   Argv options;  // of `ferry move`
 };
 void PrintTo(const Mode& mode, std::ostream* out) { *out << mode.name; }
-const std::vector<Mode> kModes = {{"stop", {}}};
+const std::vector<Mode> kModes = {{"pre", {"--mode", "pre"}}, {"stop", {"--mode", "stop"}}};
 
 // What does not survive. A refusal comes before harm: the tracee goes on at the source and passes there.
 struct Limit {
@@ -47,12 +47,19 @@ const std::vector<Limit> kLimits = {
     {"landlock", "", "the restriction is gone"},
     // CRIU makes the session by a helper that ends before the reaper's flag is set: the process ends up below init.
     {"session_without_leader", "whose leader has ended", "No child processes"},
+    // What it waits for would come to nobody: CRIU cannot make its registration again.
+    {"own_userfaultfd", "userfaultfd", ""},
+    // Its memory must not change its kind between the last look while it runs and the freeze.
+    {"lock_flips", "changed the flags of some memory", "", true},
+    {"fork_flag_flips", "changed the flags of some memory", "", true},
 };
 
 // Moved there, back, and there again before they check.
 const std::vector<std::string> kThereAndBack = {"threads",       "posix_timers",     "deleted_file",   "record_locks",      "terminal_pair",
                                                 "clocks",        "timerfd_absolute", "timerfd_unread", "event_fd_semaphore", "sysv_shm",
-                                                "ipc_namespace", "sysv_semaphores",  "sysv_queue"};
+                                                "ipc_namespace", "sysv_semaphores",  "sysv_queue",       "writer_threads",
+                                                "copy_on_write", "remapping_place",  "dropped_pages",    "guard_regions",
+                                                "exec_meanwhile"};
 
 // Their connections need an address that moves with them.
 const std::vector<std::string> kWithAddress = {"tcp_half_closed"};
@@ -63,7 +70,9 @@ constexpr int kReadyLimit_ms = 20'000, kAnswerLimit_ms = 20'000;
 std::vector<std::string> all_tracees() {
   std::vector<std::string> names;
   std::istringstream list(FERRY_TRACEES);
-  for (std::string name; std::getline(list, name, ',');) names.push_back(name);
+  for (std::string name; std::getline(list, name, ',');) {
+    if (name != "stress") names.push_back(name);  // has a test of its own
+  }
   return names;
 }
 
@@ -200,9 +209,9 @@ TEST_P(TraceeStays, AndGoesOnUnharmed) {
   words.insert(words.end(), mode().options.begin(), mode().options.end());
   const Result moved = hosts_->ferry("east", words);
   if (moved.status == 0) {
-    ASSERT_NE(limit.loss, "") << "it was not refused, and now it says on west: " << verdict("west");
     const std::string says = verdict("west");
     if (limit.sometimes && says == "READY\nPASS\n") return;
+    ASSERT_NE(limit.loss, "") << "it was not refused, and now it says on west: " << says;
     ASSERT_TRUE(std::regex_search(says, std::regex(limit.loss))) << says;
     GTEST_SKIP() << "lost without a refusal: " << limit.loss;
   }
