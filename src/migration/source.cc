@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "criu/lazy_entries.h"
 #include "criu/written_files.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
@@ -291,6 +292,10 @@ void SourceMove::dump_once() {
     throw;
   }
   wait_for_pages();
+  if (const auto lost = criu::pages_nobody_restores(images_->directory())) {
+    throw base::Error({fmt::format("did not move {}", report_.name), fmt::format("CRIU and ferry do not agree on its memory: {}", *lost),
+                       "report this with the output of `grep -v ^Vm /proc/PID/smaps`; meanwhile it cannot move", {}, {}});
+  }
 }
 
 void SourceMove::hide_memory() {
