@@ -78,7 +78,7 @@ constexpr Entry kPageWords[] = {
     {Word::kThroughput, "Answers per second", "每秒响应数"},
     {Word::kAnswered, "Answered", "已响应"},
     {Word::kFailed, "Failed", "失败"},
-    {Word::kErrorKinds, "Failed requests by kind", "失败请求的种类"},
+    {Word::kErrorKinds, "Failed requests of all moves, by kind", "全部迁移中失败请求的种类"},
     {Word::kPhase, "Phase", "阶段"},
     {Word::kPhaseSum, "Sum", "合计"},
     {Word::kRound, "Round", "轮次"},
