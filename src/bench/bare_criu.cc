@@ -4,8 +4,6 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "bench/service.h"
-#include "criu/installation.h"
 
 namespace ferry::bench {
 
@@ -46,11 +44,14 @@ constexpr const char* kMeasure = R"sh(
 }  // namespace
 
 BareCriu::BareCriu(const Hosts& hosts, std::string host, const Workload& workload)
-    : hosts_(hosts), host_(std::move(host)), criu_(criu::Installation::find().command({})) {
-  const base::Path program = installed_program(workload);
-  hosts_.put_file(host_, program, base::read_file(workload.program));
-  hosts_.check(host_, {"env", std::string("PORT=") + kPort, "bash", "-c", kStart, "bash",
-                       "/usr/bin/python3", program.string(), kPort, "127.0.0.1"});
+    : hosts_(hosts), host_(std::move(host)), criu_(hosts.criu()) {
+  workload.install(host_);
+  base::Argv command = workload.command();
+  command.back() = kPort;
+  base::Argv argv{"env", std::string("PORT=") + kPort, "bash", "-c", kStart, "bash"};
+  argv.insert(argv.end(), command.begin(), command.end());
+  argv.emplace_back("127.0.0.1");
+  hosts_.check(host_, argv);
   measure();
 }
 

@@ -5,14 +5,14 @@
 // A stop-mode move cannot be faster than the two together.
 #pragma once
 
-#include "bench/hosts.h"
-#include "bench/scenario.h"
+#include "bench/workload.h"
 
 namespace ferry::bench {
 
 class BareCriu {
  public:
-  // Starts the program, and has it dumped and restored once so that what CRIU caches is there.
+  // Of a workload whose command ends in its port, with room for the address after it. Starts the
+  // program, and has it dumped and restored once so that what CRIU caches is there.
   BareCriu(const Hosts& hosts, std::string host, const Workload& workload);
 
   struct Times {

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/command.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include "base/error.h"
 #include "base/units.h"
 
 namespace ferry::bench {
+
+constexpr size_t kChunk = 65536;  // bytes at a time: what a pipe holds
 
 void throw_interrupted() {
   throw base::Error({"stopped", "it was interrupted", "", {}, {}}, base::Exit::kCancelled);
@@ -19,6 +24,7 @@ void throw_interrupted() {
 
 Command::Command(const base::Argv& argv, int wake_fd)
     : what_(fmt::format("{}", fmt::join(argv, " "))), wake_fd_(wake_fd) {
+  ::signal(SIGPIPE, SIG_IGN);
   base::FdPair in = base::make_pipe(), out = base::make_pipe(), err = base::make_pipe();
   base::SpawnOptions options;
   options.stdin_fd = in.first.get();
@@ -27,26 +33,39 @@ Command::Command(const base::Argv& argv, int wake_fd)
   options.new_session = true;
   child_ = base::spawn(argv, options);
   input_ = std::move(in.second);
+  ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
   output_ = std::move(out.first);
   errors_ = std::move(err.first);
 }
 
+// What it does not want any more is no failure: its end says what happened.
+void Command::feed(std::string_view& input) {
+  if (!input.empty()) {
+    const ssize_t put = ::write(input_.get(), input.data(), std::min(input.size(), kChunk));
+    if (put > 0) input.remove_prefix(static_cast<size_t>(put));
+    if (put < 0 && errno != EAGAIN && errno != EINTR) input = {};
+  }
+  if (input.empty()) input_.reset();
+}
+
 void Command::drain(base::Fd& from, short events, std::string& into) {
   if (!from || events == 0) return;
-  char chunk[65536];
+  char chunk[kChunk];
   const ssize_t got = ::read(from.get(), chunk, sizeof chunk);
   if (got > 0) into.append(chunk, static_cast<size_t>(got));
   if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) from.reset();
 }
 
-base::Finished Command::finish(base::milliseconds limit) {
-  input_.reset();
+base::Finished Command::finish(base::milliseconds limit, std::string_view input) {
+  if (input.empty()) input_.reset();
   const auto deadline = base::mono_now() + limit;
   base::Finished result;
   while (output_ || errors_) {
-    pollfd entries[3] = {
-        {output_.get(), POLLIN, 0}, {errors_.get(), POLLIN, 0}, {wake_fd_, POLLIN, 0}};
-    const int ready = ::poll(entries, 3, base::ms_until(deadline));
+    pollfd entries[4] = {{output_.get(), POLLIN, 0},
+                         {errors_.get(), POLLIN, 0},
+                         {wake_fd_, POLLIN, 0},
+                         {input_.get(), POLLOUT, 0}};
+    const int ready = ::poll(entries, 4, base::ms_until(deadline));
     if (ready < 0 && errno != EINTR) throw base::SysError("poll", errno, what_);
     if (ready < 0) continue;
     if (ready == 0) {
@@ -59,6 +78,7 @@ base::Finished Command::finish(base::milliseconds limit) {
     if (entries[2].revents != 0) throw_interrupted();
     drain(output_, entries[0].revents, result.out);
     drain(errors_, entries[1].revents, result.err);
+    if (input_ && entries[3].revents != 0) feed(input);
   }
   result.status = base::exit_code(child_.wait());
   return result;

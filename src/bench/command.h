@@ -4,6 +4,8 @@
 // user wants to stop, and has a bound: an experiment must never hang with its hosts up.
 #pragma once
 
+#include <string_view>
+
 #include "base/clock.h"
 #include "base/subprocess.h"
 
@@ -15,14 +17,17 @@ namespace ferry::bench {
 class Command {
  public:
   // In a session of its own: Ctrl-C reaches us alone, and we end things in their order.
+  // From then on SIGPIPE is ignored in this process: a program that ends early is a result.
   // `wake_fd` readable (-1: never) interrupts a wait.
   Command(const base::Argv& argv, int wake_fd);
 
-  // Closes its input, takes its outputs and waits for its end. Throws Error when that takes longer
-  // than `limit`, or on an interruption; the program is then killed with this object.
-  base::Finished finish(base::milliseconds limit);
+  // Writes `input`, closes its input, takes its outputs and waits for its end. Throws Error when
+  // that takes longer than `limit`, or on an interruption; the program is then killed with this
+  // object.
+  base::Finished finish(base::milliseconds limit, std::string_view input = {});
 
  private:
+  void feed(std::string_view& input);
   void drain(base::Fd& from, short events, std::string& into);
 
   std::string what_;  // for people

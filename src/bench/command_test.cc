@@ -25,6 +25,16 @@ TEST(Command, ReadsTheEndOfItsInputOnlyWhenFinished) {
   EXPECT_EQ(command.finish(kPlenty).status, 0);
 }
 
+TEST(Command, FeedsMoreThanAPipeHolds) {
+  const std::string much(300'000, 'x');
+  EXPECT_EQ(Command({"cat"}, -1).finish(kPlenty, much).out, much);
+}
+
+TEST(Command, ThatEndsWithoutReadingItsInputIsJustItsEnd) {
+  const std::string much(300'000, 'x');
+  EXPECT_EQ(Command({"sh", "-c", "exit 4"}, -1).finish(kPlenty, much).status, 4);
+}
+
 TEST(Command, TakesMoreThanAPipeHolds) {
   Command command({"head", "-c", "300000", "/dev/zero"}, -1);
   EXPECT_EQ(command.finish(kPlenty).out.size(), 300'000u);

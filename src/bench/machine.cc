@@ -26,36 +26,67 @@ std::string processor_name() {
   return "unknown";
 }
 
+std::string without(std::string_view prefix, const std::string& text) {
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
 }  // namespace
 
 Machine Machine::look() {
   utsname names{};
   ::uname(&names);
-  return {base::iso_time(base::real_ns()),
-          names.release,
-          names.machine,
-          processor_name(),
-          ::sysconf(_SC_NPROCESSORS_ONLN),
-          static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-              static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)),
-          criu::Installation::find().version(),
-          FERRY_VERSION};
+  report::Machine machine{base::iso_time(base::real_ns()),
+                          names.release,
+                          names.machine,
+                          processor_name(),
+                          static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)),
+                          static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                              static_cast<uint64_t>(::sysconf(_SC_PAGESIZE))};
+  return {std::move(machine), criu::Installation::find().version(), FERRY_VERSION};
 }
 
 std::string Machine::line() const {
-  return fmt::format("Linux {}, {} cores, {} of memory, CRIU {}, ferry {}", kernel, cores,
-                     base::format_bytes(memory_bytes), criu, ferry);
+  return fmt::format("Linux {}, {} cores, {} of memory, CRIU {}, ferry {}", machine.kernel,
+                     machine.cores, base::format_bytes(machine.memory_bytes), criu, ferry);
 }
 
-nlohmann::ordered_json to_json(const Machine& machine) {
-  return {{"date", machine.date},
-          {"kernel", machine.kernel},
-          {"architecture", machine.architecture},
-          {"processor", machine.processor},
-          {"cores", machine.cores},
-          {"memory_bytes", machine.memory_bytes},
-          {"criu", machine.criu},
-          {"ferry", machine.ferry}};
+nlohmann::ordered_json to_json(const Machine& all) {
+  return {{"date", all.machine.date},
+          {"kernel", all.machine.kernel},
+          {"architecture", all.machine.architecture},
+          {"processor", all.machine.processor},
+          {"cores", all.machine.cores},
+          {"memory_bytes", all.machine.memory_bytes},
+          {"criu", all.criu},
+          {"ferry", all.ferry}};
+}
+
+std::vector<report::Host> facts_of(const Hosts& hosts) {
+  std::vector<report::Host> all;
+  for (const auto& name : {hosts.roles().source, hosts.roles().target, hosts.roles().client}) {
+    const auto line_of = [&](const base::Argv& argv) {
+      const std::string out = hosts.run(name, argv).out;
+      return out.substr(0, out.find('\n'));
+    };
+    report::Host host{name, {{"kernel", line_of({"uname", "-sr"})}}};
+    if (name != hosts.roles().client) {
+      base::Argv criu = hosts.criu();
+      criu.emplace_back("--version");
+      host.facts.emplace_back("CRIU", without("Version: ", line_of(criu)));
+      host.facts.emplace_back("ferry", without("ferry ", line_of({"ferry", "--version"})));
+    }
+    std::erase_if(host.facts, [](const auto& fact) { return fact.second.empty(); });
+    all.push_back(std::move(host));
+  }
+  return all;
+}
+
+uint64_t available_memory(const std::string& meminfo) {
+  std::istringstream lines(meminfo);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("MemAvailable:")) return std::stoull(line.substr(13)) * 1024;
+  }
+  return 0;
 }
 
 }  // namespace ferry::bench

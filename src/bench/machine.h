@@ -6,13 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bench/hosts.h"
+#include "report/experiment.h"
+
 namespace ferry::bench {
 
 struct Machine {
-  std::string date;  // ISO 8601
-  std::string kernel, architecture, processor;
-  long cores = 0;
-  uint64_t memory_bytes = 0;
+  report::Machine machine;  // this one
   std::string criu, ferry;  // versions
 
   static Machine look();  // throws Error when there is no CRIU
@@ -20,5 +20,11 @@ struct Machine {
 };
 
 nlohmann::ordered_json to_json(const Machine& machine);
+
+// Kernel and versions on each of the hosts.
+std::vector<report::Host> facts_of(const Hosts& hosts);
+
+// What the kernel estimates to be free, from the text of /proc/meminfo.
+uint64_t available_memory(const std::string& meminfo);
 
 }  // namespace ferry::bench

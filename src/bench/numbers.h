@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Repeated measurements in three numbers. Medians, because a busy machine only ever adds time.
+// Numbers in JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <vector>
+
+#include "report/statistics.h"
 
 namespace ferry::bench {
 
-struct Spread {
-  double median = 0, min = 0, max = 0;
-};
-
-Spread spread_of(std::vector<double> values);  // all 0 for none
-double rounded(double ms);                     // to 1 µs: what is behind it is noise
-nlohmann::ordered_json to_json(const Spread& spread);
+double rounded(double ms);  // to 1 µs: what is behind it is noise
+nlohmann::ordered_json to_json(const report::Spread& spread);
 
 }  // namespace ferry::bench

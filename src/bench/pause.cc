@@ -9,7 +9,9 @@
 #include <cstdio>
 #include <iterator>
 
-#include "bench/runner.h"
+#include "bench/ferry_way.h"
+#include "bench/lab_hosts.h"
+#include "report/experiment_json.h"
 
 namespace ferry::bench {
 
@@ -20,50 +22,53 @@ using nlohmann::ordered_json;
 // The phases from freeze to resume. "commit" holds the journal, the announcement and the resume.
 constexpr std::array kPausePhases = {"freeze", "dump", "send", "restore", "commit"};
 
-// No load: what is compared is the fixed cost.
-Scenario scenario_of(const PauseOptions& options) {
-  Scenario scenario;
-  scenario.name = "pause";
-  scenario.lab.hosts = {"east", "west"};
-  scenario.lab.layers = options.layers;
-  scenario.workload.program = options.program.empty() ? default_counter_program() : options.program;
-  scenario.legs = {{"east", "west"}, {"west", "east"}};
-  return scenario;
-}
-
 template <typename Items, typename Value>
-Spread spread_over(const Items& items, const Value& value) {
+report::Spread spread_over(const Items& items, const Value& value) {
   std::vector<double> values;
   for (const auto& item : items) values.push_back(value(item));
-  return spread_of(std::move(values));
+  return report::spread_of(std::move(values));
+}
+
+bool moved(const report::Move& move) { return move.result == "moved"; }
+
+double phase_of(const report::Move& move, std::string_view name) {
+  const auto found = std::ranges::find(move.phases, name, &report::Phase::name);
+  return found == move.phases.end() ? 0 : found->ms;
 }
 
 // A move that failed has no pause.
 template <typename Value>
-Spread spread_over_moved(const std::vector<MoveResult>& moves, const Value& value) {
-  std::vector<MoveResult> moved;
-  std::ranges::copy_if(moves, std::back_inserter(moved), &MoveResult::moved);
-  return spread_over(moved, value);
+report::Spread spread_over_moved(const std::vector<report::Move>& moves, const Value& value) {
+  std::vector<report::Move> all;
+  std::ranges::copy_if(moves, std::back_inserter(all), moved);
+  return spread_over(all, value);
 }
 
-// Moves and plain CRIU take turns, so that a machine that gets busy slows both.
+// Moves and plain CRIU take turns, so that a machine that gets busy slows both. No load: what is
+// compared is the fixed cost.
 PauseResult measure(const PauseOptions& options) {
-  const Scenario scenario = scenario_of(options);
   const Progress progress;
-  Runner runner(scenario, progress, options.wake_fd);
-  runner.start_service();
+  progress.say("starting virtual hosts");
+  lab::LabSpec spec;
+  spec.layers = options.layers;
+  const LabHosts hosts(std::move(spec), options.wake_fd);
+  const auto workload = make_workload({"web_counter", 0, 0, options.program}, hosts);
+  FerryWay way(hosts, "stop");
+  progress.say("starting web_counter");
+  way.start(*workload, "east");
+  workload->begin(way);
   progress.say("starting the same program without ferry, for CRIU by hand");
-  const BareCriu bare(runner.hosts(), "east", scenario.workload);
+  const BareCriu bare(hosts, "east", *workload);
   PauseResult result;
   for (int i = 0; i < options.repeat; ++i) {
-    for (const Leg& leg : scenario.legs) {
-      result.moves.push_back(runner.move(leg));
-      if (!result.moves.back().moved()) return result;
+    for (const Leg& leg : {Leg{"east", "west"}, Leg{"west", "east"}}) {
+      result.moves.push_back(way.move(leg).move);
+      result.moves.back().target = leg.to;
+      if (!moved(result.moves.back())) return result;
     }
     result.bare.push_back(bare.measure());
-    const auto& report = result.moves.back().report;
     progress.say(fmt::format("{} of {}: frozen {}; CRIU by hand: dump {}, restore {}", i + 1,
-                             options.repeat, in_ms(report.frozen_ms),
+                             options.repeat, in_ms(*result.moves.back().frozen_ms),
                              in_ms(result.bare.back().dump_ms),
                              in_ms(result.bare.back().restore_ms)));
   }
@@ -73,16 +78,16 @@ PauseResult measure(const PauseOptions& options) {
 
 }  // namespace
 
-Spread PauseResult::frozen_ms() const {
-  return spread_over_moved(moves, [](auto& move) { return move.report.frozen_ms; });
+report::Spread PauseResult::frozen_ms() const {
+  return spread_over_moved(moves, [](auto& move) { return move.frozen_ms.value_or(0); });
 }
-Spread PauseResult::phase_ms(std::string_view name) const {
-  return spread_over_moved(moves, [&](auto& move) { return move.phase_ms(name).value_or(0); });
+report::Spread PauseResult::phase_ms(std::string_view name) const {
+  return spread_over_moved(moves, [&](auto& move) { return phase_of(move, name); });
 }
-Spread PauseResult::bare_dump_ms() const {
+report::Spread PauseResult::bare_dump_ms() const {
   return spread_over(bare, [](auto& times) { return times.dump_ms; });
 }
-Spread PauseResult::bare_restore_ms() const {
+report::Spread PauseResult::bare_restore_ms() const {
   return spread_over(bare, [](auto& times) { return times.restore_ms; });
 }
 double PauseResult::ratio() const {
@@ -92,12 +97,12 @@ double PauseResult::ratio() const {
 
 std::string pause_text(const PauseResult& result, const Machine& machine, const Paint& paint) {
   std::vector<Row> rows{{"", {"median", "min", "max"}, Tone::kDim}};
-  const auto add = [&](std::string label, const Spread& spread, Tone tone = Tone::kPlain) {
+  const auto add = [&](std::string label, const report::Spread& spread, Tone tone = Tone::kPlain) {
     rows.push_back(
         {std::move(label), {in_ms(spread.median), in_ms(spread.min), in_ms(spread.max)}, tone});
   };
-  const auto moved = std::ranges::count_if(result.moves, &MoveResult::moved);
-  add(fmt::format("frozen ({} moves)", moved), result.frozen_ms(), Tone::kBold);
+  const auto count = std::ranges::count_if(result.moves, moved);
+  add(fmt::format("frozen ({} moves)", count), result.frozen_ms(), Tone::kBold);
   for (const char* phase : kPausePhases) {
     const bool commit = std::string_view(phase) == "commit";
     add(fmt::format("  {}{}", phase, commit ? " (announce, resume)" : ""), result.phase_ms(phase));
@@ -129,7 +134,7 @@ ordered_json to_json(const PauseResult& result, const Machine& machine) {
                       {"ratio_wanted", kPauseTarget},
                       {"met", result.on_target()},
                       {"moves", ordered_json::array()}};
-  for (const MoveResult& move : result.moves) out["moves"].push_back(to_json(move));
+  for (const report::Move& move : result.moves) out["moves"].push_back(report::to_json(move));
   return out;
 }
 
@@ -142,10 +147,10 @@ base::Exit pause(const PauseOptions& options) {
   } else if (!result.bare.empty()) {
     fmt::print("\n{}", pause_text(result, machine, Paint::for_output(STDOUT_FILENO)));
   }
-  const MoveResult& last = result.moves.back();  // a failed move is the last one
-  if (last.moved()) return base::Exit::kDone;
-  const auto& error = last.report.error;
-  throw base::Error({fmt::format("the move to {} ended as \"{}\"", last.leg.to, last.report.result),
+  const report::Move& last = result.moves.back();  // a failed move is the last one
+  if (moved(last)) return base::Exit::kDone;
+  const report::Failure error = last.failure.value_or(report::Failure{});
+  throw base::Error({fmt::format("the move to {} ended as \"{}\"", last.target, last.result),
                      fmt::format("{}: {}", error.what, error.why),
                      error.remedy,
                      error.host,

@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "bench/bare_criu.h"
 #include "bench/machine.h"
-#include "bench/move_result.h"
 #include "bench/numbers.h"
 #include "bench/table.h"
+#include "report/experiment.h"
 
 namespace ferry::bench {
 
@@ -28,12 +28,12 @@ struct PauseOptions {
 };
 
 struct PauseResult {
-  std::vector<MoveResult> moves;
+  std::vector<report::Move> moves;
   std::vector<BareCriu::Times> bare;
 
-  Spread frozen_ms() const;
-  Spread phase_ms(std::string_view name) const;
-  Spread bare_dump_ms() const, bare_restore_ms() const;
+  report::Spread frozen_ms() const;
+  report::Spread phase_ms(std::string_view name) const;
+  report::Spread bare_dump_ms() const, bare_restore_ms() const;
   double ratio() const;  // of medians; 0 without both
   bool on_target() const { return ratio() > 0 && ratio() <= kPauseTarget; }
 };

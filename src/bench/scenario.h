@@ -1,44 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An experiment as data: the hosts, what moves, who uses it meanwhile, and where it goes.
+// What an experiment does, as data: which workloads move, by which ways, and what is varied. Each
+// list is a dimension; every combination of their values is measured. From a file
+// (scenario_file.h).
 #pragma once
 
-#include <optional>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "lab/spec.h"
+#include "base/fd.h"
+#include "bench/session.h"
+#include "report/experiment.h"
 
 namespace ferry::bench {
 
-// A service behind an address of its own that answers as tests/programs/web_counter.py does.
-struct Workload {
-  std::string name = "web";          // as `ferry ps` calls it
-  std::string kind = "web_counter";  // as results call it
-  std::string address = "10.77.0.9";
-  int prefix_length = 24;
-  int port = 8080;
-  base::Path program;  // on this machine; the first host gets a copy
-};
-
-struct Load {
-  std::string host = "client";
-  double rate = 200;    // requests per second, due on a schedule
-  int connections = 8;  // keep-alive
-};
-
-struct Leg {
-  std::string from, to;
-};
-
 struct Scenario {
-  std::string name;
-  lab::LabSpec lab;
-  Workload workload;
-  std::optional<Load> load;
-  std::vector<Leg> legs;           // one after the other; each begins where the last one ended
-  base::milliseconds calm{2'500};  // under load before, between and after the moves
+  std::string name, description;
+  std::vector<std::string> workloads{"web_counter"};
+  std::vector<std::string> modes;      // of ferry
+  std::vector<std::string> baselines;  // ways without it (ways.h)
+  // Empty: not set, which is one value, too.
+  std::vector<uint64_t> memory_bytes, dirty_bytes_per_second, link_bytes_per_second;
+  std::vector<std::chrono::nanoseconds> link_delay;
+  std::vector<int> connections{8};
+  double rate = 200;
+  int moves = 2;  // in a repetition, of each way: there and back
+  int repeat = 3;
+  base::milliseconds calm{2'500};
 };
+
+// One combination.
+struct Cell {
+  WorkloadSpec workload;
+  LoadSpec load;
+  uint64_t link_bytes_per_second = 0;
+  std::chrono::nanoseconds link_delay{0};
+  std::map<std::string, std::string> parameters;  // those that vary
+
+  bool same_link(const Cell& other) const {
+    return link_bytes_per_second == other.link_bytes_per_second && link_delay == other.link_delay;
+  }
+};
+
+// Combinations with the same link follow each other. A workload without a dial has no values of it.
+std::vector<Cell> cells_of(const Scenario& scenario);
+std::vector<report::Parameter> parameters_of(const Scenario& scenario);
+
+// What a combination needs of the memory of one machine that has both hosts on it: the workload on
+// one host, its images on both, and the workload on the other one.
+uint64_t memory_needed(const Cell& cell);
 
 }  // namespace ferry::bench

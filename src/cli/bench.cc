@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `ferry bench`: experiments on virtual hosts.
+// `ferry bench`: experiments, on virtual hosts or on two real ones.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <memory>
 
-#include "bench/demo.h"
+#include "base/error.h"
+#include "bench/experiment.h"
 #include "bench/pause.h"
+#include "bench/scenario_file.h"
+#include "bench/ways.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 
 namespace ferry::cli {
 namespace {
 
-constexpr int kMostRepeats = 1000;  // of moves there and back; a quarter of an hour
-
 struct Arguments {
   std::vector<std::string> layers;
-  std::string program;
-  bench::DemoOptions demo;
+  std::string program, address, output;
+  bench::BenchOptions bench;
   bench::PauseOptions pause;
+  bool list = false;
 };
 
 void add_common(CLI::App& verb, Arguments& arguments) {
@@ -38,29 +43,86 @@ void fill(Options& options, const Arguments& arguments, const Interrupt& interru
   options.wake_fd = interrupt.fd();
 }
 
+// "10.0.0.9/24"
+bench::Address address_from(const std::string& text) {
+  const auto slash = text.find('/');
+  const std::string prefix = slash == std::string::npos ? "" : text.substr(slash + 1);
+  if (!prefix.empty() && prefix.size() <= 3 &&
+      prefix.find_first_not_of("0123456789") == std::string::npos) {
+    return {text.substr(0, slash), std::stoi(prefix)};
+  }
+  throw base::Error({fmt::format("cannot use the address \"{}\"", text),
+                     "it has no prefix length",
+                     "such as --address 192.168.1.50/24",
+                     {},
+                     {}},
+                    base::Exit::kUsage);
+}
+
+void print_list() {
+  for (const auto& scenario : bench::shipped_scenarios()) {
+    fmt::print("{:<14} {}\n", scenario.name, scenario.description);
+  }
+}
+
+void add_scenario(CLI::App& verb, const std::shared_ptr<Arguments>& arguments) {
+  bench::BenchOptions& options = arguments->bench;
+  verb.add_option("scenario", options.scenario, "its name, or the path of a file");
+  verb.add_flag("--list", arguments->list, "the scenarios that came with ferry");
+  add_common(verb, *arguments);
+  const auto list = [](CLI::Option* option) { option->delimiter(',')->allow_extra_args(false); };
+  verb.add_option("--repeat", options.repeat, "of everything")
+      ->check(CLI::Range(1, bench::kMostRepeats));
+  verb.add_option("--moves", options.moves, "in a repetition, there and back")
+      ->check(CLI::Range(1, bench::kMostRepeats));
+  list(verb.add_option(
+      "--modes", options.modes,
+      fmt::format("of ferry: all, none, {}", fmt::join(bench::ferry_modes(), ", "))));
+  list(verb.add_option(
+      "--baseline", options.baselines,
+      fmt::format("ways without ferry: all, none, {}", fmt::join(bench::baselines(), ", "))));
+  verb.add_option("--source", options.source, "a real host, [user@]host, instead of virtual ones");
+  verb.add_option("--target", options.target, "the other one");
+  verb.add_option("--address", arguments->address, "with them: the workload's, as 192.168.1.50/24");
+  verb.add_option("-o,--output", arguments->output,
+                  "report.html, with the JSON beside it; or x.json");
+  verb.add_flag("--json", options.json, "print the whole experiment as JSON");
+}
+
+int run_scenario(Arguments& arguments) {
+  if (arguments.list) {
+    print_list();
+    return 0;
+  }
+  if (arguments.bench.scenario.empty()) {
+    throw base::Error(
+        {"which scenario?", "", "ferry bench --list shows those that there are", {}, {}},
+        base::Exit::kUsage);
+  }
+  require_root("run an experiment");
+  const Interrupt interrupt;
+  fill(arguments.bench, arguments, interrupt);
+  if (!arguments.address.empty()) arguments.bench.address = address_from(arguments.address);
+  arguments.bench.output = arguments.output;
+  return static_cast<int>(bench::bench(arguments.bench));
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = app.add_subcommand("bench", "measure what a move costs, on virtual hosts");
-  verb->require_subcommand(1);
+  auto* verb = app.add_subcommand("bench", "measure what a move costs");
+  verb->require_subcommand(0, 1);
   add_bench_report(*verb);
-
-  auto* demo = verb->add_subcommand("demo", "a web service moves there and back under load");
-  add_common(*demo, *arguments);
-  demo->add_option("-o,--output", arguments->demo.output, "where the JSON goes")
-      ->capture_default_str();
-  demo->callback([arguments, &exit_code] {
-    require_root("run the demo");
-    const Interrupt interrupt;
-    fill(arguments->demo, *arguments, interrupt);
-    exit_code = static_cast<int>(bench::demo(arguments->demo));
+  add_scenario(*verb, arguments);
+  verb->callback([verb, arguments, &exit_code] {
+    if (verb->get_subcommands().empty()) exit_code = run_scenario(*arguments);
   });
 
   auto* pause = verb->add_subcommand("pause", "what the pause is made of, against CRIU alone");
   add_common(*pause, *arguments);
   pause->add_option("--repeat", arguments->pause.repeat, "moves there and back")
-      ->check(CLI::Range(1, kMostRepeats))
+      ->check(CLI::Range(1, bench::kMostRepeats))
       ->capture_default_str();
   pause->add_flag("--json", arguments->pause.json, "print the result as JSON");
   pause->callback([arguments, &exit_code] {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/hand_criu.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "base/error.h"
+#include "bench/hand_criu_scripts.h"
+
+namespace ferry::bench {
+
+namespace {
+
+constexpr base::milliseconds kMoveLimit{900'000};  // gigabytes over a slow link take minutes
+
+// The steps as a person types them.
+std::vector<std::string> commands(const Leg& leg, const std::string& login, bool serves) {
+  std::vector<std::string> typed;
+  if (serves) {
+    typed.push_back(
+        fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge)", leg.to));
+    typed.push_back(fmt::format("{}: ip link set … nomaster", leg.from));
+  }
+  typed.push_back(fmt::format("{}: criu dump -t PID -D images --tcp-established", leg.from));
+  typed.push_back(fmt::format("{}: scp -r images {}:", leg.from, login));
+  typed.push_back(fmt::format("{}: criu restore -d -D images --tcp-established", leg.to));
+  if (serves) {
+    typed.push_back(fmt::format(
+        "{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …", leg.to));
+  }
+  return typed;
+}
+
+// What the script said besides its stamps.
+std::string complaint(const std::string& said, const std::string& errors) {
+  std::istringstream lines(said + errors);
+  std::string all;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    uint64_t number = 0;
+    if (words >> name >> number && words.eof()) continue;
+    all += (all.empty() ? "" : "; ") + line;
+  }
+  return all.empty() ? "it says nothing" : all;
+}
+
+}  // namespace
+
+MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
+                      int64_t ahead_ns) {
+  MadeMove made{{}, started_ns, ended_ns};
+  report::Move& move = made.move;
+  move.result = "failed";
+  move.total_ms = static_cast<double>(ended_ns - started_ns) / 1e6;
+  std::istringstream lines(said);
+  std::string name;
+  for (uint64_t number = 0; lines >> name >> number;) {
+    if (name == "bytes") move.bytes_sent = number;
+    if (name == "memory") move.memory_bytes = number;
+    if (name == "bytes" || name == "memory") continue;
+    const int64_t at_ns = static_cast<int64_t>(number) * 1000 - ahead_ns;
+    const double at_ms = static_cast<double>(at_ns - started_ns) / 1e6;
+    if (!move.phases.empty()) move.phases.back().ms = at_ms - move.phases.back().start_ms;
+    if (name == "dump") made.frozen_ns = at_ns;
+    if (name == "done") {
+      made.resumed_ns = at_ns;
+      move.result = "moved";
+    } else {
+      move.phases.push_back({name, at_ms, 0, name != "prepare"});
+    }
+  }
+  if (!made.moved()) made.frozen_ns = 0;
+  return made;
+}
+
+base::Argv HandCriu::script(const std::string& text, const base::Argv& arguments) const {
+  base::Argv argv{"bash", "-c", kHandCommon + text, "bash",
+                  serves_ ? hosts_.address().with_prefix() : ""};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+void HandCriu::start(const Workload& workload, const std::string& host) {
+  serves_ = workload.serves();
+  for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) {
+    workload.install(each);
+    base::Argv check = criu_;
+    check.emplace_back("check");  // caches what CRIU finds out about the kernel
+    hosts_.run(each, check);
+  }
+  at_ = host;
+  hosts_.check(host, script(kHandPrepare, {}));
+  hosts_.check(host, script(kHandStart, workload.command()));
+}
+
+MadeMove HandCriu::move(const Leg& leg) {
+  const std::string login = hosts_.login(leg.to);
+  base::Argv arguments{login, std::string(kHandCommon) + kHandPrepare};
+  arguments.insert(arguments.end(), criu_.begin(), criu_.end());
+  const int64_t started_ns = base::real_ns();
+  const auto ended = hosts_.run(leg.from, script(kHandMove, arguments), kMoveLimit);
+  const int64_t ended_ns = base::real_ns();
+  MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
+  made.move.engine = "process";
+  made.move.mode = "dump and restore";
+  made.move.via = "native";
+  made.move.commands = commands(leg, login, serves_);
+  made.move.steps = static_cast<int>(made.move.commands.size());
+  if (made.moved()) {
+    at_ = leg.to;
+  } else {
+    made.move.failure = report::Failure{"the move by hand failed", complaint(ended.out, ended.err),
+                                        "", leg.from, ""};
+  }
+  return made;
+}
+
+bool HandCriu::end() {
+  bool ended = true;
+  for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
+    ended = hosts_.run(host, script(kHandEnd, {})).status == 0 && ended;
+  }
+  return ended;
+}
+
+std::string HandCriu::output() const { return hosts_.check(at_, {"cat", "/dev/shm/by-hand/log"}); }
+
+}  // namespace ferry::bench

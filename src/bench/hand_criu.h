@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The way without ferry: `criu dump`, `scp`, `criu restore`, typed by somebody who knows how. The
+// images lie on a tmpfs, CRIU's probe of the kernel is cached, the program's pids are free on the
+// other host, and it has a network namespace with an address of its own whose port is taken off the
+// bridge for as long as no socket is behind it (else its clients would be reset). The neighbour
+// entries go along and the new place is announced, without which the first answer takes a second
+// more. All of it is one script on the source, so that no time is lost between the steps.
+#pragma once
+
+#include "bench/way.h"
+
+namespace ferry::bench {
+
+class HandCriu final : public Way {
+ public:
+  explicit HandCriu(const Hosts& hosts) : hosts_(hosts), criu_(hosts.criu()) {}
+
+  std::string name() const override { return "criu dump + scp + criu restore"; }
+  void start(const Workload& workload, const std::string& host) override;
+  MadeMove move(const Leg& leg) override;
+  bool end() override;
+  std::string output() const override;
+
+ private:
+  base::Argv script(const std::string& text, const base::Argv& arguments) const;
+  void install(const std::string& host) const;
+
+  const Hosts& hosts_;
+  base::Argv criu_;  // up to its arguments
+  bool serves_ = true;
+  std::string at_;  // the host where it is
+};
+
+// The move's phases from what the script says: a line "NAME µs-since-the-epoch" as each begins, the
+// last one "done"; "bytes N" and "memory N". Throws Error when it is something else.
+MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
+                      int64_t ahead_ns);
+
+}  // namespace ferry::bench

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The load on a workload while it moves: `ferry load-test` on the client's host, or pgbench, whose
+// log becomes the same kind of result.
+#pragma once
+
+#include "bench/workload.h"
+
+namespace ferry::bench {
+
+struct LoadSpec {
+  double rate = 200;    // requests per second, due on a schedule
+  int connections = 8;  // kept open
+
+  std::string words() const;
+};
+
+class RunningLoad {
+ public:
+  // Starts it. Throws Error.
+  RunningLoad(const Hosts& hosts, const LoadTarget& target, const LoadSpec& spec);
+  // Tells it to end, and gives what it found. Throws Error.
+  load::Result finish();
+
+ private:
+  const Hosts& hosts_;
+  LoadTarget target_;
+  Command command_;
+};
+
+}  // namespace ferry::bench

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A program that is moved in an experiment: what it takes to run it, which load it stands, and how
+// it shows afterwards that nothing of it was lost. How it is run and moved is the way's business
+// (way.h), so the same workload goes by all of them. An object is one running of it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/hosts.h"
+#include "load/result.h"
+
+namespace ferry::bench {
+
+struct WorkloadSpec {
+  std::string kind = "web_counter";
+  uint64_t memory_bytes = 0;            // that it shall have besides its own; 0: none
+  uint64_t dirty_bytes_per_second = 0;  // that it shall write
+  base::Path program;                   // instead of the one that comes with ferry
+};
+
+// What a scenario may say of a kind.
+struct WorkloadKind {
+  std::string_view name;
+  bool has_memory = false, has_dirty_rate = false;  // dials
+  bool serves = true;                               // clients, behind an address of its own
+};
+const std::vector<WorkloadKind>& workload_kinds();
+const WorkloadKind* find_kind(std::string_view name);
+
+// The load that a workload stands: a URL for `ferry load-test`, or pgbench.
+struct LoadTarget {
+  enum class Tool { kLoadTest, kPgbench };
+  Tool tool = Tool::kLoadTest;
+  std::string url;
+  bool counter = false;  // answers are a counter's next number each
+};
+
+struct StateCheck {
+  std::vector<std::string> words;        // how it was checked
+  std::vector<std::string> differences;  // none: it is intact
+  std::optional<double> time_lost_ms;    // of a computation
+};
+
+// A workload that runs, as whoever runs it shows it.
+class Running {
+ public:
+  virtual ~Running() = default;
+  virtual std::string output() const = 0;  // all that it has printed
+};
+
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  // Puts what it needs on a host before it starts or arrives there.
+  virtual void install(const std::string& host) const = 0;
+  virtual base::Argv command() const = 0;
+  virtual bool serves() const { return true; }
+
+  // Once it has been started: waits until it answers, fills it, and notes its state.
+  virtual void begin(const Running& running) = 0;
+  virtual std::optional<LoadTarget> load_target() const { return std::nullopt; }
+  // After the moves and the load. A workload that no longer answers is a difference.
+  virtual StateCheck check(const Running& running, const load::Result* load) = 0;
+};
+
+// Throws Error (refused) when what it is made of is missing.
+std::unique_ptr<Workload> make_workload(const WorkloadSpec& spec, const Hosts& hosts);
+
+// For workloads: a program that came with ferry (tests/programs in the source tree), or the one
+// named.
+base::Path find_program(const WorkloadSpec& spec, std::string_view file);
+inline const base::Path kInHost =
+    "/var/lib/ferry-bench";  // each virtual host has a /var of its own
+
+}  // namespace ferry::bench
