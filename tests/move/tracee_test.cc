@@ -49,6 +49,8 @@ const std::vector<Limit> kLimits = {
     {"session_without_leader", "whose leader has ended", "No child processes"},
     // What it waits for would come to nobody: CRIU cannot make its registration again.
     {"own_userfaultfd", "userfaultfd", ""},
+    // Nothing stops a task that waits for its vfork(2) child, so CRIU cannot seize it.
+    {"vfork_waits", "CRIU did not come to an end in time|vfork", ""},
     // Its memory must not change its kind between the last look while it runs and the freeze.
     {"lock_flips", "changed the flags of some memory", "", true},
     {"fork_flag_flips", "changed the flags of some memory", "", true},

@@ -16,7 +16,7 @@ constexpr const char* kName = "untouched";
 constexpr const char* kDirectory = "/tmp/tracee";
 constexpr int kReady_ms = 20'000, kCopying_ms = 20'000, kTidy_ms = 10'000;
 
-// "START-END PERMISSIONS NAME" a line; anonymous neighbours of the same kind as one, as the kernel may merge and split them.
+// "START-END PERMISSIONS NAME" a line; neighbours of the same kind as one, as the kernel may merge and split them.
 // Without the kernel's own pages, which are another kernel's after a move.
 std::string merged_maps(const std::string& maps) {
   struct Line {
@@ -34,7 +34,7 @@ std::string merged_maps(const std::string& maps) {
     line.end = range.substr(dash + 1);
     if (line.name.starts_with("[v")) continue;
     const bool continues = !lines.empty() && lines.back().end == line.start && lines.back().permissions == line.permissions &&
-                           lines.back().name.empty() && line.name.empty();
+                           lines.back().name == line.name;
     if (continues) {
       lines.back().end = line.end;
     } else {
