@@ -57,12 +57,12 @@ class MemoryCopy {
   memory::WorkloadTracker tracker_;
   transport::Pace pace_;
   memory::CodecChooser codecs_;
-  LaneSender lanes_;
   std::deque<PageEncoder> encoders_;  // one per worker of the lanes
   memory::WorkloadRound round_;       // found by the last scan
   bool sent_all_ = true;              // of it
   std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
   std::vector<PagePiece> pieces_;
+  LaneSender lanes_;  // the last of these: its threads use the others until it ends
 
   base::MonoTime scanned_at_{}, began_{};
   uint64_t found_bytes_ = 0, sent_before_ = 0;
