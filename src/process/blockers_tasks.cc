@@ -50,8 +50,9 @@ void look_for_dead_leader(const Task& task, Reasons& reasons) {
 
 // CRIU makes the session by a helper, and the task ends up below init instead of its parent.
 void look_for_lost_session(const View& view, const Task& task, Reasons& reasons) {
-  const auto session = kernel::session_of(task.pid).value_or(0);
-  if (session == kernel::session_of(view.tree.root) || view.holds(session)) return;
+  const auto session = kernel::session_of(task.pid);
+  if (!session) return;  // it has ended meanwhile
+  if (session == kernel::session_of(view.tree.root) || view.holds(*session)) return;
   reasons.push_back({task.label() + " is in a session whose leader has ended", "CRIU restores it with another parent",
                      "let the process that called setsid() go on while the others do"});
 }
