@@ -24,9 +24,9 @@ setup:
 	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"
 
-# A live web counter moves to another host and back under load; prints and writes what its clients noticed.
+# A live web counter moves to another host and back under load; prints what its clients noticed, and writes report.html.
 demo: all
-	@$(BUILD)/ferry bench demo --layer $(BUILD)/layer -o demo.json
+	@$(BUILD)/ferry bench demo --layer $(BUILD)/layer -o report.html
 
 test: all browser
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s

@@ -61,13 +61,11 @@ std::string text_of(const report::Experiment& experiment, const Paint& paint) {
 
 }  // namespace
 
-base::Exit bench(const BenchOptions& options) {
-  const Scenario scenario = scenario_of(options);
-  if (!options.output.empty()) check_output(options.output);
-  const Progress progress;
-  const Outcome outcome = run_experiment(scenario, options, progress);
+base::Exit present(const Outcome& outcome, const BenchOptions& options, const Progress& progress) {
   std::string written;
-  if (!options.output.empty()) written = write_output(outcome.experiment, options.output);
+  if (!options.output.empty()) {
+    written = write_output(outcome.experiment, options.output, options.language);
+  }
   progress.say("done");
   if (options.json) {
     fmt::print("{}\n", report::json_text(report::to_json(outcome.experiment), 2));
@@ -76,6 +74,13 @@ base::Exit bench(const BenchOptions& options) {
   fmt::print("\n{}", text_of(outcome.experiment, Paint::for_output(STDOUT_FILENO)));
   if (!written.empty()) fmt::print("\n{}", written);
   return outcome.exit;
+}
+
+base::Exit bench(const BenchOptions& options) {
+  const Scenario scenario = scenario_of(options);
+  if (!options.output.empty()) report::check_report_path(options.output);
+  const Progress progress;
+  return present(run_experiment(scenario, options, progress), options, progress);
 }
 
 }  // namespace ferry::bench

@@ -53,10 +53,10 @@ std::string body_of(const std::string& answer) {
 }
 
 std::string http_get(const Hosts& hosts, const std::string& from_host, const std::string& ip,
-                     int port, const std::string& path) {
+                     int port, const std::string& path, base::milliseconds limit) {
   const auto request =
       fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", path, ip);
-  return body_of(ask(hosts, from_host, ip, port, request));
+  return body_of(ask(hosts, from_host, ip, port, request, limit));
 }
 
 }  // namespace ferry::bench

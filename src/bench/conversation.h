@@ -16,7 +16,8 @@ std::string ask(const Hosts& hosts, const std::string& from_host, const std::str
                 std::string_view question, base::milliseconds limit = base::milliseconds(10'000));
 // The body of the answer to GET. Throws Error unless the status is 200.
 std::string http_get(const Hosts& hosts, const std::string& from_host, const std::string& ip,
-                     int port, const std::string& path);
+                     int port, const std::string& path,
+                     base::milliseconds limit = base::milliseconds(10'000));
 std::string body_of(const std::string& answer);  // of an HTTP answer that is whole
 
 }  // namespace ferry::bench

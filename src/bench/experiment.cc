@@ -87,7 +87,7 @@ class Experimenter {
     bring_up(cell);
     const std::unique_ptr<Way> way = maker(*hosts_);
     SessionPlan plan{cell.workload, cell.load, scenario_.moves, scenario_.calm};
-    plan.workload.program = options_.program;
+    plan.workload.web_counter = options_.program;
     SessionResult result = run_session(*hosts_, plan, *way, progress_);
     for (report::Move& move : result.moves) {
       move.parameters = cell.parameters;

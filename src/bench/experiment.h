@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "bench/scenario.h"
+#include "report/language.h"
 
 namespace ferry::bench {
 
@@ -24,8 +25,9 @@ struct BenchOptions {
   std::string source, target;      // real hosts, [user@]host; empty: virtual ones
   std::optional<Address> address;  // of the workload on real hosts
   base::Path output;               // report.html or .json; empty: none
-  bool json = false;               // on stdout, instead of the text
-  std::string command;             // as it was typed, for the report
+  report::Language language = report::Language::kEnglish;  // of the report
+  bool json = false;                                       // on stdout, instead of the text
+  std::string command;                                     // as it was typed, for the report
   int wake_fd = -1;
 };
 
@@ -38,6 +40,10 @@ struct Outcome {
 // nothing could be.
 Outcome run_experiment(const Scenario& scenario, const BenchOptions& options,
                        const Progress& progress);
+
+// What is done with an outcome, however it was made: files, and JSON or text on stdout. Returns its
+// exit code.
+base::Exit present(const Outcome& outcome, const BenchOptions& options, const Progress& progress);
 
 // Scenario, output and all: what the command does.
 base::Exit bench(const BenchOptions& options);

@@ -14,24 +14,6 @@ namespace {
 
 constexpr base::milliseconds kMoveLimit{900'000};  // gigabytes over a slow link take minutes
 
-// The steps as a person types them.
-std::vector<std::string> commands(const Leg& leg, const std::string& login, bool serves) {
-  std::vector<std::string> typed;
-  if (serves) {
-    typed.push_back(
-        fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge)", leg.to));
-    typed.push_back(fmt::format("{}: ip link set … nomaster", leg.from));
-  }
-  typed.push_back(fmt::format("{}: criu dump -t PID -D images --tcp-established", leg.from));
-  typed.push_back(fmt::format("{}: scp -r images {}:", leg.from, login));
-  typed.push_back(fmt::format("{}: criu restore -d -D images --tcp-established", leg.to));
-  if (serves) {
-    typed.push_back(fmt::format(
-        "{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …", leg.to));
-  }
-  return typed;
-}
-
 // What the script said besides its stamps.
 std::string complaint(const std::string& said, const std::string& errors) {
   std::istringstream lines(said + errors);
@@ -64,15 +46,46 @@ MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended
     const double at_ms = static_cast<double>(at_ns - started_ns) / 1e6;
     if (!move.phases.empty()) move.phases.back().ms = at_ms - move.phases.back().start_ms;
     if (name == "dump") made.frozen_ns = at_ns;
+    if (name == "settle" || (name == "done" && made.resumed_ns == 0)) made.resumed_ns = at_ns;
     if (name == "done") {
-      made.resumed_ns = at_ns;
       move.result = "moved";
     } else {
-      move.phases.push_back({name, at_ms, 0, name != "prepare"});
+      move.phases.push_back({name, at_ms, 0, name != "prepare" && name != "settle"});
     }
   }
-  if (!made.moved()) made.frozen_ns = 0;
+  if (!move.phases.empty() && move.phases.back().name == "settle") {
+    move.settle_ms = move.phases.back().ms;
+  }
+  if (!made.moved()) made.frozen_ns = made.resumed_ns = 0;
   return made;
+}
+
+std::string HandCriu::name() const {
+  return memory_ == Memory::kCopied ? "criu dump + scp + criu restore" : "criu --lazy-pages";
+}
+
+// The steps as a person types them.
+std::vector<std::string> HandCriu::typed(const Leg& leg) const {
+  const bool pulled = memory_ == Memory::kPulled;
+  const std::string lazy = pulled ? " --lazy-pages" : "";
+  const std::string serving = pulled ? " --address 0.0.0.0 --port 7007 &" : "";
+  std::vector<std::string> all;
+  const auto add = [&](const std::string& host, const std::string& line) {
+    all.push_back(fmt::format("{}: {}", host, line));
+  };
+  if (serves_) {
+    add(leg.to, "ip netns add …; ip link add … (its address, not on the bridge yet)");
+    add(leg.from, "ip link set … nomaster");
+  }
+  add(leg.from, "criu dump -t PID -D images --tcp-established" + lazy + serving);
+  add(leg.from, fmt::format("scp -r images {}:", hosts_.login(leg.to)));
+  if (pulled)
+    add(leg.to, fmt::format("criu lazy-pages -D images --page-server --address {} …", leg.from));
+  add(leg.to, "criu restore -d -D images --tcp-established" + lazy);
+  if (serves_) {
+    add(leg.to, "ip neigh replace …; ip link set … master br0; ip link set eth0 address …");
+  }
+  return all;
 }
 
 base::Argv HandCriu::script(const std::string& text, const base::Argv& arguments) const {
@@ -100,13 +113,15 @@ MadeMove HandCriu::move(const Leg& leg) {
   base::Argv arguments{login, std::string(kHandCommon) + kHandPrepare};
   arguments.insert(arguments.end(), criu_.begin(), criu_.end());
   const int64_t started_ns = base::real_ns();
-  const auto ended = hosts_.run(leg.from, script(kHandMove, arguments), kMoveLimit);
+  const bool pulled = memory_ == Memory::kPulled;
+  const std::string steps = std::string(kHandBegin) + (pulled ? kHandLazy : kHandCopy);
+  const auto ended = hosts_.run(leg.from, script(steps, arguments), kMoveLimit);
   const int64_t ended_ns = base::real_ns();
   MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
   made.move.engine = "process";
-  made.move.mode = "dump and restore";
+  made.move.mode = pulled ? "lazy-pages" : "dump and restore";
   made.move.via = "native";
-  made.move.commands = commands(leg, login, serves_);
+  made.move.commands = typed(leg);
   made.move.steps = static_cast<int>(made.move.commands.size());
   if (made.moved()) {
     at_ = leg.to;

@@ -8,15 +8,19 @@
 // more. All of it is one script on the source, so that no time is lost between the steps.
 #pragma once
 
+#include <map>
+
 #include "bench/way.h"
 
 namespace ferry::bench {
 
 class HandCriu final : public Way {
  public:
-  explicit HandCriu(const Hosts& hosts) : hosts_(hosts), criu_(hosts.criu()) {}
+  enum class Memory { kCopied, kPulled };  // within the pause; after it ("--lazy-pages")
+  HandCriu(const Hosts& hosts, Memory memory)
+      : hosts_(hosts), memory_(memory), criu_(hosts.criu()) {}
 
-  std::string name() const override { return "criu dump + scp + criu restore"; }
+  std::string name() const override;
   void start(const Workload& workload, const std::string& host) override;
   MadeMove move(const Leg& leg) override;
   bool end() override;
@@ -24,16 +28,21 @@ class HandCriu final : public Way {
 
  private:
   base::Argv script(const std::string& text, const base::Argv& arguments) const;
-  void install(const std::string& host) const;
+
+  std::vector<std::string> typed(const Leg& leg) const;
+  void widen_pipes();
 
   const Hosts& hosts_;
+  Memory memory_;
   base::Argv criu_;  // up to its arguments
   bool serves_ = true;
-  std::string at_;  // the host where it is
+  std::string at_;                                  // the host where it is
+  std::map<std::string, std::string> pipe_limits_;  // by host, as they were
 };
 
 // The move's phases from what the script says: a line "NAME µs-since-the-epoch" as each begins, the
-// last one "done"; "bytes N" and "memory N". Throws Error when it is something else.
+// last one "done", "settle" when it runs already; "bytes N" and "memory N". Throws Error when it is
+// something else.
 MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
                       int64_t ahead_ns);
 

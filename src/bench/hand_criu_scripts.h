@@ -43,50 +43,93 @@ constexpr const char* kHandStart = R"sh(
   fail "the program has not started"
 )sh";
 
-// LOGIN of the target, its prepare script, CRIU's command line.
-constexpr const char* kHandMove = R"sh(
+// LOGIN of the target, its prepare script, CRIU's command line. In front of the two that follow.
+constexpr const char* kHandBegin = R"sh(
   login=$1; prepare=$2; shift 2
-  there() { ssh -o BatchMode=yes "$login" "$@"; }
+  there() { ssh -o BatchMode=yes "$login" "$(printf '%q ' bash -c "$@")"; }
   stamp() { echo "$1 ${EPOCHREALTIME/./}"; }
   # What went wrong stands in CRIU's log. (It may never raise its own limit, and can live with it.)
   errors() { grep -h Error "$1" | grep -v RLIMIT_NOFILE | head -n 3; }
   criu_failed() { errors "$here/images/$1.log"; fail "criu $1 failed"; }
   criu=$(printf '%q ' "$@")
+  dump_options="-D $here/images -o dump.log --tcp-established --network-lock skip"
+  restore_options="-d -D $here/images -o restore.log --tcp-established"
   cd / && pid=$(cat $here/pid) && rm -rf $here/images && mkdir $here/images || exit 1
+  take_neighbours() {
+    [ -z "$address" ] || ip -n $net neigh show dev eth0 | grep lladdr |
+      sed 's/lladdr \([^ ]*\).*/lladdr \1 nud stale/' > $here/neighbours
+  }
+  give_neighbours() {
+    [ -z "$address" ] || while read -r line; do
+      ip -n $net neigh replace $line dev eth0
+    done < $here/neighbours
+  }
+  attach() { [ -z "$address" ] || { ip link set $net master br0; ip -n $net link set eth0 $mac; }; }
+  there_too="here=$here net=$net mac='$mac' address=$address
+    $(declare -f inside fail errors give_neighbours attach)"
+  clean_up() { [ -z "$address" ] || ip netns del $net; rm -rf $here; }
 
   stamp prepare
-  there "$(printf '%q ' bash -c "$prepare" bash "$address")" || fail "cannot prepare the target"
+  there "$prepare" bash "$address" || fail "cannot prepare the target"
   stamp dump
   [ -z "$address" ] || ip link set $net nomaster
-  inside "$@" dump -t $pid -D $here/images -o dump.log --tcp-established --network-lock skip ||
-    criu_failed dump
+)sh";
+
+// Everything is dumped, copied, restored: the pause has all of it.
+constexpr const char* kHandCopy = R"sh(
+  inside "$@" dump -t $pid $dump_options || criu_failed dump
   stamp scp
-  [ -z "$address" ] || ip -n $net neigh show dev eth0 | grep lladdr | sed 's/lladdr \(\S*\).*/lladdr \1 nud stale/' \
-    > $here/neighbours
+  take_neighbours
   scp -q -o BatchMode=yes -r $here/* "$login:$here/" || fail "scp failed"
   stamp restore
-  there "
-    $(declare -f errors)
-    cd $here
-    if [ -n '$address' ]; then
-      while read -r line; do ip -n $net neigh replace \$line dev eth0; done < neighbours
-      enter='nsenter --net=/run/netns/$net'
-    fi
-    \$enter $criu restore -d -D $here/images -o restore.log --tcp-established --network-lock skip ||
-      { errors images/restore.log; echo 'criu restore failed'; exit 1; }
-    if [ -n '$address' ]; then
-      ip link set $net master br0 && ip -n $net link set eth0 $mac
-    fi" || exit 1
+  there "$there_too
+    give_neighbours
+    inside $criu restore $restore_options ||
+      { errors $here/images/restore.log; fail 'criu restore failed'; }
+    attach" || exit 1
   stamp done
   echo "bytes $(cat $here/images/* | wc -c)"
   echo "memory $(cat $here/images/pages-*.img | wc -c)"
-  [ -z "$address" ] || ip netns del $net
-  rm -rf $here
+  clean_up
+)sh";
+
+// CRIU's own post-copy: the dump stays to serve the pages, which the target pulls once it runs. It
+// must serve them from the host's own network, so the program's is passed by name.
+constexpr const char* kHandLazy = R"sh(
+  [ -z "$address" ] || external="--external net[$(stat -L -c %i /run/netns/$net)]:$net"
+  exec {ready}< <("$@" dump -t $pid $dump_options $external --lazy-pages --address 0.0.0.0 \
+    --port 7007 --status-fd 5 5>&1 >/dev/null 2>&1)
+  dump=$!
+  trap 'kill $dump' EXIT
+  [ "$(head -c 1 <&$ready | wc -c)" = 1 ] || criu_failed dump
+  stamp scp
+  take_neighbours
+  scp -q -o BatchMode=yes -r $here/* "$login:$here/" || fail "scp failed"
+  stamp restore
+  there "$there_too
+    cd $here/images
+    give_neighbours
+    setsid $criu lazy-pages -D $here/images -W $here/images -o lazy-pages.log --page-server \
+      --address \${SSH_CONNECTION%% *} --port 7007 </dev/null >/dev/null 2>&1 &
+    for i in \$(seq 1000); do [ -S lazy-pages.socket ] && break; sleep 0.002; done
+    [ -z '$address' ] || { exec 9</run/netns/$net; inherit='--inherit-fd fd[9]:$net'; }
+    $criu restore $restore_options -W $here/images --lazy-pages \$inherit ||
+      { errors lazy-pages.log; errors restore.log; fail 'criu restore failed'; }
+    attach" || exit 1
+  stamp settle
+  wait $dump || criu_failed dump
+  trap - EXIT
+  stamp done
+  clean_up
 )sh";
 
 constexpr const char* kHandEnd = R"sh(
   pid=$(cat $here/pid 2>/dev/null) && [ -e /proc/$pid ] && kill -9 -- -$pid
-  [ -z "$address" ] || [ ! -e /run/netns/$net ] || ip netns del $net
+  if [ -e /run/netns/$net ]; then
+    ip netns pids $net | xargs -r kill -9
+    ip netns del $net
+  fi
+  [ ! -e /sys/class/net/$net ] || ip link del $net || fail "its link stays"
   rm -rf $here
 )sh";
 

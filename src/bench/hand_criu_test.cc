@@ -29,6 +29,18 @@ TEST(HandCriu, ReadsTheScriptsStamps) {
   EXPECT_DOUBLE_EQ(made.move.phases[3].ms, 100.5);
 }
 
+TEST(HandCriu, WhatIsPulledAfterwardsIsNoPause) {
+  const auto made = made_by_hand(
+      "prepare 1000000\ndump 1200000\nrestore 1300000\nsettle 1400000\n"
+      "done 1900000\n",
+      900 * kMs, 2'000 * kMs, 0);
+  EXPECT_TRUE(made.moved());
+  EXPECT_EQ(made.resumed_ns, 1'400 * kMs);
+  EXPECT_DOUBLE_EQ(made.move.settle_ms.value(), 500);
+  EXPECT_FALSE(made.move.phases.back().frozen);
+  EXPECT_FALSE(made.move.bytes_sent);
+}
+
 TEST(HandCriu, WithoutItsEndItHasFailed) {
   const auto made = made_by_hand("prepare 1000000\ndump 1200000\nError (criu/x.c:1): no\n",
                                  900 * kMs, 2'000 * kMs, 0);

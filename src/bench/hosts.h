@@ -4,6 +4,7 @@
 // real ones over ssh (ssh_hosts.h); nothing else in bench knows which.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,8 @@ class Hosts {
   virtual int64_t clock_ahead_ns(const std::string& host) const = 0;
   // CRIU's command line up to its arguments, for what is done by hand.
   virtual base::Argv criu() const = 0;
+  // That all of them see under this name, as with shared storage.
+  virtual std::optional<base::Path> shared_directory() const = 0;
   virtual std::vector<std::string> links() const = 0;  // as a report names them
 
   static constexpr base::milliseconds kCommandLimit{30'000};  // most take below 1 s

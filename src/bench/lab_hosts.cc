@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -14,12 +17,11 @@ namespace ferry::bench {
 
 namespace {
 
-lab::LabSpec completed(lab::LabSpec spec) {
+lab::LabSpec completed(lab::LabSpec spec, const base::Path& shared) {
   spec.name = fmt::format("bench-{}", ::getpid());
   if (spec.layers.empty()) spec.layers = default_layers();
   for (auto& layer : spec.layers) layer = std::filesystem::absolute(layer);
-  std::error_code none;
-  spec.working_directory = std::filesystem::current_path(none);
+  spec.working_directory = shared;
   return spec;
 }
 
@@ -31,9 +33,22 @@ std::vector<base::Path> default_layers() {
   return {};
 }
 
+// In /tmp, of which each virtual host has its own but for what it is given.
+SharedDirectory::SharedDirectory() {
+  std::string path = "/tmp/ferry-bench-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) throw base::SysError("mkdtemp", errno, path);
+  path_ = path;
+  std::filesystem::permissions(path_, std::filesystem::perms(0755));
+}
+
+SharedDirectory::~SharedDirectory() {
+  std::error_code none;
+  std::filesystem::remove_all(path_, none);
+}
+
 LabHosts::LabHosts(lab::LabSpec spec, int wake_fd)
     : Hosts({}, {}, wake_fd),
-      spec_(completed(std::move(spec))),
+      spec_(completed(std::move(spec), shared_.path())),
       started_(lab::start_lab(spec_, false)) {}
 
 LabHosts::~LabHosts() {

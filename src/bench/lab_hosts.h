@@ -14,6 +14,19 @@ namespace ferry::bench {
 // What `lab run` would take when nothing is said: the layer that the build has put beside ferry.
 std::vector<base::Path> default_layers();
 
+// Of this machine's; the virtual hosts see it. Removed with the object.
+class SharedDirectory {
+ public:
+  SharedDirectory();  // throws SysError
+  ~SharedDirectory();
+  SharedDirectory(const SharedDirectory&) = delete;
+  SharedDirectory& operator=(const SharedDirectory&) = delete;
+  const base::Path& path() const { return path_; }
+
+ private:
+  base::Path path_;
+};
+
 class LabHosts final : public Hosts {
  public:
   // Brings the lab up; its name is made up. Must be made before any thread is. Throws Error.
@@ -23,11 +36,13 @@ class LabHosts final : public Hosts {
   std::string login(const std::string& host) const override { return "root@" + host; }
   int64_t clock_ahead_ns(const std::string&) const override { return 0; }  // they share one kernel
   base::Argv criu() const override;
+  std::optional<base::Path> shared_directory() const override { return shared_.path(); }
   std::vector<std::string> links() const override;
 
  private:
   base::Argv exec_argv(const std::string& host, const base::Argv& argv) const override;
 
+  SharedDirectory shared_;  // outlives the lab
   lab::LabSpec spec_;
   lab::StartedLab started_;
 };

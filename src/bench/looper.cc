@@ -18,12 +18,9 @@ constexpr int kTries = 100;  // of 100 ms: until it has printed something (more)
 
 class Looper final : public Workload {
  public:
-  Looper(const WorkloadSpec& spec, const Hosts& hosts)
-      : hosts_(hosts), program_(find_program(spec, "looper.py")) {}
+  explicit Looper(const Hosts& hosts) : hosts_(hosts), program_(find_program("looper.py")) {}
 
-  void install(const std::string& host) const override {
-    hosts_.put_file(host, kInHost / program_.filename(), base::read_file(program_));
-  }
+  void install(const std::string& host) const override { install_program(hosts_, host, program_); }
   base::Argv command() const override {
     return {"/usr/bin/python3", kInHost / program_.filename(), kPeriodMs};
   }
@@ -80,8 +77,8 @@ std::vector<std::string> looper_complaints(const std::string& output) {
   return found;
 }
 
-std::unique_ptr<Workload> make_looper(const WorkloadSpec& spec, const Hosts& hosts) {
-  return std::make_unique<Looper>(spec, hosts);
+std::unique_ptr<Workload> make_looper(const WorkloadSpec&, const Hosts& hosts) {
+  return std::make_unique<Looper>(hosts);
 }
 
 }  // namespace ferry::bench

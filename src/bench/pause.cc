@@ -52,7 +52,7 @@ PauseResult measure(const PauseOptions& options) {
   lab::LabSpec spec;
   spec.layers = options.layers;
   const LabHosts hosts(std::move(spec), options.wake_fd);
-  const auto workload = make_workload({"web_counter", 0, 0, options.program}, hosts);
+  const auto workload = make_workload({"web_counter", 0, {}, options.program}, hosts);
   FerryWay way(hosts, "stop");
   progress.say("starting web_counter");
   way.start(*workload, "east");

@@ -25,6 +25,7 @@ class RunningLoad {
  private:
   const Hosts& hosts_;
   LoadTarget target_;
+  LoadSpec spec_;
   Command command_;
 };
 

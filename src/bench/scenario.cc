@@ -88,7 +88,8 @@ std::vector<Cell> cells_of(const Scenario& scenario) {
       cells, kDirtyRate, scenario.dirty_bytes_per_second,
       [](Cell& cell, uint64_t rate) {
         if (!find_kind(cell.workload.kind)->has_dirty_rate) return false;
-        return cell.workload.dirty_bytes_per_second = rate, true;
+        cell.workload.dirty_bytes_per_second = rate;
+        return true;
       },
       rate_text);
   multiply(

@@ -68,7 +68,7 @@ TEST(ScenarioFile, ComplaintsNameTheLineAndWhatIsAllowed) {
             "allowed: a number from 1 to 1000");
   EXPECT_EQ(complaint("workloads = [\"redis\", \"apache\"]"),
             "cannot use the scenario some/mine.toml:1 | workloads: \"apache\" is none of them | "
-            "allowed: looper, web_counter, nginx, redis");
+            "allowed: looper, compute, web_counter, memory_writer, nginx, redis, postgres");
 }
 
 TEST(ScenarioFile, RefusesWhatItDoesNotKnow) {

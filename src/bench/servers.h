@@ -10,6 +10,7 @@ namespace ferry::bench {
 
 std::unique_ptr<Workload> make_nginx(const WorkloadSpec& spec, const Hosts& hosts);
 std::unique_ptr<Workload> make_redis(const WorkloadSpec& spec, const Hosts& hosts);
+std::unique_ptr<Workload> make_postgres(const WorkloadSpec& spec, const Hosts& hosts);
 
 // Throws Error (refused) that names the package when the host has no such program.
 void require_program(const Hosts& hosts, const std::string& host, const std::string& program,

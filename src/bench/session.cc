@@ -47,8 +47,8 @@ class Session {
 
   void move_along() {
     Leg leg{hosts_.roles().source, hosts_.roles().target};
+    hosts_.wait(plan_.calm);
     for (int i = 0; i < plan_.moves; ++i) {
-      hosts_.wait(plan_.calm);
       made_.push_back(way_.move(leg));
       MadeMove& made = made_.back();
       made.move.workload = plan_.workload.kind;
@@ -57,9 +57,10 @@ class Session {
       made.move.target = leg.to;
       say_result(made);
       if (!made.moved()) break;
+      hosts_.wait(plan_.calm);
+      made.move.time_lost_ms = workload_->time_lost_ms(way_);
       std::swap(leg.from, leg.to);
     }
-    hosts_.wait(plan_.calm);
   }
 
   void say_result(const MadeMove& made) const {
@@ -93,7 +94,6 @@ class Session {
     for (MadeMove& made : made_) {
       made.move.state_intact = check.differences.empty();
       made.move.state_words = check.differences.empty() ? check.words : check.differences;
-      made.move.time_lost_ms = check.time_lost_ms;
     }
     for (const auto& difference : check.differences) {
       progress_.say(fmt::format("the state is not intact: {}", difference));

@@ -18,6 +18,7 @@ class SshHosts final : public Hosts {
   std::string login(const std::string& host) const override;
   int64_t clock_ahead_ns(const std::string& host) const override;  // measured anew each time
   base::Argv criu() const override;
+  std::optional<base::Path> shared_directory() const override { return std::nullopt; }
   std::vector<std::string> links() const override;
 
  private:

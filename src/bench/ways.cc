@@ -35,7 +35,7 @@ Names chosen(const char* what, const Names& names, const Names& known) {
 
 }  // namespace
 
-Names baselines() { return {"criu"}; }
+Names baselines() { return {"criu", "criu-lazy"}; }
 
 Names modes_from(const Names& names) { return chosen("mode", names, ferry_modes()); }
 Names baselines_from(const Names& names) { return chosen("baseline", names, baselines()); }
@@ -46,8 +46,9 @@ std::vector<WayMaker> ways_of(const Scenario& scenario) {
     ways.push_back([mode](const Hosts& hosts) { return std::make_unique<FerryWay>(hosts, mode); });
   }
   for (const auto& baseline : scenario.baselines) {
-    if (baseline != "criu") continue;
-    ways.push_back([](const Hosts& hosts) { return std::make_unique<HandCriu>(hosts); });
+    const auto memory = baseline == "criu" ? HandCriu::Memory::kCopied : HandCriu::Memory::kPulled;
+    ways.push_back(
+        [memory](const Hosts& hosts) { return std::make_unique<HandCriu>(hosts, memory); });
   }
   return ways;
 }

@@ -12,40 +12,26 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr int kPort = 8080;
-
-class WebCounter final : public Workload {
+class WebCounter final : public CountingService {
  public:
-  WebCounter(const WorkloadSpec& spec, const Hosts& hosts)
-      : hosts_(hosts), program_(find_program(spec, "web_counter.py")) {}
-
-  void install(const std::string& host) const override {
-    hosts_.put_file(host, kInHost / program_.filename(), base::read_file(program_));
-  }
+  using CountingService::CountingService;
   base::Argv command() const override {
-    return {"/usr/bin/python3", kInHost / program_.filename(), std::to_string(kPort)};
+    return {"/usr/bin/python3", installed(), std::to_string(kPort)};
   }
-  void begin(const Running&) override { before_ = look(); }
-  std::optional<LoadTarget> load_target() const override {
-    return LoadTarget{LoadTarget::Tool::kLoadTest,
-                      fmt::format("http://{}:{}/next", hosts_.address().ip, kPort), true};
-  }
-  StateCheck check(const Running&, const load::Result* load) override;
-
- private:
-  CounterState look() const {
-    const auto get = [this](const char* page) {
-      return http_get(hosts_, hosts_.roles().client, hosts_.address().ip, kPort, page);
-    };
-    return CounterState::parse(get("/id"), get("/value"), get("/clock"));
-  }
-
-  const Hosts& hosts_;
-  base::Path program_;
-  CounterState before_;
 };
 
-StateCheck WebCounter::check(const Running&, const load::Result* load) {
+}  // namespace
+
+std::string CountingService::get(const std::string& page, base::milliseconds limit) const {
+  return http_get(hosts_, hosts_.roles().client, hosts_.address().ip, kPort, page, limit);
+}
+
+std::optional<LoadTarget> CountingService::load_target() const {
+  return LoadTarget{LoadTarget::Tool::kLoadTest,
+                    fmt::format("http://{}:{}/next", hosts_.address().ip, kPort), true};
+}
+
+StateCheck CountingService::check(const Running&, const load::Result* load) {
   const CounterState after = look();
   const auto answers = load && load->counter ? *load->counter : load::CounterReport{};
   StateCheck check;
@@ -56,8 +42,6 @@ StateCheck WebCounter::check(const Running&, const load::Result* load) {
       "it has its pid and the number that it made at its start, and its clock never went back"};
   return check;
 }
-
-}  // namespace
 
 CounterState CounterState::parse(const std::string& id, const std::string& value,
                                  const std::string& clock) {
@@ -105,7 +89,9 @@ std::vector<std::string> differences(const CounterState& before, const CounterSt
 }
 
 std::unique_ptr<Workload> make_web_counter(const WorkloadSpec& spec, const Hosts& hosts) {
-  return std::make_unique<WebCounter>(spec, hosts);
+  const base::Path program =
+      spec.web_counter.empty() ? find_program("web_counter.py") : spec.web_counter;
+  return std::make_unique<WebCounter>(hosts, program);
 }
 
 }  // namespace ferry::bench

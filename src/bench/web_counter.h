@@ -26,6 +26,34 @@ std::vector<std::string> differences(const CounterState& before, const CounterSt
 // What a counting client complains of: numbers that came twice, went back, or never came.
 std::vector<std::string> complaints(const load::CounterReport& answers);
 
+// What the two have in common: /next, /value, /clock and /id on one port.
+class CountingService : public Workload {
+ public:
+  CountingService(const Hosts& hosts, base::Path program)
+      : hosts_(hosts), program_(std::move(program)) {}
+
+  void install(const std::string& host) const override { install_program(hosts_, host, program_); }
+  void begin(const Running&) override { before_ = look(); }
+  std::optional<LoadTarget> load_target() const override;
+  StateCheck check(const Running&, const load::Result* load) override;
+
+  static constexpr int kPort = 8080;
+
+ protected:
+  std::string get(const std::string& page, base::milliseconds limit = kAnswerLimit) const;
+  std::string installed() const { return kInHost / program_.filename(); }
+  static constexpr base::milliseconds kAnswerLimit{10'000};
+
+ private:
+  CounterState look() const {
+    return CounterState::parse(get("/id"), get("/value"), get("/clock"));
+  }
+
+  const Hosts& hosts_;
+  base::Path program_;
+  CounterState before_;
+};
+
 std::unique_ptr<Workload> make_web_counter(const WorkloadSpec& spec, const Hosts& hosts);
 
 }  // namespace ferry::bench

@@ -24,9 +24,12 @@ struct Known {
 const std::vector<Known>& known() {
   static const std::vector<Known> all = {
       {{"looper", false, false, false}, make_looper},
+      {{"compute", false, false, false}, make_compute},
       {{"web_counter", false, false, true}, make_web_counter},
+      {{"memory_writer", true, true, true}, make_memory_writer},
       {{"nginx", false, false, true}, make_nginx},
       {{"redis", true, false, true}, make_redis},
+      {{"postgres", false, false, true}, make_postgres},
   };
   return all;
 }
@@ -54,8 +57,7 @@ std::unique_ptr<Workload> make_workload(const WorkloadSpec& spec, const Hosts& h
   base::refuse(fmt::format("there is no workload \"{}\"", spec.kind), "");
 }
 
-base::Path find_program(const WorkloadSpec& spec, std::string_view file) {
-  if (!spec.program.empty()) return spec.program;
+base::Path find_program(std::string_view file) {
   const base::Path own = own_directory();
   const base::Path in_tree = own.parent_path() / "tests/programs";
   for (const base::Path& directory : {own, own / "programs", in_tree}) {
@@ -63,7 +65,16 @@ base::Path find_program(const WorkloadSpec& spec, std::string_view file) {
   }
   base::refuse(fmt::format("cannot start {}", file),
                fmt::format("it is neither in {} nor in {}", own.string(), in_tree.string()),
-               "say where it is with --program");
+               "it is built with: make all");
+}
+
+void install_program(const Hosts& hosts, const std::string& host, const base::Path& program) {
+  const base::Path there = kInHost / program.filename();
+  const std::string content = base::read_file(program);
+  const auto size = hosts.run(host, {"stat", "-c", "%s", there.string()}).out;
+  if (size == std::to_string(content.size()) + "\n") return;
+  hosts.put_file(host, there, content);
+  hosts.check(host, {"chmod", "755", there.string()});
 }
 
 }  // namespace ferry::bench

@@ -18,9 +18,9 @@ namespace ferry::bench {
 
 struct WorkloadSpec {
   std::string kind = "web_counter";
-  uint64_t memory_bytes = 0;            // that it shall have besides its own; 0: none
-  uint64_t dirty_bytes_per_second = 0;  // that it shall write
-  base::Path program;                   // instead of the one that comes with ferry
+  uint64_t memory_bytes = 0;  // that it shall have besides its own; 0: the kind's default
+  std::optional<uint64_t> dirty_bytes_per_second;  // that it shall write; none: the kind's default
+  base::Path web_counter;                          // instead of the one that comes with ferry
 };
 
 // What a scenario may say of a kind.
@@ -36,14 +36,13 @@ const WorkloadKind* find_kind(std::string_view name);
 struct LoadTarget {
   enum class Tool { kLoadTest, kPgbench };
   Tool tool = Tool::kLoadTest;
-  std::string url;
+  std::string url;       // or pgbench's command line up to the load
   bool counter = false;  // answers are a counter's next number each
 };
 
 struct StateCheck {
   std::vector<std::string> words;        // how it was checked
   std::vector<std::string> differences;  // none: it is intact
-  std::optional<double> time_lost_ms;    // of a computation
 };
 
 // A workload that runs, as whoever runs it shows it.
@@ -65,6 +64,8 @@ class Workload {
   // Once it has been started: waits until it answers, fills it, and notes its state.
   virtual void begin(const Running& running) = 0;
   virtual std::optional<LoadTarget> load_target() const { return std::nullopt; }
+  // After each move, once it is calm again: the time that it lost by it, if it knows.
+  virtual std::optional<double> time_lost_ms(const Running&) { return std::nullopt; }
   // After the moves and the load. A workload that no longer answers is a difference.
   virtual StateCheck check(const Running& running, const load::Result* load) = 0;
 };
@@ -72,9 +73,10 @@ class Workload {
 // Throws Error (refused) when what it is made of is missing.
 std::unique_ptr<Workload> make_workload(const WorkloadSpec& spec, const Hosts& hosts);
 
-// For workloads: a program that came with ferry (tests/programs in the source tree), or the one
-// named.
-base::Path find_program(const WorkloadSpec& spec, std::string_view file);
+// A program that came with ferry: beside it, or in the source tree. Throws Error (refused).
+base::Path find_program(std::string_view file);
+// Puts it below kInHost, unless it is there already.
+void install_program(const Hosts& hosts, const std::string& host, const base::Path& program);
 inline const base::Path kInHost =
     "/var/lib/ferry-bench";  // each virtual host has a /var of its own
 

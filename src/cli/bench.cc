@@ -19,7 +19,7 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> layers;
-  std::string program, address, output;
+  std::string program, address, output, language = "en";
   bench::BenchOptions bench;
   bench::PauseOptions pause;
   bool list = false;
@@ -86,6 +86,8 @@ void add_scenario(CLI::App& verb, const std::shared_ptr<Arguments>& arguments) {
   verb.add_option("--address", arguments->address, "with them: the workload's, as 192.168.1.50/24");
   verb.add_option("-o,--output", arguments->output,
                   "report.html, with the JSON beside it; or x.json");
+  verb.add_option("--lang", arguments->language, "language of the report: en or zh")
+      ->check(CLI::IsMember({"en", "zh"}));
   verb.add_flag("--json", options.json, "print the whole experiment as JSON");
 }
 
@@ -104,6 +106,7 @@ int run_scenario(Arguments& arguments) {
   fill(arguments.bench, arguments, interrupt);
   if (!arguments.address.empty()) arguments.bench.address = address_from(arguments.address);
   arguments.bench.output = arguments.output;
+  arguments.bench.language = report::parse_language(arguments.language);
   return static_cast<int>(bench::bench(arguments.bench));
 }
 
