@@ -12,6 +12,13 @@ namespace ferry::bench {
 
 namespace {
 
+// CRIU keeps pages that wait to be pulled in pipes, and has not everywhere the capability to have
+// as many and as large ones as it wants.
+constexpr std::array<std::pair<const char*, const char*>, 2> kPipeLimits = {{
+    {"/proc/sys/fs/pipe-user-pages-soft", "0"},  // pages of a user: no limit
+    {"/proc/sys/fs/pipe-max-size", "16777216"},  // bytes of a pipe
+}};
+
 constexpr base::milliseconds kMoveLimit{900'000};  // gigabytes over a slow link take minutes
 
 // What the script said besides its stamps.
@@ -73,6 +80,7 @@ std::vector<std::string> HandCriu::typed(const Leg& leg) const {
   const auto add = [&](const std::string& host, const std::string& line) {
     all.push_back(fmt::format("{}: {}", host, line));
   };
+  if (pulled) add(leg.from, "sysctl -w fs.pipe-user-pages-soft=0 fs.pipe-max-size=16777216");
   if (serves_) {
     add(leg.to, "ip netns add …; ip link add … (its address, not on the bridge yet)");
     add(leg.from, "ip link set … nomaster");
@@ -103,9 +111,21 @@ void HandCriu::start(const Workload& workload, const std::string& host) {
     check.emplace_back("check");  // caches what CRIU finds out about the kernel
     hosts_.run(each, check);
   }
+  if (memory_ == Memory::kPulled) widen_pipes();
   at_ = host;
   hosts_.check(host, script(kHandPrepare, {}));
   hosts_.check(host, script(kHandStart, workload.command()));
+}
+
+void HandCriu::widen_pipes() {
+  for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
+    for (const auto& [file, wanted] : kPipeLimits) {
+      const std::string before = hosts_.check(host, {"cat", file});
+      if (before == fmt::format("{}\n", wanted)) continue;
+      pipe_limits_.push_back({host, file, before});
+      hosts_.check(host, {"tee", file}, Hosts::kCommandLimit, wanted);
+    }
+  }
 }
 
 MadeMove HandCriu::move(const Leg& leg) {
@@ -137,6 +157,10 @@ bool HandCriu::end() {
   for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
     ended = hosts_.run(host, script(kHandEnd, {})).status == 0 && ended;
   }
+  for (const auto& [host, file, before] : pipe_limits_) {
+    ended = hosts_.run(host, {"tee", file}, Hosts::kCommandLimit, before).status == 0 && ended;
+  }
+  pipe_limits_.clear();
   return ended;
 }
 

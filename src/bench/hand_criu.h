@@ -8,7 +8,7 @@
 // more. All of it is one script on the source, so that no time is lost between the steps.
 #pragma once
 
-#include <map>
+#include <array>
 
 #include "bench/way.h"
 
@@ -36,8 +36,9 @@ class HandCriu final : public Way {
   Memory memory_;
   base::Argv criu_;  // up to its arguments
   bool serves_ = true;
-  std::string at_;                                  // the host where it is
-  std::map<std::string, std::string> pipe_limits_;  // by host, as they were
+  std::string at_;  // the host where it is
+  // As they were: host, file, value.
+  std::vector<std::array<std::string, 3>> pipe_limits_;
 };
 
 // The move's phases from what the script says: a line "NAME µs-since-the-epoch" as each begins, the

@@ -100,7 +100,7 @@ constexpr const char* kHandLazy = R"sh(
   exec {ready}< <("$@" dump -t $pid $dump_options $external --lazy-pages --address 0.0.0.0 \
     --port 7007 --status-fd 5 5>&1 >/dev/null 2>&1)
   dump=$!
-  trap 'kill $dump' EXIT
+  trap 'kill $dump 2>/dev/null; errors $here/images/dump.log' EXIT
   [ "$(head -c 1 <&$ready | wc -c)" = 1 ] || criu_failed dump
   stamp scp
   take_neighbours
