@@ -26,7 +26,7 @@ struct Options {
   lab::LabSpec spec;
   std::optional<std::string> name;
   std::string rate, delay, host;
-  std::vector<std::string> layers;
+  std::vector<std::string> layers, own_layers;
   std::vector<std::string> command;
   bool json = false;
 };
@@ -38,6 +38,13 @@ lab::LabSpec spec_of(const Options& options) {
   if (!options.delay.empty()) spec.delay = base::parse_duration(options.delay);
   std::error_code none;
   for (const auto& layer : options.layers) spec.layers.push_back(std::filesystem::absolute(layer));
+  for (const auto& one : options.own_layers) {
+    const auto equals = one.find('=');
+    if (equals == std::string::npos) {
+      throw base::Error({fmt::format("\"{}\" is no layer of a host", one), "it must be HOST=DIRECTORY", "", {}, {}}, base::Exit::kUsage);
+    }
+    spec.own_layers[one.substr(0, equals)].push_back(std::filesystem::absolute(one.substr(equals + 1)));
+  }
   spec.working_directory = std::filesystem::current_path(none);
   return spec;
 }
@@ -51,6 +58,8 @@ void add_shape(CLI::App& verb, Options& options) {
   verb.add_option("--delay", options.delay,
                   "of one crossing of a link, as 2ms; a round trip between two hosts has four of them");
   verb.add_option("--layer", options.layers, "directory to lay over the machine's root; the first one wins")
+      ->allow_extra_args(false);
+  verb.add_option("--host-layer", options.own_layers, "HOST=DIRECTORY: the same for one host, on top of the others")
       ->allow_extra_args(false);
   list(verb.add_option("--no-ferry", options.spec.without_ferry, "hosts that shall not have ferry"));
 }

@@ -66,6 +66,19 @@ void check_spec(const LabSpec& spec) {
     usage("cannot delay the links that long", "at most 2s");
   }
   for (const auto& layer : spec.layers) check_layer(layer);
+  for (const auto& [host, layers] : spec.own_layers) {
+    if (std::find(spec.hosts.begin(), spec.hosts.end(), host) == spec.hosts.end()) {
+      usage(fmt::format("cannot lay anything over {}", host), "the lab has no such host");
+    }
+    for (const auto& layer : layers) check_layer(layer);
+  }
+}
+
+std::vector<base::Path> layers_of(const LabSpec& spec, const std::string& host) {
+  std::vector<base::Path> layers;
+  if (const auto own = spec.own_layers.find(host); own != spec.own_layers.end()) layers = own->second;
+  layers.insert(layers.end(), spec.layers.begin(), spec.layers.end());
+  return layers;
 }
 
 kernel::IpPrefix host_prefix(size_t index) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct LabSpec {
   uint64_t rate_bytes_per_second = 0;   // of each host's link, each direction; 0: as fast as it goes
   std::chrono::nanoseconds delay{0};    // of one crossing of one link: a round trip between two hosts has four
   std::vector<base::Path> layers;       // laid over the machine's root, the first one on top
+  std::map<std::string, std::vector<base::Path>> own_layers;  // of some hosts, on top of those
   std::vector<std::string> without_ferry;
   base::Path working_directory;         // shall exist in the hosts, too
 };
@@ -31,6 +33,9 @@ struct LabSpec {
 void check_spec(const LabSpec& spec);
 // Letters, digits and dashes: it becomes part of paths, of a host name and of cgroup names.
 void check_name(const std::string& name, const char* of_what);
+
+// All that are laid over the machine's root in that host, the first one on top.
+std::vector<base::Path> layers_of(const LabSpec& spec, const std::string& host);
 
 kernel::IpPrefix host_prefix(size_t index);  // 10.77.0.1/24 for the first
 kernel::MacAddr host_mac(size_t index);      // of its br0

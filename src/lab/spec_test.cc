@@ -30,6 +30,16 @@ TEST(LabSpec, NonsenseIsRefused) {
   refused([](LabSpec& spec) { spec.rate_bytes_per_second = 1; });
   refused([](LabSpec& spec) { spec.delay = std::chrono::seconds(3); });
   refused([](LabSpec& spec) { spec.layers = {"/no/such/directory"}; });
+  refused([](LabSpec& spec) { spec.own_layers["west"] = {"/no/such/directory"}; });
+  refused([](LabSpec& spec) { spec.own_layers["north"] = {"/tmp"}; });
+}
+
+TEST(LabSpec, AHostsOwnLayersLieOnTop) {
+  LabSpec spec;
+  spec.layers = {"/common"};
+  spec.own_layers["west"] = {"/newer", "/new"};
+  EXPECT_EQ(layers_of(spec, "west"), (std::vector<base::Path>{"/newer", "/new", "/common"}));
+  EXPECT_EQ(layers_of(spec, "east"), std::vector<base::Path>{"/common"});
 }
 
 TEST(LabSpec, EveryHostHasItsOwnAddressAndClocks) {

@@ -112,7 +112,7 @@ class Lab {
     plan.rate_bytes_per_second = spec_.rate_bytes_per_second;
     plan.cgroups = make_cgroups(hierarchies_, cgroup_name(state_.id, name));
     plan.hierarchies = hierarchies_;
-    plan.layers = spec_.layers;
+    plan.layers = layers_of(spec_, plan.name);
     plan.scratch = kStateDirectory;
     plan.visible = {spec_.working_directory};
     if (std::find(without.begin(), without.end(), name) == without.end()) {

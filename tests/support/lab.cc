@@ -67,6 +67,7 @@ Lab::Lab(const LabOptions& options) : name_(options.name) {
   add("--rate", options.rate);
   add("--delay", options.delay);
   add("--no-ferry", fmt::format("{}", fmt::join(options.without_ferry, ",")));
+  for (const auto& layer : options.host_layers) argv.insert(argv.end(), {"--host-layer", layer});
   // Says that the lab is up; ends with its input, which is our end of a pipe.
   argv.insert(argv.end(), {"--", "sh", "-c", "echo up; exec cat >/dev/null"});
   command_ = start_program(argv);

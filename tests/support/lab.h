@@ -26,6 +26,7 @@ struct LabOptions {
   std::vector<std::string> hosts{"east", "west", "client"};
   std::string rate, delay;               // as on the command line
   std::vector<std::string> without_ferry;
+  std::vector<std::string> host_layers;  // HOST=DIRECTORY
   std::string name;                      // made up when empty
 };
 
