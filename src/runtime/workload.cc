@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "runtime/backend.h"
 
 namespace ferry::runtime {
 namespace {
@@ -123,6 +124,7 @@ bool is_pid(const std::string& what) { return as_pid(what).has_value(); }
 std::string lock_name(const std::string& what) {
   const auto pid = as_pid(what);
   if (!pid) {
+    if (const auto container = parse_container(what)) return lock_name(*container);
     if (!capsule::is_name(what)) refuse_unknown(what);  // it becomes part of a path
     return what;
   }

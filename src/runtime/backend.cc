@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error.h"
+#include "runtime/docker.h"
+
+namespace ferry::runtime {
+
+namespace {
+
+constexpr size_t kLongestName = 200;  // it becomes part of a file's name
+
+// As docker and podman allow.
+bool is_container_name(const std::string& name) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '.'; };
+  return !name.empty() && name.size() <= kLongestName && std::isalnum(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), fits);
+}
+
+}  // namespace
+
+std::optional<ContainerName> parse_container(const std::string& what) {
+  const auto colon = what.find(':');
+  if (colon == std::string::npos || what.starts_with("pid:")) return std::nullopt;
+  const ContainerName name{what.substr(0, colon), what.substr(colon + 1)};
+  if (name.engine != "docker") {
+    base::refuse(fmt::format("cannot move {}", what),
+                 "this version moves docker containers, processes and `ferry run` workloads only",
+                 "name it docker:NAME, or give a pid or a name that `ferry ps` shows");
+  }
+  if (!is_container_name(name.name)) {
+    base::refuse(fmt::format("cannot move {}", what), fmt::format("\"{}\" cannot be a container's name", name.name),
+                 "`docker ps` shows the names");
+  }
+  return name;
+}
+
+std::string lock_name(const ContainerName& name) { return fmt::format(".{}-{}", name.engine, name.name); }
+
+std::unique_ptr<Backend> backend_for(const ContainerName& name) {
+  CHECK(name.engine == "docker");
+  return std::make_unique<Docker>();
+}
+
+}  // namespace ferry::runtime

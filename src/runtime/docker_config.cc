@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/docker_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ferry::runtime::docker {
+
+using nlohmann::json;
+
+namespace {
+
+// inspect gives null for lists and maps that are empty.
+const json& at(const json& object, const char* key) {
+  static const json kNothing;
+  if (!object.is_object()) return kNothing;
+  const auto found = object.find(key);
+  return found == object.end() ? kNothing : *found;
+}
+std::string text(const json& object, const char* key) {
+  const json& value = at(object, key);
+  return value.is_string() ? value.get<std::string>() : "";
+}
+bool is_true(const json& object, const char* key) {
+  const json& value = at(object, key);
+  return value.is_boolean() && value.get<bool>();
+}
+
+bool is_every_daemons(const std::string& network) {
+  return network == "bridge" || network == "host" || network == "none" || network == "default";
+}
+
+// A static address goes along, and the MAC with it: neighbours know the container by both.
+json endpoint(const json& found) {
+  json wanted = json::object();
+  const json& fixed = at(found, "IPAMConfig");
+  if (!fixed.is_object()) return wanted;
+  wanted["IPAMConfig"] = fixed;
+  if (const auto mac = text(found, "MacAddress"); !mac.empty()) wanted["MacAddress"] = mac;
+  if (at(found, "Aliases").is_array()) wanted["Aliases"] = at(found, "Aliases");
+  return wanted;
+}
+
+void add_owner_reasons(const json& inspect, process::Reasons& reasons) {
+  const json& labels = at(at(inspect, "Config"), "Labels");
+  if (const auto task = text(labels, "com.docker.swarm.task.name"); !task.empty()) {
+    reasons.push_back({fmt::format("it is {}, a task of a swarm service", task),
+                       "the swarm would start another one in its place", "move the service with `docker service update`"});
+  }
+  if (const auto pod = text(labels, "io.kubernetes.pod.name"); !pod.empty()) {
+    reasons.push_back({fmt::format("it belongs to the pod {}", pod), "kubernetes would start another one in its place",
+                       "let kubernetes move it (`kubectl drain`)"});
+  }
+}
+
+void add_host_config_reasons(const json& host_config, process::Reasons& reasons) {
+  if (is_true(host_config, "AutoRemove")) {
+    reasons.push_back({"it was started with --rm",
+                       "docker removes it, and its checkpoint, when the checkpoint has stopped it: there would be no way back",
+                       "start it without --rm"});
+  }
+  if (is_true(host_config, "Privileged")) {
+    reasons.push_back({"it is privileged", "CRIU cannot restore the host's devices that it sees",
+                       "start it with the capabilities that it needs (--cap-add) instead"});
+  }
+  for (const char* mode : {"NetworkMode", "PidMode", "IpcMode"}) {
+    const auto value = text(host_config, mode);
+    if (value.starts_with("container:")) {
+      reasons.push_back({fmt::format("it shares a namespace with another container ({}={})", mode, value),
+                         "the other one would stay behind", "move what uses it over the network instead"});
+    }
+  }
+  if (text(host_config, "PidMode") == "host") {
+    reasons.push_back({"it has the host's pids (--pid host)", "its pids may be taken on another host", "start it without --pid host"});
+  }
+  if (at(host_config, "Devices").is_array() && !at(host_config, "Devices").empty()) {
+    reasons.push_back({"devices of this host were given to it (--device)", "they do not come along", "start it without them"});
+  }
+}
+
+void add_volume_reasons(const json& mounts, process::Reasons& reasons) {
+  if (!mounts.is_array()) return;
+  for (const auto& mount : mounts) {
+    if (text(mount, "Type") != "volume") continue;
+    reasons.push_back({fmt::format("it has the volume {} at {}", text(mount, "Name"), text(mount, "Destination")),
+                       "this version does not carry volumes over",
+                       "use a directory that both hosts have (-v /path:/path)"});
+  }
+}
+
+}  // namespace
+
+json portable_configuration(const json& inspect) {
+  json configuration = {{"Config", at(inspect, "Config")}, {"HostConfig", at(inspect, "HostConfig")}};
+  json networks = json::object();
+  const json& found = at(at(inspect, "NetworkSettings"), "Networks");
+  if (found.is_object()) {
+    for (const auto& [name, settings] : found.items()) networks[name] = endpoint(settings);
+  }
+  configuration["Networks"] = std::move(networks);
+  configuration["HostConfig"].erase("ContainerIDFile");  // a file of this host's
+  return configuration;
+}
+
+process::Reasons blockers(const json& inspect) {
+  process::Reasons reasons;
+  const json& state = at(inspect, "State");
+  if (!is_true(state, "Running")) {
+    reasons.push_back({"it does not run", fmt::format("docker says: {}", text(state, "Status")), "`docker start` it first"});
+  } else if (is_true(state, "Paused")) {
+    reasons.push_back({"it is paused", "docker does not checkpoint a paused container", "`docker unpause` it first"});
+  } else if (is_true(state, "Restarting")) {
+    reasons.push_back({"it is restarting", "there is nothing to move yet", "wait until it runs"});
+  }
+  if (at(inspect, "ExecIDs").is_array() && !at(inspect, "ExecIDs").empty()) {
+    reasons.push_back({"a `docker exec` is under way in it", "what it runs is no child of the container's own processes, and would not come back",
+                       "end it first"});
+  }
+  add_owner_reasons(inspect, reasons);
+  add_host_config_reasons(at(inspect, "HostConfig"), reasons);
+  add_volume_reasons(at(inspect, "Mounts"), reasons);
+  return reasons;
+}
+
+json create_request(const json& configuration, const std::string& image) {
+  json request = at(configuration, "Config").is_object() ? at(configuration, "Config") : json::object();
+  request["Image"] = image;
+  request["HostConfig"] = at(configuration, "HostConfig");
+  request["HostConfig"]["RestartPolicy"] = {{"Name", "no"}, {"MaximumRetryCount", 0}};
+  json endpoints = json::object();
+  for (const auto& [name, wanted] : at(configuration, "Networks").items()) {
+    if (is_every_daemons(name)) continue;
+    endpoints[name] = wanted;
+    if (wanted.contains("MacAddress")) request["MacAddress"] = wanted["MacAddress"];  // where older daemons look for it
+  }
+  if (!endpoints.empty()) request["NetworkingConfig"] = {{"EndpointsConfig", endpoints}};
+  return request;
+}
+
+json restart_policy(const json& configuration) {
+  const json& policy = at(at(configuration, "HostConfig"), "RestartPolicy");
+  return policy.is_object() ? policy : json{{"Name", "no"}, {"MaximumRetryCount", 0}};
+}
+
+std::vector<std::string> bind_sources(const json& configuration) {
+  std::vector<std::string> sources;
+  const json& host_config = at(configuration, "HostConfig");
+  if (at(host_config, "Binds").is_array()) {
+    for (const auto& bind : at(host_config, "Binds")) {
+      const auto whole = bind.get<std::string>();
+      if (whole.starts_with('/')) sources.push_back(whole.substr(0, whole.find(':')));  // else a volume's name
+    }
+  }
+  if (at(host_config, "Mounts").is_array()) {
+    for (const auto& mount : at(host_config, "Mounts")) {
+      if (text(mount, "Type") == "bind") sources.push_back(text(mount, "Source"));
+    }
+  }
+  return sources;
+}
+
+bool has_fixed_address(const json& configuration) {
+  const json& wanted = at(configuration, "Networks");
+  if (!wanted.is_object() || wanted.empty()) return false;
+  return std::all_of(wanted.begin(), wanted.end(), [](const json& endpoint) { return endpoint.contains("IPAMConfig"); });
+}
+
+std::vector<std::string> networks(const json& configuration) {
+  std::vector<std::string> names;
+  const json& wanted = at(configuration, "Networks");
+  if (!wanted.is_object()) return names;
+  for (const auto& [name, endpoint] : wanted.items()) {
+    if (!is_every_daemons(name)) names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace ferry::runtime::docker

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/docker_config.h"
+
+#include <gtest/gtest.h>
+
+namespace ferry::runtime::docker {
+namespace {
+
+using nlohmann::json;
+
+json running() {
+  return json::parse(R"({
+    "Id": "a513", "Name": "/web", "Image": "sha256:017d",
+    "State": {"Status": "running", "Running": true, "Paused": false, "Restarting": false},
+    "ExecIDs": null,
+    "Config": {"Hostname": "a513d76fc1da", "Image": "python", "Cmd": ["python3", "web.py"], "Env": ["A=b"],
+               "WorkingDir": "/usr/src", "Tty": true, "User": "nobody", "Labels": {"team": "x"}},
+    "HostConfig": {"Binds": ["/srv/web:/usr/src:ro", "data:/data"], "NetworkMode": "lan", "AutoRemove": false,
+                   "Privileged": false, "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
+                   "Memory": 67108864, "CapAdd": ["NET_RAW"], "PidMode": "", "IpcMode": "private", "Devices": [],
+                   "Mounts": [{"Type": "bind", "Source": "/etc/web", "Target": "/conf"}],
+                   "ContainerIDFile": "/tmp/id"},
+    "Mounts": [{"Type": "bind", "Source": "/srv/web", "Destination": "/usr/src"}],
+    "NetworkSettings": {"Networks": {"lan": {"IPAMConfig": {"IPv4Address": "10.77.0.9"}, "MacAddress": "02:42:0a:4d:00:09",
+                                             "NetworkID": "e1", "IPAddress": "10.77.0.9"}}}
+  })");
+}
+
+bool says(const process::Reasons& reasons, const std::string& words) {
+  for (const auto& reason : reasons) {
+    if (reason.what.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(DockerConfig, TheSameContainerIsAskedFor) {
+  const auto request = create_request(portable_configuration(running()), "sha256:017d");
+  EXPECT_EQ(request["Image"], "sha256:017d");
+  for (const char* key : {"Hostname", "Cmd", "Env", "WorkingDir", "Tty", "User", "Labels"}) {
+    EXPECT_EQ(request[key], running()["Config"][key]) << key;
+  }
+  for (const char* key : {"Binds", "Memory", "CapAdd", "NetworkMode", "Mounts"}) {
+    EXPECT_EQ(request["HostConfig"][key], running()["HostConfig"][key]) << key;
+  }
+  EXPECT_FALSE(request["HostConfig"].contains("ContainerIDFile"));
+}
+
+TEST(DockerConfig, NobodyStartsItBeforeItsTime) {
+  const auto configuration = portable_configuration(running());
+  EXPECT_EQ(create_request(configuration, "x")["HostConfig"]["RestartPolicy"]["Name"], "no");
+  EXPECT_EQ(restart_policy(configuration)["Name"], "always");
+  EXPECT_EQ(restart_policy(json::object())["Name"], "no");
+}
+
+TEST(DockerConfig, AFixedAddressAndItsMacGoAlong) {
+  const auto request = create_request(portable_configuration(running()), "x");
+  const auto& lan = request["NetworkingConfig"]["EndpointsConfig"]["lan"];
+  EXPECT_EQ(lan["IPAMConfig"]["IPv4Address"], "10.77.0.9");
+  EXPECT_EQ(lan["MacAddress"], "02:42:0a:4d:00:09");
+  EXPECT_EQ(request["MacAddress"], "02:42:0a:4d:00:09");
+  EXPECT_FALSE(lan.contains("NetworkID"));
+}
+
+TEST(DockerConfig, AnAddressThatDockerChoseIsChosenAnew) {
+  auto inspect = running();
+  inspect["NetworkSettings"]["Networks"] = {{"bridge", {{"IPAMConfig", nullptr}, {"MacAddress", "02:42:ac:11:00:02"}}}};
+  const auto configuration = portable_configuration(inspect);
+  EXPECT_TRUE(networks(configuration).empty());
+  const auto request = create_request(configuration, "x");
+  EXPECT_FALSE(request.contains("NetworkingConfig"));
+  EXPECT_FALSE(request.contains("MacAddress"));
+}
+
+TEST(DockerConfig, WhatTheOtherHostMustHave) {
+  const auto configuration = portable_configuration(running());
+  EXPECT_EQ(bind_sources(configuration), (std::vector<std::string>{"/srv/web", "/etc/web"}));
+  EXPECT_EQ(networks(configuration), std::vector<std::string>{"lan"});
+}
+
+TEST(DockerConfig, ARunningContainerHasNoBlockers) { EXPECT_TRUE(blockers(running()).empty()); }
+
+TEST(DockerConfig, EveryBlockerIsNamed) {
+  auto inspect = running();
+  inspect["State"]["Paused"] = true;
+  inspect["ExecIDs"] = {"e1"};
+  inspect["HostConfig"]["AutoRemove"] = true;
+  inspect["HostConfig"]["Privileged"] = true;
+  inspect["HostConfig"]["PidMode"] = "container:abc";
+  inspect["Mounts"].push_back({{"Type", "volume"}, {"Name", "data"}, {"Destination", "/data"}});
+  inspect["Config"]["Labels"]["com.docker.swarm.task.name"] = "web.1";
+  const auto reasons = blockers(inspect);
+  EXPECT_EQ(reasons.size(), 7u);
+  for (const char* words : {"paused", "docker exec", "--rm", "privileged", "container:abc", "volume data", "swarm service"}) {
+    EXPECT_TRUE(says(reasons, words)) << words;
+  }
+}
+
+TEST(DockerConfig, OneThatHasStoppedIsSaidToHave) {
+  auto inspect = running();
+  inspect["State"] = {{"Status", "exited"}, {"Running", false}};
+  EXPECT_TRUE(says(blockers(inspect), "does not run"));
+}
+
+}  // namespace
+}  // namespace ferry::runtime::docker
