@@ -122,6 +122,9 @@ base::Exit run(Arguments& arguments) {
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
   if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
+  if (options.keep_source && options.what.find(':') == std::string::npos) {
+    throw base::Error({"--keep-source is for containers", "of a process nothing stays here to be kept", "", {}, {}}, base::Exit::kUsage);
+  }
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   if (arguments.dry_run) return check_and_print(options, arguments.json);
@@ -142,7 +145,7 @@ void add_move(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = app.add_subcommand("move", "move a workload to another host while it runs");
   auto& move = arguments->move;
-  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, or pid:N")->required();
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, or docker:NAME")->required();
   verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   verb->add_option("--tcp", arguments->tcp,
@@ -160,6 +163,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
+  verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");
   verb->add_flag("-q,--quiet", arguments->quiet, "no progress");

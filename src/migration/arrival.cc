@@ -12,6 +12,7 @@
 #include "criu/session.h"
 #include "files/staged.h"
 #include "handover/identity.h"
+#include "migration/container_settle.h"
 #include "migration/host.h"
 #include "runtime/workload.h"
 
@@ -48,6 +49,7 @@ bool is_alive(const std::optional<kernel::ProcessId>& process) { return process 
 
 // Its journal has the last word already.
 Outcome outcome_of_ended(const Logbook& book) {
+  if (book.has(kNoteContainer)) return settle_container_arrival(book);
   if (book.state == name_of(Target::kAborted)) return outcome(Outcome::NEVER_RAN, "it was given up there");
   auto result = is_alive(book.process(kNoteCapsule)) ? outcome(Outcome::RUNS, "it runs there")
                                                      : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
@@ -173,6 +175,7 @@ class Arrival {
 }  // namespace
 
 Outcome settle_arrival(const Logbook& book) {
+  if (book.has(kNoteContainer)) return settle_container_arrival(book);
   return book.is_finished() ? outcome_of_ended(book) : Arrival(book).settle();
 }
 
@@ -181,11 +184,11 @@ Outcome settle_for_source(const std::string& job) {
   if (!book) return outcome(Outcome::UNKNOWN, "that host has no journal of this move: is it the same host?");
   std::optional<capsule::Lock> lock;
   comes_true_within(kReceiverEnds, [&] {
-    lock = capsule::Lock::try_take(book->note.name, "resolve", job);
+    lock = capsule::Lock::try_take(book->note.lock, "resolve", job);
     book = read_logbook(Role::kTarget, job);
     const auto state = target_state(book->state).value_or(Target::kPreparing);
     if (lock || is_end(state)) return true;
-    const auto holder = capsule::Lock::find_holder(book->note.name);
+    const auto holder = capsule::Lock::find_holder(book->note.lock);
     const bool waits = holder && holder->job == job && holder->purpose == "receive" && state < Target::kResuming;
     if (waits) kernel::signal_process(holder->process, SIGKILL);
     return false;

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
+#include "migration/container_check.h"
+#include "migration/container_source.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
 #include "process/blockers.h"
@@ -26,7 +28,9 @@ transport::Peer connect_to(const MoveOptions& options, const Observer& observer)
   return transport::connect(transport::parse_destination(options.destination), how, observer.notice);
 }
 
-void ask_target(const MoveOptions& options, const Observer& observer, const wire::ToTarget& question, CheckReport& report) {
+}  // namespace
+
+void ask_for_verdict(const MoveOptions& options, const Observer& observer, const wire::ToTarget& question, CheckReport& report) {
   const std::string host = transport::parse_destination(options.destination).host;
   transport::Peer peer = connect_to(options, observer);
   Conversation talk(peer.link, host, options.wake_fd);
@@ -36,8 +40,6 @@ void ask_target(const MoveOptions& options, const Observer& observer, const wire
   for (const auto& one : answer.reasons()) report.there.push_back({one.what(), one.why(), one.remedy()});
   for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
 }
-
-}  // namespace
 
 namespace {
 
@@ -72,6 +74,7 @@ std::optional<process::Reason> left_frozen(const std::string& what) {
 }
 
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
+  if (names_container(options.what)) return check_container(options, observer);
   const auto workload = runtime::find_workload(options.what, options.arrival_name);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
   CheckReport report;
@@ -86,7 +89,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
   *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
-  ask_target(options, observer, question, report);
+  ask_for_verdict(options, observer, question, report);
   return report;
 }
 
@@ -109,11 +112,14 @@ Findings look_here(const std::string& name, const std::string& source_id, const 
 }
 
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
+  capsule::check_name(inquiry.name());
+  return verdict_of(look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements()));
+}
+
+wire::ToSource verdict_of(const Findings& findings) {
   wire::ToSource answer;
   auto& verdict = *answer.mutable_verdict();
   verdict.set_host(host_name());
-  capsule::check_name(inquiry.name());
-  const auto findings = look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements());
   for (const auto& reason : findings.reasons) {
     auto& told = *verdict.add_reasons();
     told.set_what(reason.what);

@@ -74,9 +74,10 @@ json origins_note(const Frozen::Origins& origins) {
   return note;
 }
 
-namespace {
-
-MoveOptions contact_from(const json& note) {
+MoveOptions contact_of(const Logbook& book) {
+  const json* found = book.find(kNoteContact);
+  if (!found) return {};
+  const json& note = *found;
   MoveOptions options;
   options.destination = note.value("destination", "");
   options.ssh_options = note.value("ssh_options", std::vector<std::string>{});
@@ -84,6 +85,8 @@ MoveOptions contact_from(const json& note) {
   if (note.contains("ports")) options.ports = {note["ports"].at(0), note["ports"].at(1)};
   return options;
 }
+
+namespace {
 
 runtime::Workload workload_from(const json& note) {
   runtime::Workload workload;
@@ -159,10 +162,9 @@ class Departure {
   }
 
   Resolution settle_by_target() {
-    const auto* contact = book_.find(kNoteContact);
     Outcome told;
     try {
-      told = ask_target(contact ? contact_from(*contact) : MoveOptions{}, book_.note.job);
+      told = ask_target(contact_of(book_), book_.note.job);
     } catch (const base::Error& unreachable) {
       return leave(fmt::format("{} cannot be asked: {}", book_.note.peer, unreachable.what()));
     }

@@ -27,6 +27,7 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
 
 // What the source's journal remembers of the way to the target and of the workload.
 nlohmann::json contact_note(const MoveOptions& options);
+MoveOptions contact_of(const Logbook& book);
 nlohmann::json workload_note(const runtime::Workload& workload);
 nlohmann::json origins_note(const Frozen::Origins& origins);
 

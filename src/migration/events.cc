@@ -43,6 +43,7 @@ std::string to_json(const Report& r) {
                     {"source", r.source},
                     {"target", r.target},
                     {"job", r.job},
+                    {"engine", r.engine},
                     {"mode", r.mode},
                     {"via", r.via},
                     {"frozen_ms", rounded(r.frozen_ms)},

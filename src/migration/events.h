@@ -57,6 +57,7 @@ class PhaseClock {
 struct Report {
   std::string job, name, source, target;
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
+  std::string engine = "process"; // or the container's: "docker"
   std::string mode = "stop";      // stop, pre, …: what was done
   std::string via;                // "tls" or "ssh"
   double frozen_ms = 0;           // freeze to resume, by ferry's clocks, the hosts' difference removed

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "criu/lazy_entries.h"
 #include "criu/written_files.h"
+#include "migration/container_source.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
 #include "migration/resolve.h"
@@ -444,6 +445,7 @@ void SourceMove::settle() {
 }
 
 Report run_source(const MoveOptions& options, const Observer& observer) {
+  if (names_container(options.what)) return run_container_source(options, observer);
   Report report;
   SourceMove(options, observer, report).run();
   return report;

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
+#include "migration/container_check.h"
+#include "migration/container_target.h"
 #include "migration/host.h"
 #include "migration/plan.h"
 #include "migration/resolve.h"
@@ -46,7 +48,7 @@ bool TargetMove::run() {
     end(TargetEvent::kFailed, failure);
   }
   end_job();
-  return walk_ && walk_->state() == Target::kRunning;
+  return container_runs_ || (walk_ && walk_->state() == Target::kRunning);
 }
 
 milliseconds TargetMove::silence_limit() const {
@@ -69,7 +71,8 @@ void TargetMove::serve(const transport::Frame& frame) {
   wire::ToTarget message;
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
   const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() &&
-                          !message.has_abort() && !message.has_settle();
+                          !message.has_abort() && !message.has_settle() &&
+                          !message.has_container_inquiry() && !message.has_container_plan();
   if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
@@ -78,6 +81,14 @@ void TargetMove::serve(const transport::Frame& frame) {
       finished_ = true;
       return;
     case wire::ToTarget::kSettle: return answer_settle(message.settle());
+    case wire::ToTarget::kContainerInquiry:
+      talk_.send(answer_inquiry(message.container_inquiry()));
+      finished_ = true;
+      return;
+    case wire::ToTarget::kContainerPlan:
+      container_runs_ = ContainerTarget(talk_, message.container_plan()).run();
+      finished_ = true;
+      return;
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kLaneMark: return answer_mark();
@@ -90,6 +101,7 @@ void TargetMove::serve(const transport::Frame& frame) {
       finished_ = true;
       return;
     case wire::ToTarget::KIND_NOT_SET: throw BrokenProtocol("an empty message");
+    default: throw BrokenProtocol("a container's message without its plan");
   }
 }
 

@@ -59,6 +59,7 @@ class TargetMove {
   transport::Accepted& source_;
   Conversation talk_;
   bool finished_ = false;
+  bool container_runs_ = false;
   wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
   wire::Plan plan_;
   std::optional<capsule::Lock> lock_;
