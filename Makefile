@@ -21,6 +21,7 @@ setup:
 	@tools/get-criu $(BUILD)/criu
 	@tools/get-uplot $(BUILD)/uplot
 	@tools/get-layer $(BUILD)/layer $(LAYER)
+	@tools/get-docker $(BUILD)/docker
 	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"
 

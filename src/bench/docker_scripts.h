@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Docker on a virtual host, as shell scripts that run inside it: the daemon started (it ends with the host), and an image made of
+// what the host itself has, since there is no registry to pull from.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+
+namespace ferry::bench {
+
+struct DockerSetup {
+  base::Path criu;           // what the daemon shall find as criu on its PATH; empty: none
+  bool experimental = true;  // as in the recipe's /etc/docker/daemon.json
+};
+// Starts dockerd and waits until it answers; prints "VERSION". Fails with the end of its log.
+std::string start_docker_script(const DockerSetup& setup);
+
+// `bash -c SCRIPT bash NAME`: imports an image called NAME with busybox and the host's own Python.
+extern const char* const kMakePythonImage;
+
+// Where tools/get-docker has put the layers.
+base::Path docker_layer(const base::Path& build_directory);         // of the machine's own suite
+base::Path docker_trixie_layer(const base::Path& build_directory);  // a whole userland of Debian 13
+
+}  // namespace ferry::bench

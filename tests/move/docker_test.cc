@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Docker containers from one virtual host to another by one command: what goes along, what is refused beforehand and why, and that
+// a move which fails anywhere leaves the container going on where it was.
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "bench/docker_scripts.h"
+#include "support/move_test.h"
+
+namespace ferry::testing {
+namespace {
+
+constexpr const char* kLooper = "python3 /programs/looper.py 100";
+
+// east and west have docker, north has none. One lab for all of them: a daemon takes a second to start.
+class DockerTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
+    if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/dockerd")) return;
+    LabOptions options{.hosts = {"east", "west", "north"}};
+    for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
+    lab_ = std::make_unique<Lab>(options);
+    for (const char* host : {"east", "west"}) start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
+    const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+  static void TearDownTestSuite() { lab_.reset(); }
+
+  static void start_docker(const std::string& host, const bench::DockerSetup& setup) {
+    const auto started = lab_->shell(host, bench::start_docker_script(setup));
+    ASSERT_EQ(started.status, 0) << started.out << started.err;
+  }
+
+  void SetUp() override {
+    if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
+    if (!lab_) GTEST_SKIP() << "there is no docker in " << FERRY_BINARY_DIR << "/docker (tools/get-docker makes it)";
+  }
+  void TearDown() override {
+    if (!lab_) return;
+    for (const char* host : {"east", "west"}) lab_->shell(host, "docker ps -aq | xargs -r docker rm -f");
+  }
+
+  Result ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const {
+    Argv argv{"env"};
+    if (!faults.empty()) argv.push_back("FERRY_FAULTS=" + faults);
+    argv.push_back("ferry");
+    argv.insert(argv.end(), words.begin(), words.end());
+    return lab_->exec(host, argv);
+  }
+  Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
+    Argv words{"move", "docker:" + name, "root@" + to, "--json"};
+    words.insert(words.end(), options.begin(), options.end());
+    const Result result = ferry(from, words);
+    EXPECT_EQ(result.status, 0) << result.out << result.err;
+    return result.status == 0 ? Json::parse(result.out) : Json();
+  }
+  void run_looper(const std::string& name, const std::string& options = {}) const {
+    lab_->check("east", fmt::format("docker run -d --name {} -v {}/programs:/programs:ro {} python {}", name, FERRY_BINARY_DIR, options,
+                                    kLooper));
+    ASSERT_TRUE(comes_true([&] { return lines(name, "east") >= 3; }));
+  }
+  std::string log(const std::string& name, const std::string& host) const {
+    std::string text = lab_->shell(host, fmt::format("docker logs {} 2>&1", name)).out;
+    std::erase(text, '\r');  // of a terminal
+    return text;
+  }
+  // Lines "0000 -> ID", "0001 -> ID", … with the same id, none skipped, none twice.
+  int lines(const std::string& name, const std::string& host) const {
+    std::istringstream text(log(name, host));
+    int expected = 0;
+    std::string identity;
+    for (std::string line; std::getline(text, line); ++expected) {
+      if (expected == 0) identity = line.substr(std::min<size_t>(4, line.size()));
+      if (line != fmt::format("{:04}{}", expected, identity)) return -1;
+    }
+    return expected;
+  }
+  bool goes_on(const std::string& name, const std::string& host) const {
+    const int before = lines(name, host);
+    return before > 0 && comes_true([&] { return lines(name, host) > before + 3; });
+  }
+  Json inspect(const std::string& name, const std::string& host) const {
+    const auto said = lab_->shell(host, fmt::format("docker inspect {}", name));
+    return said.status == 0 ? Json::parse(said.out).at(0) : Json();
+  }
+
+  static inline std::unique_ptr<Lab> lab_;
+};
+
+TEST_F(DockerTest, TheLooperGoesOnWithTheNextNumberThereAndBack) {
+  run_looper("looper");
+  const auto there = move("looper", "east", "west");
+  ASSERT_FALSE(there.is_null());
+  EXPECT_EQ(there["engine"], "docker");
+  EXPECT_GT(there["frozen_ms"], 0);
+  EXPECT_TRUE(goes_on("looper", "west"));
+  EXPECT_TRUE(inspect("looper", "east").is_null());
+
+  const auto back = move("looper", "west", "east");
+  ASSERT_FALSE(back.is_null());
+  EXPECT_LT(back["bytes_sent"].get<double>(), there["bytes_sent"].get<double>() / 2);  // the image is there by content
+  EXPECT_TRUE(goes_on("looper", "east"));
+}
+
+// As the recipe has it (-itd), with what people give a container.
+TEST_F(DockerTest, ItsConfigurationGoesAlong) {
+  run_looper("all", "-it --restart always --hostname box -e COLOUR=blue --label team=x -w /programs --memory 256m --cap-add NET_RAW "
+                    "--sysctl net.core.somaxconn=77 --ulimit nofile=900:900");
+  const auto before = inspect("all", "east");
+  ASSERT_FALSE(move("all", "east", "west", {"--keep-source"}).is_null());
+  EXPECT_TRUE(goes_on("all", "west"));
+  auto after = inspect("all", "west");
+  EXPECT_EQ(after["Config"], before["Config"]);
+  EXPECT_EQ(after["Image"], before["Image"]);
+  for (const char* key : {"Binds", "RestartPolicy", "Memory", "CapAdd", "Sysctls", "Ulimits", "NetworkMode"}) {
+    EXPECT_EQ(after["HostConfig"][key], before["HostConfig"][key]) << key;
+  }
+  // The one that was kept is not started by its policy.
+  EXPECT_EQ(inspect("all", "east")["State"]["Running"], false);
+  EXPECT_EQ(inspect("all", "east")["HostConfig"]["RestartPolicy"]["Name"], "no");
+}
+
+TEST_F(DockerTest, WhatItHasWrittenGoesAlong) {
+  run_looper("writer");
+  lab_->check("east", "docker exec writer sh -c 'echo kept >/etc/kept; rm /bin/id; mkdir /new && touch /new/file'");
+  ASSERT_FALSE(move("writer", "east", "west").is_null());
+  EXPECT_EQ(lab_->check("west", "docker exec writer cat /etc/kept"), "kept");
+  EXPECT_EQ(lab_->check("west", "docker exec writer ls /new"), "file");
+  EXPECT_NE(lab_->shell("west", "docker exec writer ls /bin/id").status, 0);
+}
+
+TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
+  run_looper("stays");
+  lab_->check("east", "docker create --name still python python3; docker run -d --rm --name gone python sleep 1000");
+  const auto refused = [&](const std::string& what, const std::string& host, const std::string& words) {
+    for (const char* verb : {"check", "move"}) {
+      const auto result = ferry("east", {verb, what, "root@" + host});
+      EXPECT_EQ(result.status, 3) << verb << " " << what << result.out << result.err;
+      EXPECT_NE((result.out + result.err).find(words), std::string::npos) << verb << " " << what << ": " << result.out << result.err;
+    }
+  };
+  refused("docker:nobody", "west", "no container of that name");
+  refused("docker:still", "west", "it does not run");
+  refused("docker:gone", "west", "--rm");
+  refused("docker:stays", "north", "docker does not answer");
+  refused("podman:stays", "west", "docker containers, processes");
+  EXPECT_TRUE(goes_on("stays", "east"));
+}
+
+TEST_F(DockerTest, WhatTheTargetLacksIsNamed) {
+  lab_->check("east", "mkdir -p /srv/only-here && docker network create own");
+  run_looper("lacks", "-v /srv/only-here:/data --network own");
+  lab_->check("east", "docker save python | ssh west docker load -q && ssh west docker create --name lacks python python3");
+  const auto check = ferry("east", {"check", "docker:lacks", "root@west", "--json"});
+  EXPECT_EQ(check.status, 3) << check.err;
+  std::string reasons;
+  const auto told = Json::parse(check.out);
+  for (const auto& reason : told["reasons"]) reasons += reason["what"].get<std::string>() + "\n";
+  for (const char* words : {"called lacks is here already", "/srv/only-here is not here", "no network own"}) {
+    EXPECT_NE(reasons.find(words), std::string::npos) << words << " in " << reasons;
+  }
+  EXPECT_EQ(ferry("east", {"move", "docker:lacks", "root@west"}).status, 3);
+  EXPECT_TRUE(goes_on("lacks", "east"));
+}
+
+TEST_F(DockerTest, ADaemonThatIsNotExperimentalIsNamedWithTheRemedy) {
+  run_looper("looper");
+  const auto restart = [&](bool experimental) {
+    lab_->check("west", "kill $(cat /var/run/docker.pid); while pidof dockerd >/dev/null; do sleep 0.05; done");
+    start_docker("west", {.criu = FERRY_BINARY_DIR "/criu/criu", .experimental = experimental});
+  };
+  restart(false);
+  const auto result = ferry("east", {"move", "docker:looper", "root@west"});
+  restart(true);
+  EXPECT_EQ(result.status, 3) << result.out;
+  EXPECT_NE(result.err.find("{\"experimental\": true}"), std::string::npos) << result.err;
+  EXPECT_TRUE(goes_on("looper", "east"));
+}
+
+// Wherever it fails before the container runs there, it goes on here, and nothing of it stays there.
+TEST_F(DockerTest, AFailedMoveLeadsBack) {
+  run_looper("looper", "--restart always");
+  for (const char* fault : {"target.created=fail", "source.frozen=fail", "source.sent=fail", "target.restoring=fail", "target.resuming=fail"}) {
+    const auto result = ferry("east", {"move", "docker:looper", "root@west"}, fault);
+    EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
+    EXPECT_NE(result.err.find("goes on here, unharmed"), std::string::npos) << fault << result.err;
+    EXPECT_TRUE(goes_on("looper", "east")) << fault << log("looper", "east");
+    EXPECT_EQ(inspect("looper", "east")["HostConfig"]["RestartPolicy"]["Name"], "always") << fault;
+    EXPECT_TRUE(inspect("looper", "west").is_null()) << fault;
+  }
+}
+
+// Its guard, or `ferry resolve`, does what the killed one cannot do any more.
+TEST_F(DockerTest, AKilledFerryIsFinishedByItsGuard) {
+  run_looper("looper");
+  for (const char* fault : {"source.frozen=kill", "source.sent=kill", "target.restoring=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "docker:looper", "root@west"}, fault).status, 0) << fault;
+    EXPECT_TRUE(comes_true([&] { return goes_on("looper", "east"); }, 30'000)) << fault << log("looper", "east");
+    EXPECT_TRUE(comes_true([&] { return inspect("looper", "west").is_null(); }, 30'000)) << fault;
+  }
+  ASSERT_NE(ferry("east", {"move", "docker:looper", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return lines("looper", "west") > 0 && inspect("looper", "east").is_null(); }, 60'000))
+      << ferry("east", {"resolve", "docker:looper"}).out;
+  EXPECT_TRUE(goes_on("looper", "west"));
+}
+
+}  // namespace
+}  // namespace ferry::testing
