@@ -2,11 +2,10 @@
 #include "criu/lazy_pages_socket.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <atomic>
 #include <cerrno>
@@ -46,8 +45,8 @@ base::Fd listen_lazy_pages(const base::Path& work_directory) {
   ::unlink(path.c_str());  // of an earlier attempt
   base::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener) throw base::SysError("socket", errno, path);
-  // Who sends is the restored task: its pid in our namespace comes with every message. Also with those that come
-  // before we have accepted the connection.
+  // Who sends is the restored task: its pid in our namespace comes with every message. Also with
+  // those that come before we have accepted the connection.
   want_credentials(listener.get());
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
     throw base::SysError("bind", errno, path);
@@ -83,7 +82,8 @@ void LazyPagesSocket::find_lost_connection() {
     const int fd = std::atoi(entry.path().filename().c_str());
     sockaddr_un its{};
     socklen_t length = sizeof its;
-    if (fd == listener_ || ::getsockname(fd, reinterpret_cast<sockaddr*>(&its), &length) < 0) continue;
+    if (fd == listener_ || ::getsockname(fd, reinterpret_cast<sockaddr*>(&its), &length) < 0)
+      continue;
     if (length != our_length || std::memcmp(&ours, &its, length) != 0) continue;
     received_.connection_plus_one = fd + 1;
     return;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The daemon's side of CRIU's lazy-pages.socket (criu/uffd.c, CRIU 3.15 to 4.2). One connection for the whole restore, over which each
-// restored task sends its own: an int with its pid as the workload sees it, then a byte that carries its userfaultfd; a zombie
-// sends its negative pid and nothing else. After the post-restore gate CRIU sends 0x52535446, "restore finished", and
-// closes. Nothing is ever answered.
+// The daemon's side of CRIU's lazy-pages.socket (criu/uffd.c, CRIU 3.15 to 4.2). One connection for
+// the whole restore, over which each restored task sends its own: an int with its pid as the
+// workload sees it, then a byte that carries its userfaultfd; a zombie sends its negative pid and
+// nothing else. After the post-restore gate CRIU sends 0x52535446, "restore finished", and closes.
+// Nothing is ever answered.
 #pragma once
 
 #include "base/fd.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/exec_mark.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/auxv.h>
 #include <unistd.h>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
 #include "memory/store.h"
 #include "memory/vma.h"
 
@@ -13,18 +14,26 @@ namespace {
 using kernel::UffdEnd;
 using kernel::UffdMoved;
 
-// What stops a call on a range, for the whole of it; nothing: it concerns the page at which the call stopped.
+constexpr uint64_t kLowest = 65536;  // vm.mmap_min_addr
+
+// What stops a call on a range, for the whole of it; nothing: it concerns the page at which the
+// call stopped.
 std::optional<AddressSpace::Put> obstacle(UffdEnd end) {
   switch (end) {
-    case UffdEnd::kChanging: return AddressSpace::Put::kChanging;
-    case UffdEnd::kNoMemory: return AddressSpace::Put::kNoMemory;
-    case UffdEnd::kGone: return AddressSpace::Put::kGone;
-    default: return std::nullopt;
+    case UffdEnd::kChanging:
+      return AddressSpace::Put::kChanging;
+    case UffdEnd::kNoMemory:
+      return AddressSpace::Put::kNoMemory;
+    case UffdEnd::kGone:
+      return AddressSpace::Put::kGone;
+    default:
+      return std::nullopt;
   }
 }
 
-// Calls `try_put` until it has come through the range. A call must lie within one VMA: where it does not, or where nothing is
-// registered, it is halved down to the page, which `refused` is told of.
+// Calls `try_put` until it has come through the range. A call must lie within one VMA: where it
+// does not, or where nothing is registered, it is halved down to the page, which `refused` is told
+// of.
 template <typename TryPut, typename Refused>
 AddressSpace::Put put_piecewise(AddressRange range, const TryPut& try_put, const Refused& refused) {
   uint64_t step = range.bytes();
@@ -56,7 +65,9 @@ AddressSpace::Put AddressSpace::put(uint64_t address, std::span<const std::byte>
                                     uint64_t& homeless) const {
   return put_piecewise(
       {address, address + pages.size()},
-      [&](AddressRange range) { return uffd_.try_copy(range, pages.data() + (range.start - address)); },
+      [&](AddressRange range) {
+        return uffd_.try_copy(range, pages.data() + (range.start - address));
+      },
       [&](uint64_t) { homeless += kPageBytes; });
 }
 
@@ -67,11 +78,26 @@ AddressSpace::Put AddressSpace::put_zeros(AddressRange range) const {
 
 void AddressSpace::wake(AddressRange range) const { (void)uffd_.try_wake(range); }
 
-bool AddressSpace::is_alive() const {
-  // Nothing of it is registered for write protection, so this does nothing but look for the address space.
-  constexpr AddressRange kAnyPage{16 * kPageBytes, 17 * kPageBytes};
-  return uffd_.try_write_protect(kAnyPage, false) != UffdEnd::kGone;
+void AddressSpace::wake_all() const {
+  // A range must lie within what the task can address: x86-64 and arm64 of 48 bits and more,
+  // x86-64, 32 bits.
+  for (const uint64_t end : {kSpaceEnd, kSpaceEnd / 2 - kPageBytes, uint64_t{0xffffe000}}) {
+    if (uffd_.try_wake({kLowest, end}) == UffdEnd::kDone) return;
+  }
+  throw base::Error(
+      {"cannot wake the workload's threads", "no range of its memory is accepted", "", {}, {}});
 }
+
+// Nothing is registered for write protection, so taking it away does nothing but look at the
+// address space.
+UffdEnd AddressSpace::probe() const {
+  constexpr AddressRange kAnyPage{kLowest, kLowest + kPageBytes};
+  return uffd_.try_write_protect(kAnyPage, false);
+}
+
+bool AddressSpace::is_alive() const { return probe() != UffdEnd::kGone; }
+
+bool AddressSpace::is_changing() const { return probe() == UffdEnd::kChanging; }
 
 bool AddressSpace::unregister(pid_t of) const {
   if (of <= 0) return false;

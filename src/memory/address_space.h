@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One address space of the restored workload: its userfaultfd and where stored pages belong in it. What the workload does
-// meanwhile is an answer, not an error; all calls can be repeated, a page that is in place already stays what it is.
+// One address space of the restored workload: its userfaultfd and where stored pages belong in it.
+// What the workload does meanwhile is an answer, not an error; all calls can be repeated, a page
+// that is in place already stays what it is.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +18,8 @@ namespace ferry::memory {
 class AddressSpace {
  public:
   AddressSpace(uint32_t id, base::Fd uffd) : id_(id), uffd_(std::move(uffd)) {}
-  // Never closes the userfaultfd, whichever way the filler ends: the zeros that would follow are worse than a leak.
+  // Never closes the userfaultfd, whichever way the filler ends: the zeros that would follow are
+  // worse than a leak.
   ~AddressSpace() { forget(); }
   AddressSpace(const AddressSpace&) = delete;
 
@@ -28,11 +30,15 @@ class AddressSpace {
     kGone,      // all its tasks have ended or run another program
   };
   // `homeless` grows by the bytes that have no registered memory to go to.
-  [[nodiscard]] Put put(uint64_t address, std::span<const std::byte> pages, uint64_t& homeless) const;
+  [[nodiscard]] Put put(uint64_t address, std::span<const std::byte> pages,
+                        uint64_t& homeless) const;
   [[nodiscard]] Put put_zeros(AddressRange range) const;
   void wake(AddressRange range) const;
+  void wake_all() const;  // whoever waits for any page
   [[nodiscard]] bool is_alive() const;
-  // Ends the registration of all its memory. False: it cannot be known whether it was all (the task's maps cannot be read).
+  [[nodiscard]] bool is_changing() const;  // an event waits to be read, or is about to
+  // Ends the registration of all its memory. False: it cannot be known whether it was all (the
+  // task's maps cannot be read).
   bool unregister(pid_t host_pid) const;
   void close() { uffd_ = kernel::Userfaultfd(); }
   void forget() { (void)uffd_.release().release(); }  // somebody has closed it
@@ -41,12 +47,15 @@ class AddressSpace {
   const kernel::Userfaultfd& uffd() const { return uffd_; }
 
   Placement placement;
+  PageSet moved_in;  // where mremap has put something, until that is unmapped
   int32_t pid = 0;
   pid_t host_pid = 0;   // 0: not known
   bool forked = false;  // its descriptor is ours alone
   bool gone = false;
 
  private:
+  kernel::UffdEnd probe() const;
+
   const uint32_t id_;
   kernel::Userfaultfd uffd_;
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the filler learns of restored address spaces: from CRIU's lazy-pages socket (criu/lazy_pages_socket.h).
+// How the filler learns of restored address spaces: from CRIU's lazy-pages socket
+// (criu/lazy_pages_socket.h).
 //
-// The filler may be killed between any two instructions, and another goes on with the same descriptors. Therefore what has been
-// received, but not yet been taken over, is kept in shared memory (`Keepsake`), and next() says the same again until taken().
+// The filler may be killed between any two instructions, and another goes on with the same
+// descriptors. Therefore what has been received, but not yet been taken over, is kept in shared
+// memory (`Keepsake`), and next() says the same again until taken().
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +19,9 @@
 namespace ferry::memory {
 
 struct Arrival {
-  int32_t pid = 0;      // in the workload's pid namespace
-  pid_t host_pid = 0;   // in ours; 0: not known
-  int uffd = -1;        // open in this process; registered ranges come later
+  int32_t pid = 0;     // in the workload's pid namespace
+  pid_t host_pid = 0;  // in ours; 0: not known
+  int uffd = -1;       // open in this process; registered ranges come later
 };
 
 struct Keepsake {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the filler takes pages from. Positions are the addresses that the pages had in the source's address space. Today that is
-// the store alone; post-copy puts the network behind it: a page that is kElsewhere is asked for, and is kData (or kAbsent)
-// some time later.
+// What the filler takes pages from. Positions are the addresses that the pages had in the source's
+// address space. Today that is the store alone; post-copy puts the network behind it: a page that
+// is kElsewhere is asked for, and is kData (or kAbsent) some time later.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ namespace ferry::memory {
 class Backing {
  public:
   enum class Kind {
-    kData,       // its content is here: read() gives it
+    kData,  // the content of its first page is here; others of it may be absent, read() gives zeros
+            // for them
     kAbsent,     // a page of zeros, or none at all
     kElsewhere,  // still at the source
   };
@@ -25,14 +26,15 @@ class Backing {
     Kind kind = Kind::kAbsent;
   };
   enum class Urgency {
-    kFault,     // a thread of the workload waits for it
+    kFault,  // a thread of the workload waits for it
     kPrefetch,
   };
 
   virtual ~Backing() = default;
-  // The longest run of one kind from range.start on, within `range`.
+  // A run of one kind from range.start on, within `range`; as long as can be told without a long
+  // search.
   virtual Piece look(AddressRange range) const = 0;
-  // The content of pages that are kData.
+  // The content of a run that is kData.
   virtual void read(uint64_t position, std::span<std::byte> into) const = 0;
   // They are in the workload, or gone from it: kAbsent from now on, and their memory is given back.
   virtual void drop(AddressRange range) = 0;

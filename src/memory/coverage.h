@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whether every stored page has memory to go to: what the source took for the memory plane and what CRIU registered must be the
-// same, or pages would be lost without a word.
+// Whether every stored page has memory to go to: what the source took for the memory plane and what
+// CRIU registered must be the same, or pages would be lost without a word.
 #pragma once
 
 #include <sys/types.h>
@@ -15,13 +15,15 @@
 namespace ferry::memory {
 
 struct Registered {
-  PageSet missing;                      // registered for missing pages ("um" in smaps)
-  std::vector<AddressRange> unshared;   // a forked child does not get it: MADV_DONTFORK, MADV_WIPEONFORK
+  PageSet missing;  // registered for missing pages ("um" in smaps)
+  std::vector<AddressRange>
+      unshared;  // a forked child does not get it: MADV_DONTFORK, MADV_WIPEONFORK
 };
 // Cheap as long as the memory is still empty. Nothing: the task has gone.
 std::optional<Registered> try_registered_of(pid_t host_pid);
 
-// Stored pages outside `registered`: the first, and how many bytes from it on in one run. Nothing: there are none.
+// Stored pages outside `registered`: the first, and how many bytes from it on in one run. Nothing:
+// there are none.
 std::optional<AddressRange> find_uncovered(const Backing& backing, const PageSet& registered);
 
 }  // namespace ferry::memory

@@ -2,8 +2,9 @@
 #include "memory/family.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "memory/vma.h"
+#include "base/error.h"
 
 namespace ferry::memory {
 namespace {
@@ -14,77 +15,112 @@ using Kind = Backing::Kind;
 // Short runs are gathered up to kBatchBytes, but no more than this, or faults would wait.
 constexpr int kMaxRunsPerStep = 32;
 
+bool is_zero_page(const std::byte* page) {
+  uint64_t word = 0;
+  for (size_t at = 0; at < kPageBytes; at += sizeof word) {
+    std::memcpy(&word, page + at, sizeof word);
+    if (word != 0) return false;
+  }
+  return true;
+}
+
+// Calls put(offset, bytes, is_zero) for the runs of zero pages and of others; ends at the first
+// that is not kDone.
+template <typename PutRun>
+Put for_each_run(std::span<const std::byte> pages, const PutRun& put) {
+  for (size_t at = 0; at < pages.size();) {
+    const bool zero = is_zero_page(pages.data() + at);
+    size_t end = at + kPageBytes;
+    while (end < pages.size() && is_zero_page(pages.data() + end) == zero) end += kPageBytes;
+    if (const Put result = put(at, end - at, zero); result != Put::kDone) return result;
+    at = end;
+  }
+  return Put::kDone;
+}
+
+// Pages of zeros may be holes, and guard regions lie in holes: UFFDIO_COPY would replace the guard.
+// As what is not stored is zero in any case, they are left out.
+Put put_content(const AddressSpace& member, uint64_t address, std::span<const std::byte> pages,
+                uint64_t& homeless) {
+  return for_each_run(pages, [&](size_t at, size_t bytes, bool zero) {
+    return zero ? Put::kDone : member.put(address + at, pages.subspan(at, bytes), homeless);
+  });
+}
+
 }  // namespace
 
-Family::Family(std::unique_ptr<Backing> backing, SpacePlan plan)
-    : backing_(std::move(backing)), plan_(std::move(plan)), buffer_(kBatchBytes) {}
+Family::Family(std::unique_ptr<Backing> backing, SpacePlan plan, std::span<std::byte> buffer)
+    : backing_(std::move(backing)), plan_(std::move(plan)), buffer_(buffer) {
+  CHECK(buffer_.size() >= kBatchBytes);
+}
 
 std::span<std::byte> Family::read(AddressRange positions) {
-  const std::span pages = std::span(buffer_).first(positions.bytes());
+  const std::span pages = buffer_.first(positions.bytes());
   backing_->read(positions.start, pages);
   return pages;
 }
 
 Family::Step Family::fill_range(AddressRange positions) {
   const std::span pages = read(positions);
-  uint64_t homeless = 0, given_up = 0;
+  uint64_t homeless = 0, homeless_in_children = 0;
   for (AddressSpace* member : members) {
-    // What is MADV_DONTFORK for the parent has, rightly, no memory in the child.
-    uint64_t& refused = member->forked ? given_up : homeless;
+    uint64_t& refused = member->forked ? homeless_in_children : homeless;
     for (const auto& piece : member->placement.places_of(positions)) {
       const auto part = pages.subspan(piece.position - positions.start, piece.at.bytes());
-      const Put put = member->put(piece.at.start, part, refused);
+      const Put put = put_content(*member, piece.at.start, part, refused);
       if (put != Put::kDone) return {put, member};
     }
   }
-  // A VMA that is being moved cannot be told from one that is not there, for a moment. So a page without a home is left for
-  // another pass, and only then given up.
-  if (homeless > 0 && !giving_up_) {
-    homeless_ += homeless;
+  // A VMA that is being moved cannot be told from one that is not there, for a moment. So a page
+  // without a home is left for another pass, and only then given up.
+  if (homeless + homeless_in_children > 0 && !giving_up_) {
+    homeless_ += homeless + homeless_in_children;
     return {};
   }
+  // What is MADV_DONTFORK for the parent has, rightly, no home in the child.
   given_up_ += homeless;
   backing_->drop(positions);
   return {};
 }
 
 Family::Step Family::fill(Pass pass, bool& more) {
-  more = false;
-  const bool hot = pass == Pass::kHot;
   uint64_t filled = 0;
+  more = true;
   for (int runs = 0; runs < kMaxRunsPerStep && filled < kBatchBytes; ++runs) {
-    if (hot && next_hot_ == plan_.hot.size()) return {};
-    if (!hot && cursor_ == 0) homeless_ = 0;
-    const uint64_t start = hot ? plan_.hot[next_hot_].start + hot_offset_ : cursor_;
-    const uint64_t end = hot ? plan_.hot[next_hot_].end : kSpaceEnd;
-    AddressRange positions{start, start};
-    if (start < end) {
-      const auto piece = backing_->look({start, end});
-      positions = piece.range;
-      if (piece.kind == Kind::kData) {
-        // Batches end at multiples of their size, where page tables do, too.
-        const uint64_t boundary = (start / kBatchBytes + 1) * kBatchBytes;
-        positions.end = std::min(piece.range.end, boundary);
-        const Step step = fill_range(positions);
-        more = true;
-        if (step.put != Put::kDone) return step;
-        filled += positions.bytes();
-      }
-    }
-    if (hot) {
-      hot_offset_ += positions.bytes();
-      if (start >= end) ++next_hot_, hot_offset_ = 0;
-      more = true;
-    } else if (positions.end >= kSpaceEnd) {
-      cursor_ = 0;
+    const auto positions = pass == Pass::kHot ? next_hot() : next_of_rest();
+    if (!positions) {
       more = false;
       return {};
-    } else {
-      cursor_ = positions.end;
-      more = true;
     }
+    const Step step = fill_range(*positions);
+    if (step.put != Put::kDone) return step;
+    (pass == Pass::kHot ? hot_at_ : rest_at_) = positions->end;
+    filled += positions->bytes();
   }
   return {};
+}
+
+std::optional<AddressRange> Family::next_hot() {
+  for (; next_hot_ < plan_.hot.size(); ++next_hot_, hot_at_ = 0) {
+    const AddressRange range = plan_.hot[next_hot_];
+    for (hot_at_ = std::max(hot_at_, range.start); hot_at_ < range.end;) {
+      const auto piece = backing_->look({hot_at_, range.end});
+      if (piece.kind == Kind::kData) return piece.range;
+      hot_at_ = piece.range.end;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<AddressRange> Family::next_of_rest() {
+  if (rest_at_ == 0) homeless_ = 0;
+  while (rest_at_ < kSpaceEnd) {
+    const auto piece = backing_->look({rest_at_, kSpaceEnd});
+    if (piece.kind == Kind::kData) return piece.range;
+    rest_at_ = piece.range.end;
+  }
+  rest_at_ = 0;
+  return std::nullopt;
 }
 
 bool Family::is_empty() const {
@@ -115,7 +151,8 @@ Family::Step Family::prefill_member(AddressSpace& member, AddressRange positions
       const AddressRange at{address, address + piece.range.bytes()};
       Step step{Put::kDone, &member};
       if (piece.kind == Kind::kData) step = copy(member, {at, position});
-      if (piece.kind == Kind::kAbsent) step.put = member.put_zeros(at);
+      // Zeros too; where a page is now, UFFDIO_ZEROPAGE changes nothing.
+      if (step.put == Put::kDone && piece.kind != Kind::kElsewhere) step.put = member.put_zeros(at);
       if (step.put != Put::kDone) return step;
       done += piece.range.bytes();
     }
@@ -127,7 +164,7 @@ Family::Step Family::prefill_member(AddressSpace& member, AddressRange positions
 Family::Step Family::copy(AddressSpace& member, const Placement::Piece& piece) {
   const AddressRange positions{piece.position, piece.position + piece.at.bytes()};
   uint64_t homeless = 0;
-  const Put put = member.put(piece.at.start, read(positions), homeless);
+  const Put put = put_content(member, piece.at.start, read(positions), homeless);
   if (put == Put::kDone && homeless == 0 && members.size() == 1) backing_->drop(positions);
   return {put, &member};
 }
@@ -153,11 +190,13 @@ Family::Step Family::serve(AddressSpace& member, uint64_t address, bool& pending
       step.put = member.put_zeros({page, page + piece.range.bytes()});
     } else {
       step = copy(member, {here, place->position});  // the one that is waited for, first
+      if (step.put == Put::kDone) step.put = member.put_zeros(here);  // where it was of zeros
       if (step.put == Put::kDone) member.wake(here);
       if (step.put == Put::kDone) step = serve_near(member, window);
     }
   }
-  // It may have been there already, or have nothing registered any more: nothing has woken those who wait for it.
+  // It may have been there already, or have nothing registered any more: nothing has woken those
+  // who wait for it.
   if (step.put == Put::kDone) member.wake(here);
   return step;
 }
@@ -180,41 +219,6 @@ Family::Step Family::serve_near(AddressSpace& member, AddressRange window) {
     at += bytes;
   }
   return {};
-}
-
-// Positions of what a range of the member still has in the backing (or at the source).
-std::vector<AddressRange> Family::stored_at(const AddressSpace& member, AddressRange at) const {
-  std::vector<AddressRange> stored;
-  for (uint64_t address = at.start; address < at.end;) {
-    const auto place = member.placement.find(address, at.end);
-    if (!place) {
-      address = member.placement.end_of_nowhere(address, at.end);
-      continue;
-    }
-    const auto piece = backing_->look({place->position, place->position + place->at.bytes()});
-    if (piece.kind != Kind::kAbsent) stored.push_back(piece.range);
-    address += piece.range.bytes();
-  }
-  return stored;
-}
-
-bool Family::remove(AddressSpace& member, AddressRange at) {
-  const auto stored = stored_at(member, at);
-  if (stored.empty()) return false;
-  member.placement.remove(at);
-  // Where others may need it, the background fill comes by and sees.
-  if (members.size() == 1) {
-    for (const AddressRange& positions : stored) backing_->drop(positions);
-  }
-  return true;
-}
-
-bool Family::move(AddressSpace& member, uint64_t from, uint64_t to, uint64_t bytes) {
-  if (stored_at(member, {from, from + bytes}).empty() && stored_at(member, {to, to + bytes}).empty()) {
-    return false;
-  }
-  member.placement.move(from, to, bytes);
-  return true;
 }
 
 }  // namespace ferry::memory

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A restored address space and those that were forked from it since. At the fork both lack the same pages, so they share one
-// backing; each has its own placement. A stored page is dropped when all have it: the background fill goes through the backing, not
-// through an address space, and serves all members at each step. It needs no memory of what it has done: a page that is in the
-// backing may be in place already, a page that is missing is in the backing (or zero).
+// A restored address space and those that were forked from it since. At the fork both lack the same
+// pages, so they share one backing; each has its own placement. A stored page is dropped when all
+// have it: the background fill goes through the backing, not through an address space, and serves
+// all members at each step. It needs no memory of what it has done: a page that is in the backing
+// may be in place already, a page that is missing is in the backing (or zero).
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "memory/address_space.h"
@@ -15,16 +17,18 @@
 
 namespace ferry::memory {
 
-// UFFDIO_COPY from a buffer that pread(2) has just filled is three times as fast as from a window of the file that is mapped for
-// the purpose (0.76 against 0.21 GB/s under load): the buffer stays in the second-level cache. Smaller batches cost more
-// calls, larger ones fall out of the cache and make faults wait.
-inline constexpr uint64_t kBatchBytes = 256 << 10;
+// UFFDIO_COPY from a buffer that pread(2) has just filled is three times as fast as from a window
+// of the file that is mapped for the purpose (0.76 against 0.21 GB/s under load): the buffer stays
+// in the second-level cache. Smaller batches cost more calls, larger ones fall out of the cache and
+// make faults wait.
+inline constexpr uint64_t kBatchBytes = kLookBytes;
 // Pages around a fault that are put in place with it.
 inline constexpr uint64_t kFaultWindowBytes = 64 << 10;
 
 class Family {
  public:
-  Family(std::unique_ptr<Backing> backing, SpacePlan plan);
+  // `buffer`: kBatchBytes, which all families may share.
+  Family(std::unique_ptr<Backing> backing, SpacePlan plan, std::span<std::byte> buffer);
 
   std::vector<AddressSpace*> members;  // those that have gone are taken out
 
@@ -32,9 +36,11 @@ class Family {
     AddressSpace::Put put = AddressSpace::Put::kDone;
     AddressSpace* member = nullptr;  // of whom it speaks, where it is not kDone
   };
-  // The pages of the plan's `first` ranges, zeros too, into all members. To be repeated until it is kDone.
+  // The pages of the plan's `first` ranges, zeros too, into all members. To be repeated until it is
+  // kDone.
   Step prefill();
-  // The page at `address` of a member, and what is near. kDone: whoever waits for it goes on, or the page is elsewhere and asked for
+  // The page at `address` of a member, and what is near. kDone: whoever waits for it goes on, or
+  // the page is elsewhere and asked for
   // (`pending`).
   Step serve(AddressSpace& member, uint64_t address, bool& pending);
 
@@ -48,13 +54,15 @@ class Family {
   void give_up_homeless() { giving_up_ = true; }
   uint64_t given_up_bytes() const { return given_up_; }
 
-  // The member is told what the kernel says happened to its memory. False: no stored page was concerned, it need not be
-  // remembered.
+  // The member is told what the kernel says happened to its memory. False: no stored page was
+  // concerned, it need not be remembered.
   bool remove(AddressSpace& member, AddressRange at);
   bool move(AddressSpace& member, uint64_t from, uint64_t to, uint64_t bytes);
 
  private:
   Step fill_range(AddressRange positions);
+  std::optional<AddressRange> next_hot();
+  std::optional<AddressRange> next_of_rest();
   Step prefill_member(AddressSpace& member, AddressRange positions);
   Step serve_near(AddressSpace& member, AddressRange window);
   Step copy(AddressSpace& member, const Placement::Piece& piece);
@@ -63,10 +71,9 @@ class Family {
 
   std::unique_ptr<Backing> backing_;
   SpacePlan plan_;
-  std::vector<std::byte> buffer_;
+  std::span<std::byte> buffer_;
   size_t next_hot_ = 0;
-  uint64_t hot_offset_ = 0;
-  uint64_t cursor_ = 0;
+  uint64_t hot_at_ = 0, rest_at_ = 0;  // positions that the passes have come to
   uint64_t homeless_ = 0, given_up_ = 0;
   bool giving_up_ = false;
 };

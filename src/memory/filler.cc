@@ -18,10 +18,12 @@ namespace {
 
 using Put = AddressSpace::Put;
 
-constexpr int kIdleMs = 500;          // between two looks whether the address spaces are still there
-constexpr int kRetryMs = 1;           // after EAGAIN: the event comes when the workload's call has got that far
-constexpr int kNoMemoryMs = 20;       // after ENOMEM: until the workload's cgroup may have room
-constexpr int kReadsPerLook = 16;     // of one member, so that no storm of events stops the rest
+constexpr int kIdleMs = 500;  // between two looks whether the address spaces are still there
+constexpr int kRetryMs =
+    1;  // after EAGAIN: the event comes when the workload's call has got that far
+constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
+constexpr int kNoMemoryMs = 20;           // after ENOMEM: until the workload's cgroup may have room
+constexpr int kReadsPerLook = 16;  // of one member, so that no storm of events stops the rest
 
 int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
 
@@ -33,9 +35,11 @@ void read_counter(int eventfd) {
 
 }  // namespace
 
-Filler::Filler(const SharedState& state, const FillHooks& hooks, std::function<void()> guardian_died)
+Filler::Filler(const SharedState& state, const FillHooks& hooks,
+               std::function<void()> guardian_died)
     : state_(state), hooks_(hooks), guardian_died_(std::move(guardian_died)), roster_(state) {
   roster_.recover();
+  roster_.wake_all();
   arrivals_ = hooks_.arrivals(state_->listener, state_->arrivals);
   last_look_ns_ = last_check_ns_ = now_ns();
 }
@@ -53,7 +57,8 @@ void Filler::run() {
 }
 
 int Filler::next_wait_ms() const {
-  const bool prefilling = (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
+  const bool prefilling =
+      (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
   if (!faults_.empty() || prefilling) return kRetryMs;
   if (!may_fill()) return kIdleMs;
   const int64_t wait = (not_before_ns_ - now_ns()) / 1'000'000;
@@ -78,7 +83,8 @@ void Filler::look(int wait_ms) {
   if (entries[1].revents != 0) guardian_died_();
   if (entries[2].revents != 0) owner_gone_ = true;
   for (size_t i = 0; i < members.size(); ++i) {
-    if ((entries[fixed + i].revents & POLLIN) != 0) drain(*members[i], wait_ms > 0 ? last_look_ns_ : since);
+    if ((entries[fixed + i].revents & POLLIN) != 0)
+      drain(*members[i], wait_ms > 0 ? last_look_ns_ : since);
   }
   take_arrivals();
 }
@@ -106,7 +112,8 @@ void Filler::serve_faults() {
   for (const Fault& fault : std::exchange(faults_, {})) {
     if (fault.member->gone) continue;
     bool elsewhere = false;
-    const auto step = roster_.family_of(*fault.member).serve(*fault.member, fault.address, elsewhere);
+    const auto step =
+        roster_.family_of(*fault.member).serve(*fault.member, fault.address, elsewhere);
     if (step.put == Put::kGone) {
       handle(step);
     } else if (step.put != Put::kDone || elsewhere) {
@@ -186,6 +193,7 @@ void Filler::handle(const Family::Step& step) {
       return;
     case Put::kChanging:
       drain(*step.member, now_ns());
+      not_before_ns_ = now_ns() + kChangingNs;
       return;
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The process that puts the store's pages into the restored workload: faults at once, what must be there before the workload runs on
-// command, the rest in the background. One thread: between two batches it looks for faults and events, so that no page is put
-// anywhere after an event has been read that says otherwise.
+// The process that puts the store's pages into the restored workload: faults at once, what must be
+// there before the workload runs on command, the rest in the background. One thread: between two
+// batches it looks for faults and events, so that no page is put anywhere after an event has been
+// read that says otherwise.
 #pragma once
 
 #include <functional>

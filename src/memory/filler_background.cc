@@ -58,8 +58,8 @@ void Filler::pass_ended(Family& family) {
   }
 }
 
-// Children of a fork whose family has nothing left: only we hold their userfaultfd, and with its end what they lack is zero, as
-// it should be.
+// Children of a fork whose family has nothing left: only we hold their userfaultfd, and with its
+// end what they lack is zero, as it should be.
 void Filler::retire_idle_children() {
   for (const auto& [family, pass] : passes_) {
     if (!pass.complete) continue;
@@ -70,9 +70,16 @@ void Filler::retire_idle_children() {
 }
 
 void Filler::settle() {
-  // Before the copies in the tasks are closed: one that could not be is then an idle descriptor and no more.
+  // Before the copies in the tasks are closed: one that could not be is then an idle descriptor and
+  // no more.
   for (const AddressSpace* member : roster_.members()) member->unregister(member->host_pid);
-  for (AddressSpace* member : roster_.members()) drain(*member, now_ns());
+  for (AddressSpace* member : roster_.members()) {
+    // A call that was under way has an event yet to come, and waits until it is read: for ever, if
+    // a copy outlives us.
+    do {
+      drain(*member, now_ns());
+    } while (member->is_changing());
+  }
   serve_faults();
   auto open = roster_.members();
   for (int attempt = 0; attempt < kCloseAttempts && !open.empty(); ++attempt) {
@@ -88,6 +95,7 @@ void Filler::settle() {
 
 void Filler::finish(Outcome outcome) {
   state_->fill_ended_ns = static_cast<uint64_t>(now_ns());
+  state_->cpu_ns = static_cast<uint64_t>(base::clock_ns(CLOCK_PROCESS_CPUTIME_ID));
   if (outcome == Outcome::kSettled) state_->unplaced_bytes += file_bytes(state_->store);
   // Whoever holds the store open besides us must not keep the memory with it.
   (void)!::ftruncate(state_->store, 0);

@@ -21,7 +21,8 @@
 namespace ferry::memory {
 namespace {
 
-// A filler that fails (it is not killed, it gives up) is tried again, at this pace: the workload waits for it in any case.
+// A filler that fails (it is not killed, it gives up) is tried again, at this pace: the workload
+// waits for it in any case.
 constexpr base::milliseconds kAfterFailure{200};
 constexpr int kFillerFailed = 1;
 
@@ -38,7 +39,8 @@ pid_t clone_with_descriptors() {
   return pid;
 }
 
-// Replaces a descriptor in the shared state; the old one is closed, the number of the new one is valid in both processes.
+// Replaces a descriptor in the shared state; the old one is closed, the number of the new one is
+// valid in both processes.
 void replace_pidfd(std::atomic<int32_t>& place, pid_t pid) {
   const int old = place.exchange(open_pidfd(pid));
   if (old >= 0) ::close(old);
@@ -82,7 +84,8 @@ class Pair {
     if (was_ours && WIFEXITED(status)) std::this_thread::sleep_for(kAfterFailure);
   }
 
-  // In the filler; does not return. The object is left alone whatever happens: unwinding must close no userfaultfd.
+  // In the filler; does not return. The object is left alone whatever happens: unwinding must close
+  // no userfaultfd.
   [[noreturn]] void fill() {
     try {
       auto* filler = new Filler(state_, hooks_, [this] { replace_guardian(); });
@@ -121,7 +124,8 @@ void become_daemon() {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  // When memory is short, let it be anyone but those whose end blocks the workload. Without the right to: so be it.
+  // When memory is short, let it be anyone but those whose end blocks the workload. Without the
+  // right to: so be it.
   if (auto file = base::try_open_file("/proc/self/oom_score_adj", O_WRONLY)) {
     (void)!::write(file->get(), "-1000", 5);
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the pages of a backing belong in one restored address space. At first each stands at its own address. The workload that
-// runs while it is being filled changes that: what it unmaps or drops has no place any more, what it moves (mremap) has
-// another. A forked child starts with a copy of its parent's. No page is moved or copied for any of this.
+// Where the pages of a backing belong in one restored address space. At first each stands at its
+// own address. The workload that runs while it is being filled changes that: what it unmaps or
+// drops has no place any more, what it moves (mremap) has another. A forked child starts with a
+// copy of its parent's. No page is moved or copied for any of this.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ class Placement {
   // mremap: what was at `from` is now at `to`; nothing is left at `from`.
   void move(uint64_t from, uint64_t to, uint64_t bytes);
 
-  // The run of pages from `address` on that has a place in one piece, within `end`. Nothing: the page at `address` comes from
-  // nowhere (it is zero).
+  // The run of pages from `address` on that has a place in one piece, within `end`. Nothing: the
+  // page at `address` comes from nowhere (it is zero).
   std::optional<Piece> find(uint64_t address, uint64_t end) const;
   // The end of the run from `address` on that comes from nowhere, within `end`.
   uint64_t end_of_nowhere(uint64_t address, uint64_t end) const;

@@ -37,6 +37,7 @@ class Guinea {
     if (pid_ == 0) live(commands.first.get(), answers.second.get(), commands.second.get());
     commands_ = std::move(commands.second);
     answers_ = std::move(answers.first);
+    wait_for_answer();  // it is ready
   }
   ~Guinea() {
     ::kill(pid_, SIGKILL);
@@ -52,8 +53,7 @@ class Guinea {
   }
   void dirty() {
     base::write_full(commands_.get(), std::string_view("d"));
-    std::byte answer;
-    base::read_full(answers_.get(), {&answer, 1});
+    wait_for_answer();
   }
 
  private:
@@ -62,11 +62,14 @@ class Guinea {
     ::close(other_end);
     for (uint64_t page = 0; page < kPages; ++page) memory_[page * kPageBytes] = 2;  // its own, not shared with us
     ::madvise(const_cast<char*>(memory_) + kGuarded * kPageBytes, kPageBytes, kernel::kAdviseGuardInstall);
-    for (char command; ::read(commands, &command, 1) == 1;) {
+    for (char command = 'r'; ::write(answers, &command, 1) == 1 && ::read(commands, &command, 1) == 1;) {
       memory_[kDirtied * kPageBytes] = 3;
-      if (::write(answers, &command, 1) != 1) break;
     }
     ::_exit(0);
+  }
+  void wait_for_answer() {
+    std::byte answer;
+    base::read_full(answers_.get(), {&answer, 1});
   }
   volatile char* memory_;
   pid_t pid_ = 0;

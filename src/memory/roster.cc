@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "memory/coverage.h"
+#include "memory/vma.h"
 
 namespace ferry::memory {
 namespace {
@@ -21,9 +22,27 @@ class EmptyBacking : public Backing {
   bool request(AddressRange, Urgency) override { return false; }
 };
 
+// In a log entry: an UNMAP that came too late.
+constexpr uint8_t kOvertaken = 0xff;
+
+// The kernel tells of an munmap after it has let go of the address space. Another thread can have
+// moved memory to where the hole was, and be told of first (mm/mmap.c, mremap.c: events are queued
+// after mmap_write_unlock). Taken at its word, the late event would take the place of pages that
+// are not its own. Then there is memory where it says that there is none.
+bool is_overtaken(const AddressSpace& member, const uffd_msg& message) {
+  if (message.event != UFFD_EVENT_UNMAP) return false;
+  const AddressRange hole{message.arg.remove.start, message.arg.remove.end};
+  const PageSet moved_in = member.moved_in.within(hole);
+  if (moved_in.empty() || member.host_pid <= 0) return false;
+  const auto vmas = try_read_maps(member.host_pid);
+  const auto is_back = [&](const Vma& vma) { return moved_in.intersects(vma.range); };
+  return vmas && std::ranges::any_of(*vmas, is_back);
+}
+
 }  // namespace
 
-Roster::Roster(const SharedState& state) : state_(state), plans_(read_plans(state->plan)) {}
+Roster::Roster(const SharedState& state)
+    : state_(state), buffer_(kBatchBytes), plans_(read_plans(state->plan)) {}
 
 AddressSpace& Roster::make_member(int uffd, Family& family) {
   const auto id = static_cast<uint32_t>(members_.size());
@@ -43,7 +62,7 @@ void Roster::make_family(const LogEntry& arrived) {
   } else {
     backing = std::make_unique<EmptyBacking>();  // it had no memory that was sent
   }
-  families_.push_back(std::make_unique<Family>(std::move(backing), std::move(plan)));
+  families_.push_back(std::make_unique<Family>(std::move(backing), std::move(plan), buffer_));
   AddressSpace& member = make_member(arrived.uffd, *families_.back());
   member.pid = arrived.pid;
   member.host_pid = arrived.host_pid;
@@ -68,20 +87,23 @@ void Roster::add(const Arrival& arrival) {
 
 bool Roster::read(AddressSpace& member, std::vector<uint64_t>& faults) {
   LogEntry& entry = state_.log_tail();
-  // Touched before the kernel writes to it: a page that is not there yet could not be given when we are being killed.
+  // Touched before the kernel writes to it: a page that is not there yet could not be given when we
+  // are being killed.
   std::memset(entry.messages, 0, sizeof entry.messages);
   entry.member = member.id();
   entry.kind = LogEntry::Kind::kRead;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   const size_t count = member.uffd().read_events(entry.messages);
   bool keep = false;
-  for (const uffd_msg& message : std::span(entry.messages).first(count)) {
+  for (uffd_msg& message : std::span(entry.messages).first(count)) {
     if (message.event == UFFD_EVENT_PAGEFAULT) {
       faults.push_back(message.arg.pagefault.address);
-    } else {
-      keep |= apply(member, message);
-      ++state_->events;
+      continue;
     }
+    ++state_->events;
+    // A new filler must come to the same judgement, when the memory may look otherwise.
+    if (is_overtaken(member, message)) message.event = kOvertaken;
+    keep |= apply(member, message);
   }
   if (keep) {
     state_.keep_tail();
@@ -96,24 +118,31 @@ bool Roster::apply(AddressSpace& member, const uffd_msg& message) {
   Family& family = family_of(member);
   const auto& arg = message.arg;
   switch (message.event) {
-    case UFFD_EVENT_REMOVE:
     case UFFD_EVENT_UNMAP:
+      member.moved_in.erase({arg.remove.start, arg.remove.end});
+      return family.remove(member, {arg.remove.start, arg.remove.end});
+    case UFFD_EVENT_REMOVE:
       return family.remove(member, {arg.remove.start, arg.remove.end});
     case UFFD_EVENT_REMAP:
+      member.moved_in.erase({arg.remap.from, arg.remap.from + arg.remap.len});
+      member.moved_in.insert({arg.remap.to, arg.remap.to + arg.remap.len});
       return family.move(member, arg.remap.from, arg.remap.to, arg.remap.len);
-    case UFFD_EVENT_FORK: {
-      ++state_->forks;
-      const Placement placement = member.placement;
-      AddressSpace& child = make_member(static_cast<int>(arg.fork.ufd), family);
-      child.placement = placement;
-      child.forked = true;
-      for (const AddressRange& range : unshared_[member.id()]) child.placement.remove(range);
-      unshared_[child.id()] = unshared_[member.id()];
+    case UFFD_EVENT_FORK:
+      apply_fork(member, static_cast<int>(arg.fork.ufd));
       return true;
-    }
     default:
       return false;
   }
+}
+
+void Roster::apply_fork(AddressSpace& parent, int uffd) {
+  ++state_->forks;
+  AddressSpace& child = make_member(uffd, family_of(parent));
+  child.placement = parent.placement;
+  child.moved_in = parent.moved_in;
+  child.forked = true;
+  for (const AddressRange& range : unshared_[parent.id()]) child.placement.remove(range);
+  unshared_[child.id()] = unshared_[parent.id()];
 }
 
 void Roster::retire(AddressSpace& member, End end) {
@@ -152,22 +181,24 @@ void Roster::replay(const LogEntry& entry) {
       return remove(*members_.at(entry.member), entry.pid == 1 ? End::kSettled : End::kVanished);
     case LogEntry::Kind::kRead:
       for (const uffd_msg& message : entry.messages) {
-        if (message.event != 0 && message.event != UFFD_EVENT_PAGEFAULT) {
-          apply(*members_.at(entry.member), message);
-        }
+        if (message.event != 0) apply(*members_.at(entry.member), message);
       }
   }
 }
 
 void Roster::recover() {
   for (const LogEntry& entry : state_.log()) replay(entry);
-  // What was read, but perhaps not acted upon. Other kinds stand in the log when they are kept, and not before.
+  // What was read, but perhaps not acted upon. Other kinds stand in the log when they are kept, and
+  // not before.
   LogEntry& tail = state_.log_tail();
   if (tail.kind == LogEntry::Kind::kRead) {
     replay(tail);
     state_.keep_tail();
   }
-  for (AddressSpace* member : members()) member->wake({0, kSpaceEnd});
+}
+
+void Roster::wake_all() const {
+  for (const AddressSpace* member : members()) member->wake_all();
 }
 
 void Roster::set_unshared(const AddressSpace& member, std::vector<AddressRange> ranges) {
@@ -176,7 +207,9 @@ void Roster::set_unshared(const AddressSpace& member, std::vector<AddressRange> 
 
 std::optional<int32_t> Roster::stored_without_space() const {
   for (const SpacePlan& plan : plans_) {
-    const auto is_its = [&](const auto& member) { return !member->forked && member->pid == plan.pid; };
+    const auto is_its = [&](const auto& member) {
+      return !member->forked && member->pid == plan.pid;
+    };
     if (std::ranges::any_of(members_, is_its)) continue;
     const auto piece = StoredSpace(state_->store, plan.slot).look({0, kSpaceEnd});
     if (piece.kind == Backing::Kind::kData || piece.range.end < kSpaceEnd) return plan.pid;

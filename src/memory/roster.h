@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The address spaces that are being filled, and the log that a new filler rebuilds them from. Everything that changes the roster goes
-// through the log first.
+// The address spaces that are being filled, and the log that a new filler rebuilds them from.
+// Everything that changes the roster goes through the log first.
 #pragma once
 
 #include <map>
@@ -17,8 +17,9 @@ namespace ferry::memory {
 class Roster {
  public:
   explicit Roster(const SharedState& state);
-  // What earlier fillers have seen; whoever waits for one of them is woken and asks again.
+  // What earlier fillers have seen. Then whoever waits for one of them is woken, and asks again.
   void recover();
+  void wake_all() const;
 
   void add(const Arrival& arrival);
   // Reads what the kernel has to say of a member; adds to `faults`. False: nothing is waiting.
@@ -39,12 +40,14 @@ class Roster {
 
  private:
   bool apply(AddressSpace& member, const uffd_msg& message);
+  void apply_fork(AddressSpace& parent, int uffd);
   void replay(const LogEntry& entry);
   void make_family(const LogEntry& arrived);
   AddressSpace& make_member(int uffd, Family& family);
   void remove(AddressSpace& member, End end);
 
   const SharedState& state_;
+  std::vector<std::byte> buffer_;
   std::vector<SpacePlan> plans_;
   std::vector<std::unique_ptr<AddressSpace>> members_;  // by id; those that have gone, too
   std::vector<Family*> family_of_;                      // by id

@@ -2,10 +2,9 @@
 #include "memory/settle_state.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -39,7 +38,8 @@ base::Fd SharedState::make() {
 }
 
 SharedState::SharedState(int fd) {
-  void* mapped = ::mmap(nullptr, kStateBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  void* mapped =
+      ::mmap(nullptr, kStateBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (mapped == MAP_FAILED) throw base::SysError("mmap", errno, "of the state of settling");
   header_ = static_cast<StateHeader*>(mapped);
   log_ = reinterpret_cast<LogEntry*>(static_cast<char*>(mapped) + kLogOffset);
@@ -95,7 +95,8 @@ void append(std::vector<std::byte>& bytes, std::span<const T> items) {
 
 std::vector<AddressRange> read_ranges(int fd, uint64_t count) {
   std::vector<AddressRange> ranges(count);
-  CHECK(base::read_full(fd, std::as_writable_bytes(std::span(ranges))) == count * sizeof(AddressRange));
+  CHECK(base::read_full(fd, std::as_writable_bytes(std::span(ranges))) ==
+        count * sizeof(AddressRange));
   return ranges;
 }
 

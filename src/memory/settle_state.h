@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All that the filler must not forget when it is killed, in memory shared by the filler, its guardian and the ferry that started
-// them; and how they talk: flags that say what is wanted and what is, never messages that could be lost with their reader.
+// All that the filler must not forget when it is killed, in memory shared by the filler, its
+// guardian and the ferry that started them; and how they talk: flags that say what is wanted and
+// what is, never messages that could be lost with their reader.
 //
-// The heart is a log. read(2) of a userfaultfd puts its events right into it, so that an event which the kernel has given away is
-// in the log, whatever happens to the reader next. A new filler computes from the log where everything belongs. Faults need
-// no record: those who wait are woken and ask again. Nothing is ever overwritten but what has had no effect.
+// The heart is a log. read(2) of a userfaultfd puts its events right into it, so that an event
+// which the kernel has given away is in the log, whatever happens to the reader next. A new filler
+// computes from the log where everything belongs. Faults need no record: those who wait are woken
+// and ask again. Nothing is ever overwritten but what has had no effect.
 #pragma once
 
 #include <linux/userfaultfd.h>
-
 #include <sys/types.h>
 
 #include <atomic>
@@ -24,17 +25,18 @@
 
 namespace ferry::memory {
 
-inline constexpr size_t kLogMessages = 4;  // per read(2): faults come by threads, events seldom more than one at a time
+inline constexpr size_t kLogMessages =
+    4;  // per read(2): faults come by threads, events seldom more than one at a time
 struct LogEntry {
   enum class Kind : uint32_t { kNothing, kArrived, kRead, kGone };
   Kind kind = Kind::kNothing;
-  uint32_t member = 0;                  // kRead, kGone: in the order of arrivals and forks
+  uint32_t member = 0;                       // kRead, kGone: in the order of arrivals and forks
   int32_t pid = 0, host_pid = 0, uffd = -1;  // kArrived
   uint32_t unused = 0;
   uffd_msg messages[kLogMessages] = {};  // kRead: those after the last are zero
 };
-// An entry is kept only where it took a stored page its place, or for a fork: no more than pages and forks. Sparse: costs
-// what is used.
+// An entry is kept only where it took a stored page its place, or for a fork: no more than pages
+// and forks. Sparse: costs what is used.
 inline constexpr size_t kLogEntries = size_t{1} << 22;
 
 inline constexpr uint32_t kWantPrefill = 1, kWantFill = 2, kWantAbort = 4;
@@ -43,7 +45,8 @@ enum class Outcome : uint32_t { kOpen, kSettled, kLost };
 
 struct StateHeader {
   // Descriptors, the same numbers in both processes.
-  int32_t state = -1, store = -1, plan = -1, listener = -1, commands = -1, news = -1, marker = -1, owner = -1, alive = -1;
+  int32_t state = -1, store = -1, plan = -1, listener = -1, commands = -1, news = -1, marker = -1,
+          owner = -1, alive = -1;
   char marker_path[256] = {};
   std::atomic<int32_t> filler_pid = 0, guardian_pid = 0;
   std::atomic<int32_t> filler_pidfd = -1, guardian_pidfd = -1;
@@ -54,8 +57,9 @@ struct StateHeader {
   std::atomic<uint32_t> restored = 0;
   std::atomic<Outcome> outcome = Outcome::kOpen;
 
-  std::atomic<uint64_t> bytes_total = 0, bytes_left = 0, faults = 0, worst_fault_ns = 0, events = 0, forks = 0,
-                        takeovers = 0, unplaced_bytes = 0, fill_began_ns = 0, fill_ended_ns = 0;
+  std::atomic<uint64_t> bytes_total = 0, bytes_left = 0, faults = 0, worst_fault_ns = 0, events = 0,
+                        forks = 0, takeovers = 0, unplaced_bytes = 0, fill_began_ns = 0,
+                        fill_ended_ns = 0, cpu_ns = 0;
   char trouble[256] = {};
   Keepsake arrivals;
   std::atomic<uint64_t> log_end = 0;  // the entry at the end is being written
@@ -82,7 +86,8 @@ class SharedState {
   LogEntry* log_ = nullptr;
 };
 
-// Into the file by which other ferries find the state: who has it open. Not at all when nobody will ask.
+// Into the file by which other ferries find the state: who has it open. Not at all when nobody will
+// ask.
 void write_marker(const SharedState& state, pid_t holder);
 // The descriptor of the state in that process. Nothing: it cannot be told.
 std::optional<base::Fd> try_open_marked_state(int marker);

@@ -2,14 +2,13 @@
 #include "memory/settling.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,7 +20,7 @@
 namespace ferry::memory {
 namespace {
 
-constexpr int kLookMs = 50;  // should a word of news be missed
+constexpr int kLookMs = 50;                    // should a word of news be missed
 constexpr base::milliseconds kEndLimit{2000};  // of both processes, once told to
 
 base::Fd make_eventfd() {
@@ -46,6 +45,7 @@ Progress progress_of(const SharedState& state) {
   progress.unplaced_bytes = state->unplaced_bytes;
   const uint64_t began = state->fill_began_ns, ended = state->fill_ended_ns;
   if (began != 0 && ended != 0) progress.fill_ms = static_cast<double>(ended - began) / 1e6;
+  progress.cpu_ms = static_cast<double>(state->cpu_ns) / 1e6;
   progress.trouble = state->trouble;
   return progress;
 }
@@ -65,12 +65,15 @@ base::Fd make_marker(const std::string& name, const base::Path& path) {
   for (;;) {
     base::Fd fd = base::open_file(path, O_RDWR | O_CREAT, 0600);
     if (try_lock(fd.get(), LOCK_EX) == Lock::kHeldByOthers) {
-      throw base::Error({fmt::format("cannot receive {}", name),
-                         "a workload of that name is still settling here: not all of its memory is in place",
-                         "wait until it has settled", {}, {}},
-                        base::Exit::kRefused);
+      throw base::Error(
+          {fmt::format("cannot receive {}", name),
+           "a workload of that name is still settling here: not all of its memory is in place",
+           "wait until it has settled",
+           {},
+           {}},
+          base::Exit::kRefused);
     }
-    struct stat status{};
+    struct stat status {};
     if (::fstat(fd.get(), &status) == 0 && status.st_nlink > 0) return fd;
     // The one before has removed it meanwhile.
   }
@@ -86,7 +89,10 @@ base::Child Settling::launch_ferry(int state_fd, const std::vector<int>& inherit
 }
 
 Settling::Settling(base::Fd state)
-    : state_fd_(std::move(state)), state_(state_fd_.get()), commands_(make_eventfd()), news_(make_eventfd()) {}
+    : state_fd_(std::move(state)),
+      state_(state_fd_.get()),
+      commands_(make_eventfd()),
+      news_(make_eventfd()) {}
 
 Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Options options) {
   Settling settling(SharedState::make());
@@ -112,8 +118,8 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
   header.owner = owner.first.get();
   header.alive = alive.second.get();
   header.bytes_total = store.bytes_held();
-  std::vector<int> inherit{header.state, header.store,   header.plan,  header.listener,
-                           header.commands, header.news, header.owner, header.alive};
+  std::vector<int> inherit{header.state,    header.store, header.plan,  header.listener,
+                           header.commands, header.news,  header.owner, header.alive};
   if (marker) inherit.push_back(header.marker);
   settling.guardian_ = options.launch(header.state, inherit);
   settling.owner_ = std::move(owner.second);
@@ -155,7 +161,9 @@ bool Settling::wait_until(base::MonoTime deadline, const std::function<bool()>& 
     if (!alive) {
       throw base::Error({"cannot put the workload's memory in place",
                          "the processes that do it (`ferry fill`) were killed, all at once",
-                         "the workload cannot go on without them: end it", {}, {}});
+                         "the workload cannot go on without them: end it",
+                         {},
+                         {}});
     }
     const int left = base::ms_until(deadline);
     if (left == 0) return false;
@@ -175,7 +183,11 @@ void Settling::prefill(base::MonoTime deadline) {
   };
   const std::string what = "cannot put the first pages of the workload in place";
   if (!wait_until(deadline, told)) {
-    throw base::Error({what, fmt::format("they were not there in time {}", std::string(state_->trouble)), "", {}, {}});
+    throw base::Error({what,
+                       fmt::format("they were not there in time {}", std::string(state_->trouble)),
+                       "",
+                       {},
+                       {}});
   }
   if (state_->prefilled == Prefilled::kDone) return;
   if (state_->prefilled == Prefilled::kNo) {
@@ -183,12 +195,15 @@ void Settling::prefill(base::MonoTime deadline) {
   }
   const uint64_t start = state_->uncovered_start, bytes = state_->uncovered_bytes;
   throw base::Error({what,
-                     bytes == 0 ? fmt::format("CRIU did not restore the memory of process {} lazily",
-                                              state_->uncovered_pid.load())
-                                : fmt::format("CRIU did not register {:#x}-{:#x} of process {}, of which "
-                                              "pages were sent",
-                                              start, start + bytes, state_->uncovered_pid.load()),
-                     "use --mode stop, and report this", {}, {}});
+                     bytes == 0
+                         ? fmt::format("CRIU did not restore the memory of process {} lazily",
+                                       state_->uncovered_pid.load())
+                         : fmt::format("CRIU did not register {:#x}-{:#x} of process {}, of which "
+                                       "pages were sent",
+                                       start, start + bytes, state_->uncovered_pid.load()),
+                     "use --mode stop, and report this",
+                     {},
+                     {}});
 }
 
 void Settling::begin_fill() { command(kWantFill); }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Settling: from CRIU's restore until all of the workload's memory has been put in place. Two processes do it, the filler and its
-// guardian (guardian.h); this is the handle of the ferry that starts them, and the view of any other ferry on the host. They
-// outlive it, and end when all is in place, when the workload has ended, or at abort().
+// Settling: from CRIU's restore until all of the workload's memory has been put in place. Two
+// processes do it, the filler and its guardian (guardian.h); this is the handle of the ferry that
+// starts them, and the view of any other ferry on the host. They outlive it, and end when all is in
+// place, when the workload has ended, or at abort().
 //
 //     auto settling = Settling::start(store, criu::listen_lazy_pages(directory), {.name = "web"});
 //     …CRIU restores; faults are served from the start…
@@ -25,46 +26,51 @@ namespace ferry::memory {
 inline constexpr const char* kSettlingDirectory = "/run/ferry/settling";
 
 struct Progress {
-  bool restored = false;       // the restore has ended
-  bool settled = false;        // all in place, nothing of ferry is left in the workload
-  bool lost = false;           // the address spaces have gone, or abort() was called
+  bool restored = false;  // the restore has ended
+  bool settled = false;   // all in place, nothing of ferry is left in the workload
+  bool lost = false;      // the address spaces have gone, or abort() was called
   uint64_t bytes_total = 0, bytes_left = 0;  // of the store
-  uint64_t faults = 0;         // answered, zero pages included
-  uint64_t worst_fault_us = 0; // an upper bound: from the last look at which it was not there yet
+  uint64_t faults = 0;                       // answered, zero pages included
+  uint64_t worst_fault_us = 0;  // an upper bound: from the last look at which it was not there yet
   uint64_t events = 0, forks = 0;
-  uint64_t takeovers = 0;      // a filler or guardian had died
-  uint64_t unplaced_bytes = 0; // had no registered memory to go to, and nobody had unmapped it: a bug, or a disagreement with CRIU
-  double fill_ms = 0;          // of the background fill
-  std::string trouble;         // what the filler last failed at; it tries again
+  uint64_t takeovers = 0;       // a filler or guardian had died
+  uint64_t unplaced_bytes = 0;  // had no registered memory to go to, and nobody had unmapped it: a
+                                // bug, or a disagreement with CRIU
+  double fill_ms = 0;           // of the background fill
+  double cpu_ms = 0;            // of the filler, from its start to the end
+  std::string trouble;          // what the filler last failed at; it tries again
 };
 
 class Settling {
  public:
-  // Starts run_guardian(descriptor of the state) in a process of its own that keeps `inherit` open, and returns its pid.
+  // Starts run_guardian(descriptor of the state) in a process of its own that keeps `inherit` open,
+  // and returns its pid.
   using Launch = std::function<base::Child(int state_fd, const std::vector<int>& inherit)>;
   struct Options {
-    std::string name;                               // of the workload; empty: nobody will ask for it
+    std::string name;  // of the workload; empty: nobody will ask for it
     base::Path directory = kSettlingDirectory;
     Launch launch = launch_ferry;
   };
   static base::Child launch_ferry(int state_fd, const std::vector<int>& inherit);  // `ferry fill`
 
-  // The store is complete (or what lacks can be pulled). Throws Error when a workload of that name is still settling.
+  // The store is complete (or what lacks can be pulled). Throws Error when a workload of that name
+  // is still settling.
   static Settling start(const Store& store, base::Fd lazy_pages_listener, Options options);
   Settling(Settling&&) = default;
   // The processes go on without us; but they end if the restore has not yielded any address space.
   ~Settling();
 
-  // Puts the `first` pages of all spaces in place and checks that every stored page has registered memory to go to. Throws Error
-  // when it has not (the workload would lose it), or at the deadline.
+  // Puts the `first` pages of all spaces in place and checks that every stored page has registered
+  // memory to go to. Throws Error when it has not (the workload would lose it), or at the deadline.
   void prefill(base::MonoTime deadline);
-  // The rest, in the background. Without it, it begins when this object's process has ended after a finished restore.
+  // The rest, in the background. Without it, it begins when this object's process has ended after a
+  // finished restore.
   void begin_fill();
   Progress progress() const;
   // False: the deadline came first, or it has been lost.
   [[nodiscard]] bool wait_settled(base::MonoTime deadline);
   std::vector<pid_t> processes() const;  // filler and guardian, as far as they live
-  bool is_alive() const;  // at least one of the two processes
+  bool is_alive() const;                 // at least one of the two processes
   // The tasks have been killed: ends both, gives the memory back, waits for it.
   void abort();
 
@@ -76,12 +82,14 @@ class Settling {
   base::Fd state_fd_;
   SharedState state_;
   base::Fd commands_, news_;
-  base::Fd owner_;   // closed with us
-  base::Fd alive_;   // at its end: both processes have gone
+  base::Fd owner_;  // closed with us
+  base::Fd alive_;  // at its end: both processes have gone
   base::Child guardian_;
 };
 
-// The workload `name` is still settling on this host: a dump of it now would find pages missing. Nothing: it is not.
-std::optional<Progress> find_settling(const std::string& name, const base::Path& directory = kSettlingDirectory);
+// The workload `name` is still settling on this host: a dump of it now would find pages missing.
+// Nothing: it is not.
+std::optional<Progress> find_settling(const std::string& name,
+                                      const base::Path& directory = kSettlingDirectory);
 
 }  // namespace ferry::memory

@@ -2,11 +2,10 @@
 #include "memory/store.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,9 +26,12 @@ void require_pages(AddressRange range) {
       range.end % kPageBytes == 0) {
     return;
   }
-  throw base::Error({"cannot store pages",
-                     fmt::format("{:#x}-{:#x} are no pages of a program's memory", range.start, range.end),
-                     "", {}, {}});
+  throw base::Error(
+      {"cannot store pages",
+       fmt::format("{:#x}-{:#x} are no pages of a program's memory", range.start, range.end),
+       "",
+       {},
+       {}});
 }
 
 void punch(int fd, uint64_t start, uint64_t bytes) {
@@ -69,7 +71,10 @@ uint32_t Store::slot_of(int32_t pid) {
   if (const auto known = spaces_.find(pid); known != spaces_.end()) return known->second.slot;
   if (next_slot_ == kMaxSpaces) {
     throw base::Error({"cannot store the workload's memory",
-                       fmt::format("it has more than {} processes", kMaxSpaces), "", {}, {}});
+                       fmt::format("it has more than {} processes", kMaxSpaces),
+                       "",
+                       {},
+                       {}});
   }
   const uint32_t slot = next_slot_++;
   spaces_[pid].slot = slot;
@@ -134,7 +139,7 @@ void Store::note_sent(int32_t pid, AddressRange range, unsigned round) {
 uint64_t Store::bytes_held() const { return file_bytes(memfd_.get()); }
 
 uint64_t file_bytes(int fd) {
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd, &status) < 0) throw base::SysError("fstat", errno, "of the store");
   return static_cast<uint64_t>(status.st_blocks) * 512;
 }
@@ -147,14 +152,14 @@ std::vector<AddressRange> Store::stored(int32_t pid) const {
     if (found == spaces_.end()) return {};
     slot = found->second.slot;
   }
-  const StoredSpace space(memfd_.get(), slot);
+  const uint64_t base = uint64_t{slot} << kSpaceBits, end = base + kSpaceEnd;
   std::vector<AddressRange> ranges;
-  for (uint64_t at = 0; at < kSpaceEnd;) {
-    const auto piece = space.look({at, kSpaceEnd});
-    if (piece.kind == Backing::Kind::kData) ranges.push_back(piece.range);
-    at = piece.range.end;
+  for (uint64_t at = base;;) {
+    const auto data = seek(memfd_.get(), at, SEEK_DATA);
+    if (!data || *data >= end) return ranges;
+    at = std::min(seek(memfd_.get(), *data, SEEK_HOLE).value_or(end), end);
+    ranges.push_back({*data - base, at - base});
   }
-  return ranges;
 }
 
 std::vector<SpacePlan> Store::plans() const {
@@ -170,13 +175,13 @@ std::vector<SpacePlan> Store::plans() const {
 }
 
 Backing::Piece StoredSpace::look(AddressRange range) const {
-  const auto end_at = [&](std::optional<uint64_t> position) {
-    return position ? std::min(*position - base_, range.end) : range.end;
-  };
-  const uint64_t data = end_at(seek(memfd_, base_ + range.start, SEEK_DATA));
+  const auto found = seek(memfd_, base_ + range.start, SEEK_DATA);
+  const uint64_t data = found ? std::min(*found - base_, range.end) : range.end;
   if (data > range.start) return {{range.start, data}, Kind::kAbsent};
-  const uint64_t hole = end_at(seek(memfd_, base_ + range.start, SEEK_HOLE));
-  return {{range.start, hole}, Kind::kData};
+  // SEEK_HOLE would walk through all the pages up to the next hole, at each step of the fill:
+  // seconds per GiB.
+  const uint64_t boundary = (range.start / kLookBytes + 1) * kLookBytes;
+  return {{range.start, std::min(boundary, range.end)}, Kind::kData};
 }
 
 void StoredSpace::read(uint64_t position, std::span<std::byte> into) const {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The target's copy of the memory plane: one sparse memfd, in which each address space has a slot of 2^48 bytes and the page of
-// address A stands at A of its slot. What is a hole is zero: there is no index beside the file, and a page that was put in
-// place in the workload is punched out. Several receiving lanes may put pages at once.
+// The target's copy of the memory plane: one sparse memfd, in which each address space has a slot
+// of 2^48 bytes and the page of address A stands at A of its slot. What is a hole is zero: there is
+// no index beside the file, and a page that was put in place in the workload is punched out.
+// Several receiving lanes may put pages at once.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +18,15 @@
 
 namespace ferry::memory {
 
-// User addresses of x86-64 and arm64 without the larger page tables that a program has to ask for (LA57, LVA).
+// User addresses of x86-64 and arm64 without the larger page tables that a program has to ask for
+// (LA57, LVA).
 inline constexpr unsigned kSpaceBits = 48;
 inline constexpr uint64_t kSpaceEnd = uint64_t{1} << kSpaceBits;
 inline constexpr size_t kMaxSpaces = size_t{1} << (63 - kSpaceBits);
 
 // What is known about one address space besides its pages; for whoever fills it.
 struct SpacePlan {
-  int32_t pid = 0;     // as the restored workload sees it
+  int32_t pid = 0;  // as the restored workload sees it
   uint32_t slot = 0;
   std::vector<AddressRange> first;  // to be in place before the workload runs
   std::vector<AddressRange> hot;    // written last before the freeze; hottest first
@@ -35,8 +37,9 @@ class Store {
   Store();
   Store(const Store&) = delete;
 
-  // Pages of the space that `pid` names; made at its first mention. `round` 0 is the first copy: pages of later rounds are hot.
-  // Throws Error on addresses that no page can have, SysError when memory runs out.
+  // Pages of the space that `pid` names; made at its first mention. `round` 0 is the first copy:
+  // pages of later rounds are hot. Throws Error on addresses that no page can have, SysError when
+  // memory runs out.
   void put(int32_t pid, uint64_t address, std::span<const std::byte> pages, unsigned round);
   void put_zero(int32_t pid, AddressRange range);
   void drop(int32_t pid, AddressRange range) { put_zero(pid, range); }
@@ -66,6 +69,9 @@ class Store {
 };
 
 uint64_t file_bytes(int fd);  // what a sparse file holds
+
+// Runs of data that a StoredSpace tells of end at multiples of this.
+inline constexpr uint64_t kLookBytes = 256 << 10;
 
 // One slot of a store, through a descriptor of its memfd that stays the caller's.
 class StoredSpace : public Backing {

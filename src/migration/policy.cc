@@ -65,7 +65,7 @@ FreezeDecision FreezePolicy::next(const Outlook& outlook) {
     }
     return settle_for(outlook, fmt::format("more rounds no longer help: {}", rates(outlook)));
   }
-  if (!worth_it) {
+  if (send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms) {
     return settle_for(outlook, "its state takes that long, and memory has no more part in it");
   }
   return {FreezeDecision::Step::kCopy, pause, {}};

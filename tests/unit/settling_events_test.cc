@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the workload does to its address space while it is being filled: each event by itself, before anything has been
-// filled and while it is, and all together.
+// What the workload does to its address space while it is being filled: each event by itself,
+// before anything has been filled and while it is, and all together.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,12 +28,14 @@ void unmap(const Inside& in) {
   in.expect_pages(kHome + 2 * kMiB, kHome + in.bytes, kHome + 2 * kMiB);
   // What is mapped there anew is new.
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-  in.expect(::mmap(pointer(kHome + kMiB), kMiB, PROT_READ, kFlags, -1, 0) == pointer(kHome + kMiB), "mmap");
+  in.expect(::mmap(pointer(kHome + kMiB), kMiB, PROT_READ, kFlags, -1, 0) == pointer(kHome + kMiB),
+            "mmap");
   in.expect_zeros(kHome + kMiB, kHome + 2 * kMiB);
 }
 
 void move(const Inside& in) {
-  void* to = ::mremap(pointer(kHome + kMiB), kMiB, 2 * kMiB, MREMAP_MAYMOVE | MREMAP_FIXED, pointer(kFar));
+  void* to =
+      ::mremap(pointer(kHome + kMiB), kMiB, 2 * kMiB, MREMAP_MAYMOVE | MREMAP_FIXED, pointer(kFar));
   in.expect(to == pointer(kFar), "mremap");
   in.expect_pages(kFar, kFar + kMiB, kHome + kMiB);
   in.expect_zeros(kFar + kMiB, kFar + 2 * kMiB);
@@ -134,7 +136,8 @@ TEST_P(SettlingEvents, WhileItIsFilled) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, SettlingEvents,
-                         ::testing::Values(Case{"drop", drop}, Case{"unmap", unmap}, Case{"move", move},
+                         ::testing::Values(Case{"drop", drop}, Case{"unmap", unmap},
+                                           Case{"move", move},
                                            Case{"shrink_and_grow", shrink_and_grow},
                                            Case{"fork_twice", fork_twice}, Case{"stress", stress}),
                          [](const auto& one) { return one.param.name; });

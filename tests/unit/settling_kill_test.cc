@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SIGKILL, at any moment: of the filler, of the guardian, of both. No page is ever lost, and none ever reads as zero that is not.
+// SIGKILL, at any moment: of the filler, of the guardian, of both. No page is ever lost, and none
+// ever reads as zero that is not.
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,15 +24,20 @@ void stress(const Inside& in) {
 enum class Victim { kFiller, kGuardian, kEither };
 
 // Kills until the workload has done what it does; returns how many kills hit somebody.
-int kill_meanwhile(Workload& workload, const Settling& settling, Victim victim, std::mt19937_64& random) {
+int kill_meanwhile(Workload& workload, const Settling& settling, Victim victim,
+                   std::mt19937_64& random) {
   int kills = 0;
   while (!workload.is_finished(0)) {
     ::usleep(static_cast<unsigned>(random() % 20'000));
     const auto processes = settling.processes();
     if (processes.size() < 2) continue;  // one has just died: both at once is another test
-    const size_t which = victim == Victim::kFiller ? 0 : victim == Victim::kGuardian ? 1 : random() % 2;
+    const size_t which = victim == Victim::kFiller     ? 0
+                         : victim == Victim::kGuardian ? 1
+                                                       : random() % 2;
     kills += ::kill(processes[which], SIGKILL) == 0;
-    const auto is_still_there = [&] { return std::ranges::count(settling.processes(), processes[which]) > 0; };
+    const auto is_still_there = [&] {
+      return std::ranges::count(settling.processes(), processes[which]) > 0;
+    };
     while (is_still_there()) ::usleep(100);
   }
   return kills;
@@ -66,7 +72,8 @@ TEST(SettlingKill, OfEither) { survive(Victim::kEither, 25); }
 TEST(SettlingKill, OfTheFillerDuringTheRestore) {
   std::mt19937_64 random(3);
   for (int i = 0; i < 20; ++i) {
-    Workload workload({}, [](const Inside& in) { in.expect_pages(kHome, kHome + in.bytes, kHome); });
+    Workload workload({},
+                      [](const Inside& in) { in.expect_pages(kHome, kHome + in.bytes, kHome); });
     Store store;
     workload.fill_store(store);
     auto settling = workload.settle(store);
@@ -85,9 +92,8 @@ TEST(SettlingKill, OfTheFillerDuringTheRestore) {
 
 // All of ferry's processes in the same instant, in the middle of the workload's reading.
 std::string read_on_after_all_are_killed(bool own_copy, unsigned after_us, bool& in_the_middle) {
-  Workload workload({.bytes = 4 * kMiB, .own_copy = own_copy}, [](const Inside& in) {
-    in.expect_pages(kHome, kHome + in.bytes, kHome);
-  });
+  Workload workload({.bytes = 4 * kMiB, .own_copy = own_copy},
+                    [](const Inside& in) { in.expect_pages(kHome, kHome + in.bytes, kHome); });
   Store store;
   workload.fill_store(store);
   auto settling = workload.settle(store);

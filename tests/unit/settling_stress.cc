@@ -17,7 +17,8 @@ Stress::Stress(const Inside& in, uint64_t seed) : in_(in), random_(seed) {
   constexpr uint64_t kChunkBytes = kChunkPages * kPageBytes;
   for (uint64_t at = kHome; at + kChunkBytes <= kHome + in.bytes; at += kChunkBytes) {
     Chunk& chunk = chunks_.emplace_back(Chunk{at, {}});
-    for (uint64_t page = 0; page < kChunkPages; ++page) chunk.origins.push_back(at + page * kPageBytes);
+    for (uint64_t page = 0; page < kChunkPages; ++page)
+      chunk.origins.push_back(at + page * kPageBytes);
   }
 }
 
@@ -45,8 +46,9 @@ void Stress::write(Chunk& chunk, size_t page) {
 void Stress::drop(Chunk& chunk) {
   const size_t first = random_() % chunk.origins.size();
   const size_t count = 1 + random_() % (chunk.origins.size() - first);
-  in_.expect(::madvise(pointer(chunk.at + first * kPageBytes), count * kPageBytes, MADV_DONTNEED) == 0,
-             "madvise");
+  in_.expect(
+      ::madvise(pointer(chunk.at + first * kPageBytes), count * kPageBytes, MADV_DONTNEED) == 0,
+      "madvise");
   std::fill_n(chunk.origins.begin() + static_cast<long>(first), count, 0);
 }
 
@@ -55,7 +57,8 @@ void Stress::move(Chunk& chunk) {
   const uint64_t bytes = chunk.origins.size() * kPageBytes;
   const uint64_t to = next_home_;
   next_home_ += bytes + 16 * kPageBytes;
-  void* moved = ::mremap(pointer(chunk.at), bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, pointer(to));
+  void* moved =
+      ::mremap(pointer(chunk.at), bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, pointer(to));
   in_.expect(moved == pointer(to), "mremap");
   chunk.at = to;
 }
@@ -84,7 +87,8 @@ void Stress::fork_both_write() {
   random_.seed(seed);
   for (int i = 0; i < 10; ++i) step();
   int status = 0;
-  in_.expect(::waitpid(child, &status, 0) == child && status == 0, "a forked child saw a wrong page");
+  in_.expect(::waitpid(child, &status, 0) == child && status == 0,
+             "a forked child saw a wrong page");
 }
 
 void Stress::run_program() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload that does to its memory, while it is being filled, whatever a program can do, at random from a seed, and knows at each
-// moment what every page of it must hold.
+// A workload that does to its memory, while it is being filled, whatever a program can do, at
+// random from a seed, and knows at each moment what every page of it must hold.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ class Stress {
  private:
   static constexpr uint64_t kChunkPages = 48;  // no multiple of what the filler works in
   struct Chunk {
-    uint64_t at = 0;                // 0: unmapped
-    std::vector<uint64_t> origins;  // what each page holds: the page made for that address; 0: zeros
+    uint64_t at = 0;  // 0: unmapped
+    std::vector<uint64_t>
+        origins;  // what each page holds: the page made for that address; 0: zeros
   };
   void check(const Chunk& chunk, size_t page) const;
   void write(Chunk& chunk, size_t page);

@@ -90,8 +90,8 @@ void Inside::expect(bool condition, const std::string& what) const {
 void Inside::expect_pages(uint64_t from, uint64_t to, uint64_t origin) const {
   for (uint64_t at = from; at < to; at += kPageBytes) {
     if (is_page(origin + (at - from), pointer(at))) continue;
-    throw std::runtime_error(fmt::format("the page at {:#x} is {}", at,
-                                         is_zero(pointer(at)) ? "zero" : "wrong"));
+    throw std::runtime_error(
+        fmt::format("the page at {:#x} is {}", at, is_zero(pointer(at)) ? "zero" : "wrong"));
   }
 }
 
@@ -179,7 +179,9 @@ Settling Workload::settle(const Store& store, const std::string& name) {
                          {name, directory_ / "settling", launch_forked});
 }
 
-void Workload::tell(char word) { base::write_full(orders_.second.get(), std::string_view(&word, 1)); }
+void Workload::tell(char word) {
+  base::write_full(orders_.second.get(), std::string_view(&word, 1));
+}
 
 void Workload::restore() {
   tell('r');

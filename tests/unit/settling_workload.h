@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A "restored workload" for tests of the memory plane's target half: a process that registers memory of its own as CRIU would, and
-// announces it over CRIU's socket. What it then does with its memory is the test's.
+// A "restored workload" for tests of the memory plane's target half: a process that registers
+// memory of its own as CRIU would, and announces it over CRIU's socket. What it then does with its
+// memory is the test's.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,8 +18,9 @@
 
 namespace ferry::memory::testing {
 
-inline constexpr uint64_t kHome = uint64_t{0x100} << 32;  // where its memory stands; nothing else is near
-inline constexpr uint64_t kFar = uint64_t{0x200} << 32;   // and where it may move to
+inline constexpr uint64_t kHome = uint64_t{0x100}
+                                  << 32;  // where its memory stands; nothing else is near
+inline constexpr uint64_t kFar = uint64_t{0x200} << 32;  // and where it may move to
 
 // What the page of an address holds in every test: words that nothing else has.
 void make_page(uint64_t address, std::span<uint64_t> words);

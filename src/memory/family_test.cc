@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The steps of the fill, one at a time, on memory of the test's own process: what is in place is
+// asked of the kernel (mincore).
+#include "memory/family.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "memory/store.h"
+
+namespace ferry::memory {
+namespace {
+
+using Put = AddressSpace::Put;
+constexpr uint64_t kPages = 256;
+
+class FamilyTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto uffd = kernel::Userfaultfd::try_make(0);
+    if (!uffd) GTEST_SKIP() << "this kernel has no userfaultfd for us";
+    void* mapped = ::mmap(nullptr, kPages * kPageBytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    base_ = reinterpret_cast<uint64_t>(mapped);
+    ASSERT_EQ(uffd->try_register(all(), kernel::UffdMode::kMissing), kernel::UffdEnd::kDone);
+    member_ = std::make_unique<AddressSpace>(0, uffd->release());
+  }
+  void TearDown() override {
+    if (member_) member_->close();
+    if (base_ != 0) ::munmap(reinterpret_cast<void*>(base_), kPages * kPageBytes);
+  }
+
+  AddressRange all() const { return pages(0, kPages); }
+  AddressRange pages(uint64_t first, uint64_t end) const {
+    return {base_ + first * kPageBytes, base_ + end * kPageBytes};
+  }
+  void store(uint64_t first, uint64_t end, unsigned round = 0) {
+    for (uint64_t page = first; page < end; ++page) {
+      const std::vector<std::byte> content(kPageBytes, static_cast<std::byte>(page % 255 + 1));
+      store_.put(1, base_ + page * kPageBytes, content, round);
+    }
+  }
+  Family& family() {
+    if (!family_) {
+      const SpacePlan plan = store_.plans().at(0);
+      family_ = std::make_unique<Family>(std::make_unique<StoredSpace>(store_.fd(), plan.slot),
+                                         plan, buffer_);
+      family_->members.push_back(member_.get());
+    }
+    return *family_;
+  }
+  std::vector<uint64_t> present() const {
+    std::vector<unsigned char> there(kPages);
+    EXPECT_EQ(::mincore(reinterpret_cast<void*>(base_), kPages * kPageBytes, there.data()), 0);
+    std::vector<uint64_t> pages;
+    for (uint64_t page = 0; page < kPages; ++page) {
+      if ((there[page] & 1) != 0) pages.push_back(page);
+    }
+    return pages;
+  }
+  int content(uint64_t page) const {
+    return *reinterpret_cast<unsigned char*>(base_ + page * kPageBytes);
+  }
+  void fill_all() {
+    for (bool more = true; more;)
+      ASSERT_EQ(family().fill(Family::Pass::kRest, more).put, Put::kDone);
+  }
+
+  uint64_t base_ = 0;
+  Store store_;
+  std::vector<std::byte> buffer_ = std::vector<std::byte>(kBatchBytes);
+  std::unique_ptr<AddressSpace> member_;
+  std::unique_ptr<Family> family_;
+};
+
+using Pages = std::vector<uint64_t>;
+
+TEST_F(FamilyTest, HotPagesComeFirst) {
+  store(0, 200);
+  store(50, 52, 1);
+  store(90, 91, 2);
+  bool more = true;
+  while (more) ASSERT_EQ(family().fill(Family::Pass::kHot, more).put, Put::kDone);
+  EXPECT_EQ(present(), (Pages{50, 51, 90}));
+  EXPECT_EQ(content(90), 91);
+  EXPECT_EQ(store_.bytes_held(), 197 * kPageBytes);
+  fill_all();
+  EXPECT_EQ(present().size(), 200u);
+  EXPECT_TRUE(family().is_empty());
+  for (uint64_t page = 0; page < 200; ++page)
+    ASSERT_EQ(content(page), static_cast<int>(page % 255 + 1));
+}
+
+TEST_F(FamilyTest, AFaultBringsWhatIsNear) {
+  store(0, kPages);
+  const uint64_t page = 100;
+  bool pending = true;
+  ASSERT_EQ(family().serve(*member_, base_ + page * kPageBytes + 17, pending).put, Put::kDone);
+  EXPECT_FALSE(pending);
+  const Pages there = present();
+  EXPECT_EQ(there.size(), kFaultWindowBytes / kPageBytes);
+  EXPECT_NE(std::ranges::find(there, page), there.end());
+  EXPECT_EQ(store_.bytes_held(), (kPages - there.size()) * kPageBytes);
+}
+
+TEST_F(FamilyTest, TheFaultOfAPageThatIsNotStoredIsZero) {
+  store(0, 1);
+  bool pending = true;
+  ASSERT_EQ(family().serve(*member_, base_ + 100 * kPageBytes, pending).put, Put::kDone);
+  EXPECT_EQ(content(100), 0);
+}
+
+TEST_F(FamilyTest, HolesAndPagesOfZerosAreNotCopied) {
+  store(0, 3);
+  store(5, 6);
+  store_.put(1, base_ + 4 * kPageBytes, std::vector<std::byte>(kPageBytes), 0);
+  fill_all();
+  EXPECT_EQ(present(), (Pages{0, 1, 2, 5}));
+  EXPECT_TRUE(family().is_empty());
+  bool pending = true;
+  ASSERT_EQ(family().serve(*member_, base_ + 4 * kPageBytes, pending).put, Put::kDone);
+  EXPECT_EQ(content(4), 0);
+}
+
+TEST_F(FamilyTest, TheFaultOfAStoredPageOfZeros) {
+  store_.put(1, base_ + 4 * kPageBytes, std::vector<std::byte>(kPageBytes), 0);
+  bool pending = true;
+  ASSERT_EQ(family().serve(*member_, base_ + 4 * kPageBytes, pending).put, Put::kDone);
+  EXPECT_EQ(present(), Pages{4});
+  EXPECT_EQ(content(4), 0);
+}
+
+TEST_F(FamilyTest, WhatIsThereAlreadyStaysAsItIs) {
+  store(0, 64);
+  uint64_t homeless = 0;
+  const std::vector<std::byte> written(kPageBytes, std::byte{0xaa});
+  ASSERT_EQ(member_->put(base_ + 10 * kPageBytes, written, homeless), Put::kDone);
+  fill_all();
+  EXPECT_EQ(content(10), 0xaa);
+  EXPECT_EQ(content(11), 12);
+  EXPECT_TRUE(family().is_empty());
+}
+
+TEST_F(FamilyTest, WhatIsMovedArrivesWhereItIsNow) {
+  store(0, 20);
+  EXPECT_TRUE(family().move(*member_, base_, base_ + 100 * kPageBytes, 20 * kPageBytes));
+  EXPECT_TRUE(family().remove(*member_, pages(105, 110)));
+  EXPECT_EQ(store_.bytes_held(), 15 * kPageBytes) << "what was removed is given back at once";
+  EXPECT_FALSE(family().remove(*member_, pages(200, 210))) << "nothing is stored there";
+  fill_all();
+  EXPECT_EQ(content(100), 1);
+  EXPECT_EQ(content(119), 20);
+  EXPECT_EQ(present().size(), 15u);
+}
+
+// Two VMAs, with a hole and memory between them that is not registered.
+TEST_F(FamilyTest, PagesWithoutAHomeAreGivenUpOnlyInTheSecondPass) {
+  store(0, 64);
+  ::munmap(reinterpret_cast<void*>(pages(20, 22).start), 2 * kPageBytes);
+  ASSERT_EQ(member_->uffd().try_unregister(pages(30, 33)), kernel::UffdEnd::kDone);
+  fill_all();
+  EXPECT_EQ(family().homeless_bytes(), 5 * kPageBytes);
+  EXPECT_FALSE(family().is_empty());
+  EXPECT_EQ(family().given_up_bytes(), 0u);
+  family().give_up_homeless();
+  fill_all();
+  EXPECT_TRUE(family().is_empty());
+  EXPECT_EQ(family().given_up_bytes(), 5 * kPageBytes);
+  EXPECT_EQ(content(19), 20);
+  EXPECT_EQ(content(23), 24);
+  EXPECT_EQ(content(33), 34);
+  EXPECT_EQ(content(31), 0);
+}
+
+}  // namespace
+}  // namespace ferry::memory
