@@ -55,10 +55,9 @@ TEST(FerryWay, AFailedMoveSaysWhyAndHasNoPause) {
 }
 
 TEST(FerryWay, TakesRoundsWhereAReportHasThem) {
-  std::string text = migration::to_json(moved_report());
-  text.insert(1,
-              R"("rounds": [{"start_ms": 100, "ms": 50, "dirty_bytes": 4096, "sent_bytes": 99}],)");
-  const auto made = made_of(text, kStarted, kEnded, kAhead);
+  migration::Report report = moved_report();
+  report.rounds.push_back({1, 100, 50, 4096, 99});
+  const auto made = made_of(migration::to_json(report), kStarted, kEnded, kAhead);
   ASSERT_EQ(made.move.rounds.size(), 1u);
   EXPECT_EQ(made.move.rounds[0].number, 1);
   EXPECT_DOUBLE_EQ(made.move.rounds[0].start_ms, 120);
