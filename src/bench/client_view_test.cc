@@ -111,7 +111,9 @@ TEST(ClientView, ClassesOfTheDistributionHoldEveryAnswer) {
   uint64_t sum = 0;
   for (size_t i = 0; i < all.classes.size(); ++i) {
     sum += all.classes[i].second;
-    if (i > 0) EXPECT_GT(all.classes[i].first, all.classes[i - 1].first);
+    if (i > 0) {
+      EXPECT_GT(all.classes[i].first, all.classes[i - 1].first);
+    }
   }
   EXPECT_EQ(sum, 200u);
   EXPECT_NEAR(all.classes.back().first, 301, 0.5);

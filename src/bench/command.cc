@@ -18,12 +18,24 @@ namespace ferry::bench {
 
 constexpr size_t kChunk = 65536;  // bytes at a time: what a pipe holds
 
+namespace {
+
+// Whole scripts are arguments, too.
+std::string shortened(const std::string& line) {
+  constexpr size_t kLongest = 100;
+  const std::string first = line.substr(0, line.find('\n'));
+  if (first.size() == line.size() && line.size() <= kLongest) return line;
+  return first.substr(0, kLongest) + " …";
+}
+
+}  // namespace
+
 void throw_interrupted() {
   throw base::Error({"stopped", "it was interrupted", "", {}, {}}, base::Exit::kCancelled);
 }
 
 Command::Command(const base::Argv& argv, int wake_fd)
-    : what_(fmt::format("{}", fmt::join(argv, " "))), wake_fd_(wake_fd) {
+    : what_(shortened(fmt::format("{}", fmt::join(argv, " ")))), wake_fd_(wake_fd) {
   ::signal(SIGPIPE, SIG_IGN);
   base::FdPair in = base::make_pipe(), out = base::make_pipe(), err = base::make_pipe();
   base::SpawnOptions options;

@@ -31,13 +31,14 @@ constexpr const char* kHandPrepare = R"sh(
 )sh";
 
 // The program, after it: with high pids, which will be free on the other host, too; in a session of
-// its own and without a terminal, so that CRIU has nothing outside the tree to care for.
+// its own and without a terminal, so that CRIU has nothing outside the tree to care for; with SysV
+// memory of its own, which CRIU takes along only so.
 constexpr const char* kHandStart = R"sh(
   [ -z "$address" ] || { ip link set $net master br0 && ip -n $net link set eth0 $mac; } ||
     fail "there is no bridge br0"
   cd / && echo 30000 > /proc/sys/kernel/ns_last_pid
   # No shell may stay above it, which would say in its log that it was killed.
-  ${address:+nsenter --net=/run/netns/$net} setsid sh -c 'echo $$ > '$here/pid'; exec "$@"' \
+  ${address:+nsenter --net=/run/netns/$net} setsid unshare --ipc sh -c 'echo $$ > '$here/pid'; exec "$@"' \
     sh "$@" </dev/null >$here/log 2>&1 &
   for i in $(seq 100); do [ -s $here/pid ] && exit 0; sleep 0.02; done
   fail "the program has not started"

@@ -36,6 +36,8 @@ constexpr const char* kPgbench = R"sh(
   "$@" -j 1 -T 86400 -l --log-prefix=log >out 2>err &
   cat >/dev/null
   kill -ALRM $!
+  for i in $(seq 100); do kill -0 $! 2>/dev/null || break; sleep 0.1; done
+  kill -9 $! 2>/dev/null  # a server that is gone gives no answer for ever
   wait $!
   cat log.* 2>/dev/null || { cat err >&2; exit 1; }
   echo "aborted $(grep -c aborted err)"

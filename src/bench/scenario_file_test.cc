@@ -99,12 +99,14 @@ TEST(ScenarioFile, ThoseThatComeWithFerryCanBeRead) {
   }
 }
 
-TEST(ScenarioFile, AnUnknownNameListsThoseThatThereAre) {
+TEST(ScenarioFile, AnUnknownNameIsRefusedWithTheWayOut) {
   try {
     load_scenario("no-such");
     FAIL();
   } catch (const base::Error& error) {
-    EXPECT_NE(error.explanation().why.find("memory-size"), std::string::npos);
+    EXPECT_EQ(error.exit(), base::Exit::kUsage);
+    EXPECT_EQ(error.explanation().what, "there is no scenario \"no-such\"");
+    EXPECT_NE(error.explanation().remedy.find("by its path"), std::string::npos);
   }
 }
 

@@ -29,7 +29,7 @@ class Session {
       progress_.say(fmt::format("{} sends {}", hosts_.roles().client, plan_.load->words()));
     }
     move_along();
-    if (load) result_ = load->finish();
+    if (load) end_load(*load);
     add_client_views();
     check_state();
     std::vector<report::Move> moves;
@@ -73,6 +73,16 @@ class Session {
     progress_.say(text);
   }
 
+  // Its failure must not cost what is known of the moves.
+  void end_load(RunningLoad& load) {
+    try {
+      result_ = load.finish();
+    } catch (const base::Error& failure) {
+      if (failure.exit() == base::Exit::kCancelled) throw;
+      load_failure_ = failure.what();
+    }
+  }
+
   void add_client_views() {
     if (!result_) return;
     const auto windows =
@@ -91,6 +101,7 @@ class Session {
       if (silent.exit() == base::Exit::kCancelled) throw;
       check.differences = {fmt::format("it does not answer any more: {}", silent.what())};
     }
+    if (!load_failure_.empty()) check.differences.push_back(load_failure_);
     for (MadeMove& made : made_) {
       made.move.state_intact = check.differences.empty();
       made.move.state_words = check.differences.empty() ? check.words : check.differences;
@@ -107,6 +118,7 @@ class Session {
   std::unique_ptr<Workload> workload_;
   std::vector<MadeMove> made_;
   std::optional<load::Result> result_;
+  std::string load_failure_;
 };
 
 bool try_to_end(Way& way) {
