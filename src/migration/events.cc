@@ -64,7 +64,9 @@ std::string to_json(const Report& r) {
     j["freeze_reason"] = r.freeze_reason;
   }
   if (r.settle_ms > 0) {
-    j["settle"] = {{"ms", rounded(r.settle_ms)}, {"faults", r.faults}, {"worst_fault_ms", rounded(r.worst_fault_ms)}};
+    j["settle_ms"] = rounded(r.settle_ms);
+    j["faults"] = r.faults;
+    j["worst_fault_ms"] = rounded(r.worst_fault_ms);
   }
   if (r.result != "moved") {
     j["error"] = {{"what", r.error.what}, {"why", r.error.why}, {"remedy", r.error.remedy},
