@@ -3,10 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -17,11 +14,13 @@ namespace ferry::bench {
 
 namespace {
 
-lab::LabSpec completed(lab::LabSpec spec, const base::Path& shared) {
+// The shared directory is in /tmp, of which each virtual host has its own but for what it is given.
+lab::LabSpec completed(lab::LabSpec spec, const TemporaryDirectory& shared) {
+  shared.let_others_in();
   spec.name = fmt::format("bench-{}", ::getpid());
   if (spec.layers.empty()) spec.layers = default_layers();
   for (auto& layer : spec.layers) layer = std::filesystem::absolute(layer);
-  spec.working_directory = shared;
+  spec.working_directory = shared.path();
   return spec;
 }
 
@@ -33,22 +32,9 @@ std::vector<base::Path> default_layers() {
   return {};
 }
 
-// In /tmp, of which each virtual host has its own but for what it is given.
-SharedDirectory::SharedDirectory() {
-  std::string path = "/tmp/ferry-bench-XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) throw base::SysError("mkdtemp", errno, path);
-  path_ = path;
-  std::filesystem::permissions(path_, std::filesystem::perms(0755));
-}
-
-SharedDirectory::~SharedDirectory() {
-  std::error_code none;
-  std::filesystem::remove_all(path_, none);
-}
-
 LabHosts::LabHosts(lab::LabSpec spec, int wake_fd)
     : Hosts({}, {}, wake_fd),
-      spec_(completed(std::move(spec), shared_.path())),
+      spec_(completed(std::move(spec), shared_)),
       started_(lab::start_lab(spec_, false)) {}
 
 LabHosts::~LabHosts() {

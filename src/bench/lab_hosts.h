@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bench/hosts.h"
+#include "bench/temporary_directory.h"
 #include "lab/spec.h"
 #include "lab/supervisor.h"
 
@@ -13,19 +14,6 @@ namespace ferry::bench {
 
 // What `lab run` would take when nothing is said: the layer that the build has put beside ferry.
 std::vector<base::Path> default_layers();
-
-// Of this machine's; the virtual hosts see it. Removed with the object.
-class SharedDirectory {
- public:
-  SharedDirectory();  // throws SysError
-  ~SharedDirectory();
-  SharedDirectory(const SharedDirectory&) = delete;
-  SharedDirectory& operator=(const SharedDirectory&) = delete;
-  const base::Path& path() const { return path_; }
-
- private:
-  base::Path path_;
-};
 
 class LabHosts final : public Hosts {
  public:
@@ -42,7 +30,7 @@ class LabHosts final : public Hosts {
  private:
   base::Argv exec_argv(const std::string& host, const base::Argv& argv) const override;
 
-  SharedDirectory shared_;  // outlives the lab
+  TemporaryDirectory shared_;  // outlives the lab
   lab::LabSpec spec_;
   lab::StartedLab started_;
 };

@@ -2,9 +2,6 @@
 #include "bench/ssh_hosts.h"
 
 #include <fmt/format.h>
-#include <stdlib.h>
-
-#include <cerrno>
 
 #include "base/error.h"
 #include "bench/clock_offset.h"
@@ -15,12 +12,6 @@ namespace ferry::bench {
 namespace {
 
 constexpr const char* kHere = "client";
-
-base::Path private_directory() {
-  std::string path = (std::filesystem::temp_directory_path() / "ferry-bench-XXXXXX").string();
-  if (::mkdtemp(path.data()) == nullptr) throw base::SysError("mkdtemp", errno, path);
-  return path;
-}
 
 }  // namespace
 
@@ -42,8 +33,7 @@ SshHosts::SshHosts(const std::string& source, const std::string& target, Address
                    int wake_fd)
     : Hosts({host_of(source), host_of(target), kHere}, std::move(address), wake_fd),
       source_(source),
-      target_(target),
-      sockets_(private_directory()) {
+      target_(target) {
   check_host(roles().source);
   check_host(roles().target);
 }
@@ -58,8 +48,6 @@ SshHosts::~SshHosts() {
       // It ends by itself a minute later.
     }
   }
-  std::error_code none;
-  std::filesystem::remove_all(sockets_, none);
 }
 
 void SshHosts::check_host(const std::string& host) const {
@@ -81,7 +69,7 @@ std::string SshHosts::login(const std::string& host) const {
 }
 
 base::Argv SshHosts::ssh(const std::string& host) const {
-  const auto path = fmt::format("ControlPath={}/{}", sockets_.string(),
+  const auto path = fmt::format("ControlPath={}/{}", sockets_.path().string(),
                                 host == roles().source ? "source" : "target");
   return {"ssh", "-o", "BatchMode=yes",     "-o",       "ControlMaster=auto", "-o",
           path,  "-o", "ControlPersist=60", login(host)};

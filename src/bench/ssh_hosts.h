@@ -5,6 +5,7 @@
 #pragma once
 
 #include "bench/hosts.h"
+#include "bench/temporary_directory.h"
 
 namespace ferry::bench {
 
@@ -27,7 +28,7 @@ class SshHosts final : public Hosts {
   void check_host(const std::string& host) const;
 
   std::string source_, target_;  // [user@]host
-  base::Path sockets_;           // of the shared connections
+  TemporaryDirectory sockets_;   // of the shared connections
 };
 
 // "root@10.0.0.2" without the user.

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "bench/experiment.h"
 #include "bench/pause.h"
 #include "bench/scenario_file.h"
@@ -59,6 +60,18 @@ bench::Address address_from(const std::string& text) {
                     base::Exit::kUsage);
 }
 
+// The command line as it was typed, but for the path of ferry.
+std::string typed() {
+  std::string line = "ferry";
+  const std::string words = base::try_read_file("/proc/self/cmdline").value_or("");
+  for (size_t at = words.find('\0'); at != std::string::npos && at + 1 < words.size();) {
+    const size_t end = words.find('\0', at + 1);
+    line += " " + words.substr(at + 1, end - at - 1);
+    at = end;
+  }
+  return line;
+}
+
 void print_list() {
   for (const auto& scenario : bench::shipped_scenarios()) {
     fmt::print("{:<14} {}\n", scenario.name, scenario.description);
@@ -102,6 +115,7 @@ int run_scenario(Arguments& arguments) {
         base::Exit::kUsage);
   }
   require_root("run an experiment");
+  arguments.bench.command = typed();
   const Interrupt interrupt;
   fill(arguments.bench, arguments, interrupt);
   if (!arguments.address.empty()) arguments.bench.address = address_from(arguments.address);
