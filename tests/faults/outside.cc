@@ -46,6 +46,7 @@ std::optional<Role> role_in_ferry(const std::vector<std::string>& argv) {
   if (verb == "move") return Role::kMove;
   if (verb == "receive") return Role::kReceive;
   if (verb == "guard") return Role::kGuard;
+  if (verb == "fill") return Role::kFill;  // filler and guardian hold the workload's memory: they share its fate
   return Role::kOtherFerry;
 }
 

@@ -21,7 +21,7 @@ enum class Role {
   kOtherFerry,  // resolve, ps, …
   kCriu,        // the one that ferry has started; not the tasks that it builds
   // The workload and what shares its fate: its capsule's init, and while it is dumped the twin that holds its tasks (criu/twin.h).
-  kInit, kCensus, kTwin,
+  kInit, kCensus, kTwin, kFill,
 };
 struct Task {
   std::string host;
@@ -44,6 +44,6 @@ class Outside {
   std::map<uint64_t, std::string> hosts_;  // by uts namespace
 };
 
-inline bool is_of_ferry(Role role) { return role != Role::kCensus && role != Role::kInit && role != Role::kTwin; }
+inline bool is_of_ferry(Role role) { return role != Role::kCensus && role != Role::kInit && role != Role::kTwin && role != Role::kFill; }
 
 }  // namespace ferry::faults
