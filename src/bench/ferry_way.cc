@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "migration/source.h"
 
 namespace ferry::bench {
 
@@ -18,10 +19,6 @@ using nlohmann::json;
 
 // Stop mode may need minutes for gigabytes on a slow link; a real hang must not look like work.
 constexpr milliseconds kMoveLimit{900'000};
-
-// All that ferry can move by. What it cannot is an error to ask for, and no row in a report.
-constexpr std::array<const char*, 1> kModes = {"stop"};
-constexpr bool kMoveTakesMode = kModes.size() > 1;  // with one mode there is nothing to choose
 
 template <typename T>
 std::optional<T> optional_at(const json& in, const char* key) {
@@ -83,7 +80,11 @@ MadeMove parse(const json& in, int64_t started_ns, int64_t ended_ns, int64_t ahe
 
 }  // namespace
 
-std::vector<std::string> ferry_modes() { return {kModes.begin(), kModes.end()}; }
+// From those that `ferry move --mode` takes; the one that does least comes first.
+std::vector<std::string> ferry_modes() {
+  using migration::kModeNames;
+  return {std::rbegin(kModeNames), std::rend(kModeNames)};
+}
 
 MadeMove made_of(std::string_view report_json, int64_t started_ns, int64_t ended_ns,
                  int64_t ahead_ns) {
@@ -108,8 +109,7 @@ void FerryWay::start(const Workload& workload, const std::string& host) {
 }
 
 MadeMove FerryWay::move(const Leg& leg) {
-  base::Argv argv{"ferry", "move", kName, hosts_.login(leg.to)};
-  if (kMoveTakesMode) argv.insert(argv.end(), {"--mode", mode_});
+  base::Argv argv{"ferry", "move", kName, hosts_.login(leg.to), "--mode", mode_};
   const auto typed = fmt::format("{}", fmt::join(argv, " "));
   argv.insert(argv.end(), {"--json", "-q"});
   const int64_t started_ns = base::real_ns();
