@@ -114,7 +114,9 @@ TEST(Markdown, HasTablesAndNoMarkupFromData) {
       }
       const size_t bars = std::ranges::count(line, '|');
       if (columns == 0) ++tables;
-      if (columns != 0) EXPECT_EQ(bars, columns) << line;
+      if (columns != 0) {
+        EXPECT_EQ(bars, columns) << line;
+      }
       columns = bars;
     }
     EXPECT_GE(tables, 6u);
@@ -202,12 +204,15 @@ TEST(Style, ColoursCanBeToldFromTheirGround) {
     }
     EXPECT_GE(contrast(colours.at("ink"), colours.at("bad-paper")), 4.5);
     for (const auto& [name, value] : colours) {
-      if (name.starts_with("phase-"))
+      if (name.starts_with("phase-")) {
         EXPECT_GE(contrast(colours.at("on-phase"), value), 4.5) << theme << name;
+      }
       const bool drawn = name.starts_with("phase-") || name.starts_with("way-") ||
                          name.starts_with("calm-") || name.starts_with("time-") ||
                          name.starts_with("series-");
-      if (drawn) EXPECT_GE(contrast(value, colours.at("paper")), 3) << theme << name;
+      if (drawn) {
+        EXPECT_GE(contrast(value, colours.at("paper")), 3) << theme << name;
+      }
     }
   }
 }
