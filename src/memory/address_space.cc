@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "kernel/procfs.h"
 #include "memory/store.h"
 #include "memory/vma.h"
 
@@ -99,15 +100,18 @@ bool AddressSpace::is_alive() const { return probe() != UffdEnd::kGone; }
 
 bool AddressSpace::is_changing() const { return probe() == UffdEnd::kChanging; }
 
-bool AddressSpace::unregister(pid_t of) const {
-  if (of <= 0) return false;
-  const auto vmas = try_read_maps(of);
-  if (!vmas) return !is_alive();
-  for (const Vma& vma : *vmas) {
-    // Of a VMA that is not registered this is nothing, of one that could not be it is EINVAL.
-    if (uffd_.try_unregister(vma.range) == UffdEnd::kGone) return true;
+void AddressSpace::unregister(pid_t task) const {
+  // A thread that leads its process may have ended before the others; its maps are empty then.
+  const std::vector<pid_t> threads = kernel::threads_of(task);
+  for (const pid_t thread : threads) {
+    const auto vmas = try_read_maps(thread);
+    if (!vmas || vmas->empty()) continue;
+    for (const Vma& vma : *vmas) {
+      // Of a VMA that is not registered this is nothing, of one that could not be it is EINVAL.
+      if (uffd_.try_unregister(vma.range) == UffdEnd::kGone) return;
+    }
+    return;
   }
-  return true;
 }
 
 }  // namespace ferry::memory

@@ -37,9 +37,8 @@ class AddressSpace {
   void wake_all() const;  // whoever waits for any page
   [[nodiscard]] bool is_alive() const;
   [[nodiscard]] bool is_changing() const;  // an event waits to be read, or is about to
-  // Ends the registration of all its memory. False: it cannot be known whether it was all (the
-  // task's maps cannot be read).
-  bool unregister(pid_t host_pid) const;
+  // Ends the registration of all memory of that task, which has this address space.
+  void unregister(pid_t task) const;
   void close() { uffd_ = kernel::Userfaultfd(); }
   void forget() { (void)uffd_.release().release(); }  // somebody has closed it
 

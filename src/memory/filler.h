@@ -45,6 +45,7 @@ class Filler {
   void pass_ended(Family& family);
   void retire_idle_children();
   void settle();
+  void end_registration(AddressSpace& member);
   void finish(Outcome outcome);
   void tell_news();
 

@@ -69,17 +69,23 @@ void Filler::retire_idle_children() {
   }
 }
 
+void Filler::end_registration(AddressSpace& member) {
+  uint64_t events;
+  do {
+    events = state_->events;
+    member.unregister(member.host_pid);
+    // A call that was under way has an event yet to come, and waits until it is read: for ever, if
+    // a copy outlives us. It may have moved memory to where we did not look.
+    do {
+      drain(member, now_ns());
+    } while (member.is_changing());
+  } while (state_->events != events && member.is_alive());
+}
+
 void Filler::settle() {
   // Before the copies in the tasks are closed: one that could not be is then an idle descriptor and
   // no more.
-  for (const AddressSpace* member : roster_.members()) member->unregister(member->host_pid);
-  for (AddressSpace* member : roster_.members()) {
-    // A call that was under way has an event yet to come, and waits until it is read: for ever, if
-    // a copy outlives us.
-    do {
-      drain(*member, now_ns());
-    } while (member->is_changing());
-  }
+  for (AddressSpace* member : roster_.members()) end_registration(*member);
   serve_faults();
   auto open = roster_.members();
   for (int attempt = 0; attempt < kCloseAttempts && !open.empty(); ++attempt) {
