@@ -18,16 +18,16 @@ std::optional<Registered> try_registered_of(pid_t host_pid) {
   return registered;
 }
 
-std::optional<AddressRange> find_uncovered(const Backing& backing, const PageSet& registered) {
+std::optional<uint64_t> find_uncovered(const Backing& backing, const PageSet& registered) {
   // One look per gap between registered ranges, not one per stored range.
-  const auto look = [&](AddressRange gap) -> std::optional<AddressRange> {
+  const auto look = [&](AddressRange gap) -> std::optional<uint64_t> {
     if (gap.start >= gap.end) return std::nullopt;
     auto piece = backing.look(gap);
     if (piece.kind == Backing::Kind::kAbsent && piece.range.end < gap.end) {
       piece = backing.look({piece.range.end, gap.end});
     }
     if (piece.kind == Backing::Kind::kAbsent) return std::nullopt;
-    return piece.range;
+    return piece.range.start;
   };
   uint64_t at = 0;
   for (const AddressRange& range : registered) {

@@ -22,8 +22,7 @@ struct Registered {
 // Cheap as long as the memory is still empty. Nothing: the task has gone.
 std::optional<Registered> try_registered_of(pid_t host_pid);
 
-// Stored pages outside `registered`: the first, and how many bytes from it on in one run. Nothing:
-// there are none.
-std::optional<AddressRange> find_uncovered(const Backing& backing, const PageSet& registered);
+// The first stored page outside `registered`. Nothing: there is none.
+std::optional<uint64_t> find_uncovered(const Backing& backing, const PageSet& registered);
 
 }  // namespace ferry::memory

@@ -36,12 +36,10 @@ class Family {
     AddressSpace::Put put = AddressSpace::Put::kDone;
     AddressSpace* member = nullptr;  // of whom it speaks, where it is not kDone
   };
-  // The pages of the plan's `first` ranges, zeros too, into all members. To be repeated until it is
-  // kDone.
+  // The pages of the plan's `first` ranges, zeros too, into all members. Repeated until kDone.
   Step prefill();
   // The page at `address` of a member, and what is near. kDone: whoever waits for it goes on, or
-  // the page is elsewhere and asked for
-  // (`pending`).
+  // the page is elsewhere and asked for (`pending`).
   Step serve(AddressSpace& member, uint64_t address, bool& pending);
 
   enum class Pass { kHot, kRest };

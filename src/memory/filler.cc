@@ -151,8 +151,7 @@ void Filler::check_coverage() {
     const auto lost = find_uncovered(roster_.family_of(*member).backing(), registered->missing);
     if (!lost) continue;
     state_->uncovered_pid = static_cast<uint64_t>(member->pid);
-    state_->uncovered_start = lost->start;
-    state_->uncovered_bytes = lost->bytes();
+    state_->uncovered_start = *lost;
     state_->prefilled = Prefilled::kUncovered;
     return;
   }

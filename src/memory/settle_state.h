@@ -53,7 +53,7 @@ struct StateHeader {
 
   std::atomic<uint32_t> wanted = 0;
   std::atomic<Prefilled> prefilled = Prefilled::kNo;
-  std::atomic<uint64_t> uncovered_pid = 0, uncovered_start = 0, uncovered_bytes = 0;
+  std::atomic<uint64_t> uncovered_pid = 0, uncovered_start = 0;
   std::atomic<uint32_t> restored = 0;
   std::atomic<Outcome> outcome = Outcome::kOpen;
 

@@ -193,17 +193,13 @@ void Settling::prefill(base::MonoTime deadline) {
   if (state_->prefilled == Prefilled::kNo) {
     throw base::Error({what, "its tasks have ended", "", {}, {}});
   }
-  const uint64_t start = state_->uncovered_start, bytes = state_->uncovered_bytes;
-  throw base::Error({what,
-                     bytes == 0
-                         ? fmt::format("CRIU did not restore the memory of process {} lazily",
-                                       state_->uncovered_pid.load())
-                         : fmt::format("CRIU did not register {:#x}-{:#x} of process {}, of which "
-                                       "pages were sent",
-                                       start, start + bytes, state_->uncovered_pid.load()),
-                     "use --mode stop, and report this",
-                     {},
-                     {}});
+  const uint64_t pid = state_->uncovered_pid, start = state_->uncovered_start;
+  const std::string why =
+      start == 0
+          ? fmt::format("CRIU did not restore the memory of process {} on demand", pid)
+          : fmt::format("CRIU did not register the memory at {:#x} of process {}", start, pid);
+  throw base::Error(
+      {what, why + ", of which pages were sent", "use --mode stop, and report this", {}, {}});
 }
 
 void Settling::begin_fill() { command(kWantFill); }
