@@ -2,6 +2,8 @@
 #include "migration/container_copy.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -38,6 +40,20 @@ ContainerNote container_note_of(const Logbook& book) {
           note->value("keep_source", false)};
 }
 
+namespace {
+
+// A restored process has started after its checkpoint was written.
+bool has_started_since(pid_t pid, const base::Path& written) {
+  const auto process = kernel::find_process(pid);
+  struct stat info {};
+  if (!process || ::stat(written.c_str(), &info) < 0) return true;
+  const int64_t started_ns = static_cast<int64_t>(process->start_ticks) * (1'000'000'000 / ::sysconf(_SC_CLK_TCK));
+  const int64_t age_ns = base::clock_ns(CLOCK_BOOTTIME) - started_ns;
+  return base::real_ns() - age_ns > int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
 // The engine goes on with a checkpoint whose client has gone. Its directory is there from the first moment on, and is removed when it
 // fails; when it succeeds, the container has stopped.
 void ContainerCopy::wait_for_checkpoint() {
@@ -47,7 +63,7 @@ void ContainerCopy::wait_for_checkpoint() {
   std::error_code none;
   while (std::filesystem::exists(directory, none) && base::mono_now() < deadline) {
     const auto found = engine_->find(note_.id);
-    if (!found || !found->running) return;
+    if (!found || !found->running || has_started_since(found->root_pid, directory)) return;
     std::this_thread::sleep_for(kPoll);
   }
 }

@@ -27,6 +27,7 @@ ContainerNote container_note_of(const Logbook& book);  // the last one; CHECKs t
 class ContainerCopy {
  public:
   explicit ContainerCopy(ContainerNote note) : note_(std::move(note)), engine_(runtime::backend_for(note_.container)) {}
+  ContainerCopy(ContainerNote note, std::unique_ptr<runtime::Backend> engine) : note_(std::move(note)), engine_(std::move(engine)) {}
 
   enum class State {
     kGone,      // the engine has no such container

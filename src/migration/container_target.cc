@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "handover/identity.h"
 #include "migration/container_check.h"
 #include "migration/host.h"
 #include "migration/resolve.h"
@@ -166,6 +167,7 @@ void ContainerTarget::resume() {
   FAULT_POINT("target.resuming");
   start_and_verify();
   FAULT_POINT("target.started");
+  announce();
   conclude();
   FAULT_POINT("target.running");
 }
@@ -180,6 +182,18 @@ void ContainerTarget::start_and_verify() {
                      fmt::format("look at the log of {} there", plan_.engine()), {}, {}});
 }
 
+// Else the segment's switches send what is for its address to where it was, until it speaks.
+void ContainerTarget::announce() {
+  try {
+    const auto here = copy_->engine().find(copy_->note().id);
+    if (!here || here->address.empty()) return;
+    const handover::Identity identity{kernel::IpPrefix::parse(here->address), kernel::MacAddr::parse(here->mac), {}};
+    handover::Announcer(kernel::open_namespace(here->root_pid, "net").get(), identity).announce();
+  } catch (const std::exception& failure) {
+    base::log("not announced: {}", failure.what());
+  }
+}
+
 // It runs. Nothing that fails from here on changes that.
 void ContainerTarget::conclude() {
   wire::ToSource answer;
@@ -191,7 +205,11 @@ void ContainerTarget::conclude() {
     base::log("the journal: {}", failure.what());
   }
   walk_->step_if_writable(TargetEvent::kResumed);
-  talk_.send(answer);
+  try {
+    talk_.send(answer);
+  } catch (const std::exception& gone) {
+    base::log("the source was not told: {}", gone.what());  // it will ask
+  }
   try {
     copy_->settle_in();
     if (!copy_->engine().reads_log(copy_->note().id)) base::log("{} cannot read the log of {}", plan_.engine(), plan_.name());

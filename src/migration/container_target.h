@@ -34,6 +34,7 @@ class ContainerTarget {
   void restore(const wire::ContainerRestore& request);
   void resume();
   void start_and_verify();
+  void announce();
   void conclude();
 
   // When they do not.

@@ -37,6 +37,7 @@ struct Container {
   bool never_started = false;
   pid_t root_pid = 0;        // as this host sees it; 0: none
   std::string command;       // for people
+  std::string address, mac;  // "10.77.0.9/24", with a single network; else empty
   base::Path log;            // its log file; empty: its driver keeps none
   nlohmann::json configuration;  // the engine's own words: what create() makes the same container from
 };

@@ -33,6 +33,15 @@ std::string socket_of(const std::string& host) {
 
 std::string text(const json& object, const char* key) { return object.value(key, std::string()); }
 
+// Of the only network it is attached to.
+void take_address(const json& networks, Container& container) {
+  if (!networks.is_object() || networks.size() != 1) return;
+  const json& only = *networks.begin();
+  if (text(only, "IPAddress").empty() || text(only, "MacAddress").empty()) return;
+  container.address = fmt::format("{}/{}", text(only, "IPAddress"), only.value("IPPrefixLen", 32));
+  container.mac = text(only, "MacAddress");
+}
+
 bool is_race(const HttpAnswer& answer) {
   return !answer.ok() && answer.body.find("content sha256") != std::string::npos &&
          answer.body.find("already exists") != std::string::npos;
@@ -112,6 +121,7 @@ std::optional<Container> Docker::find(const std::string& name_or_id) {
   container.root_pid = found->at("State").value("Pid", 0);
   container.command = text(*found, "Path");
   for (const auto& argument : found->value("Args", json::array())) container.command += " " + argument.get<std::string>();
+  take_address(found->at("NetworkSettings").value("Networks", json()), container);
   container.log = text(*found, "LogPath");
   container.configuration = docker::portable_configuration(*found);
   return container;
@@ -134,6 +144,8 @@ void Docker::checkpoint(const std::string& id, const std::string& name) {
 }
 
 void Docker::drop_checkpoint(const std::string& id, const std::string& name) {
+  std::error_code none;
+  if (!std::filesystem::exists(checkpoint_directory(id, name), none)) return;
   const auto answer = ask_daemon({"DELETE", fmt::format("/containers/{}/checkpoints/{}", id, name), ""});
   if (answer.status != 404) must(answer, "docker cannot remove the checkpoint");
 }
