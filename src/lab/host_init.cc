@@ -27,7 +27,7 @@ using base::SysError;
 
 namespace {
 
-constexpr int kSupervisorLimit_ms = 30'000;
+constexpr int kSupervisorLimit_ms = 80'000;  // it waits for the other hosts, too
 constexpr auto kSshdLimit = std::chrono::seconds(10);
 constexpr auto kSshdPoll = std::chrono::milliseconds(2);
 
