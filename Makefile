@@ -12,7 +12,7 @@ LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server re
 # The browser that opens the report in a test, with a font that has Chinese; unpacked too.
 BROWSER := chromium-headless-shell fonts-wqy-microhei
 
-.PHONY: all browser demo test test-all faults bench setup clean
+.PHONY: all browser demo test test-all faults bench assignment assignment-hosts setup clean
 all: setup
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu workloads -- --no-print-directory -s
 
@@ -52,6 +52,15 @@ faults: all
 # Where the pause goes, against CRIU's own dump and restore in the same minute.
 bench: all
 	@$(BUILD)/ferry bench pause --layer $(BUILD)/layer
+
+# Unlike hosts for the assignment: a Debian 13 with its own docker, and an older CRIU (390 MB).
+assignment-hosts: all
+	@tools/get-docker --suite trixie $(BUILD)/docker-trixie
+	@tools/get-criu --suite trixie $(BUILD)/criu-trixie
+
+# The original recipe by its own commands and ferry's one command beside it; writes docs/compatibility.md.
+assignment: assignment-hosts
+	@$(BUILD)/ferry bench assignment --layer $(BUILD)/layer -o assignment.html --compatibility docs/compatibility.md
 
 clean:
 	rm -rf $(BUILD)

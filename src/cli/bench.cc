@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "bench/assignment.h"
 #include "bench/experiment.h"
 #include "bench/pause.h"
 #include "bench/scenario_file.h"
@@ -20,9 +21,10 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> layers;
-  std::string program, address, output, language = "en";
+  std::string program, address, output, compatibility, language = "en";
   bench::BenchOptions bench;
   bench::PauseOptions pause;
+  bench::AssignmentOptions assignment;
   bool list = false;
 };
 
@@ -124,6 +126,34 @@ int run_scenario(Arguments& arguments) {
   return static_cast<int>(bench::bench(arguments.bench));
 }
 
+void add_assignment(CLI::App& verb, const std::shared_ptr<Arguments>& arguments, int& exit_code) {
+  auto& options = arguments->assignment;
+  auto* own = verb.add_subcommand("assignment", "the recipe by its own commands (docker, CRIU, scp), and ferry beside it");
+  own->add_option("--layer", arguments->layers, "directory to lay over the hosts' root (default: layer, beside ferry)")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+  own->add_option("--repeat", options.repeat, "of everything")->check(CLI::Range(1, bench::kMostRepeats))->capture_default_str();
+  const auto list = [](CLI::Option* option) { option->delimiter(',')->allow_extra_args(false); };
+  list(own->add_option("--hosts", options.pairs, "pairs of hosts: alike, \"unlike docker and root\", \"unlike CRIU\" (default: all)"));
+  list(own->add_option("--workloads", options.workloads, "default: looper,web_counter"));
+  own->add_option("-o,--output", arguments->output, "report.html, with the JSON beside it; or x.json");
+  own->add_option("--lang", arguments->language, "language of the report: en or zh")->check(CLI::IsMember({"en", "zh"}));
+  own->add_option("--compatibility", arguments->compatibility, "where to write what moves between which hosts, as Markdown");
+  own->add_flag("--json", options.json, "print the whole experiment as JSON");
+  own->callback([arguments, &exit_code] {
+    require_root("run the assignment");
+    const Interrupt interrupt;
+    auto& chosen = arguments->assignment;
+    chosen.layers.assign(arguments->layers.begin(), arguments->layers.end());
+    chosen.output = arguments->output;
+    chosen.compatibility = arguments->compatibility;
+    chosen.command = typed();
+    chosen.language = report::parse_language(arguments->language);
+    chosen.wake_fd = interrupt.fd();
+    exit_code = static_cast<int>(bench::assignment(chosen));
+  });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, int& exit_code) {
@@ -136,6 +166,7 @@ void add_bench(CLI::App& app, int& exit_code) {
     if (verb->get_subcommands().empty()) exit_code = run_scenario(*arguments);
   });
 
+  add_assignment(*verb, arguments, exit_code);
   auto* pause = verb->add_subcommand("pause", "what the pause is made of, against CRIU alone");
   add_common(*pause, *arguments);
   pause->add_option("--repeat", arguments->pause.repeat, "moves there and back")
