@@ -21,6 +21,8 @@ int64_t clock_ns(int clock_id) {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+int64_t mono_ns() { return clock_ns(CLOCK_MONOTONIC); }
+
 int64_t real_ns() { return clock_ns(CLOCK_REALTIME); }
 
 std::string local_hhmm(int64_t ns) {

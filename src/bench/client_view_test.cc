@@ -11,25 +11,26 @@
 namespace ferry::bench {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kRealAhead = 5'000 * kMs;
+using base::kNsPerMs;
+
+constexpr int64_t kRealAhead = 5'000 * kNsPerMs;
 
 load::Result run_with_pause() {
   load::Result result;
-  result.start_ns = 100 * kMs;
+  result.start_ns = 100 * kNsPerMs;
   result.real_offset_ns = kRealAhead;
   for (int64_t due = 100; due < 2'100; due += 10) {
     const int64_t at = due - 100;  // since the start
     const bool paused = at >= 1'000 && at < 1'300;
     const int64_t done = paused ? 1'401 : due + 1;
-    result.samples.push_back({due * kMs, due * kMs, done * kMs, load::Outcome::kOk});
+    result.samples.push_back({due * kNsPerMs, due * kNsPerMs, done * kNsPerMs, load::Outcome::kOk});
   }
   std::ranges::stable_sort(result.samples, {}, &load::Sample::done_ns);
-  result.end_ns = 2'100 * kMs;
+  result.end_ns = 2'100 * kNsPerMs;
   return result;
 }
 
-int64_t real(int64_t ms_since_start) { return kRealAhead + (100 + ms_since_start) * kMs; }
+int64_t real(int64_t ms_since_start) { return kRealAhead + (100 + ms_since_start) * kNsPerMs; }
 
 Window whole_run() {
   return {real(0), real(900), real(1'200), real(1'005), real(1'100), real(2'000)};
@@ -51,7 +52,7 @@ TEST(ClientView, SeesThePauseFromAnswerToAnswer) {
 
 TEST(ClientView, AnAnswerThatComesJustAfterTheFreezeIsBeforeThePause) {
   Window window = whole_run();
-  window.frozen_ns = real(990) + kMs / 2;  // its answer comes at 991
+  window.frozen_ns = real(990) + kNsPerMs / 2;  // its answer comes at 991
   EXPECT_DOUBLE_EQ(view_of(run_with_pause(), window).client_gap_ms.value(), 310);
 }
 
@@ -84,7 +85,7 @@ TEST(ClientView, WithoutAFreezeThereIsNoGap) {
 
 TEST(ClientView, AServiceThatNeverAnswersAgainHasNoGapEither) {
   load::Result result = run_with_pause();
-  std::erase_if(result.samples, [](auto& sample) { return sample.done_ns > 1'200 * kMs; });
+  std::erase_if(result.samples, [](auto& sample) { return sample.done_ns > 1'200 * kNsPerMs; });
   const report::Move view = view_of(result, whole_run());
   EXPECT_FALSE(view.client_gap_ms);
   EXPECT_FALSE(view.after->p50_ms);
@@ -92,8 +93,8 @@ TEST(ClientView, AServiceThatNeverAnswersAgainHasNoGapEither) {
 
 TEST(ClientView, TimelineCountsFromTheStartOfTheMove) {
   load::Result result = run_with_pause();
-  result.timeline.resize(200, {1, 1, 0, 1 * kMs});
-  result.timeline[110].worst_ns = 200 * kMs;
+  result.timeline.resize(200, {1, 1, 0, 1 * kNsPerMs});
+  result.timeline[110].worst_ns = 200 * kNsPerMs;
   result.timeline[111].worst_ns = 0;  // nothing due in it was answered
   const auto timeline = view_of(result, whole_run()).timeline;
   ASSERT_EQ(timeline.size(), 200u);

@@ -14,7 +14,6 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr base::milliseconds kMoveLimit{900'000};  // docker takes 20 s for 256 MiB on an idle machine
 constexpr const char* kNetwork = "lan";
 constexpr const char* kMac = "02:77:00:00:01:09";
 

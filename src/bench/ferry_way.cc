@@ -17,9 +17,6 @@ namespace {
 using base::milliseconds;
 using nlohmann::json;
 
-// Stop mode may need minutes for gigabytes on a slow link; a real hang must not look like work.
-constexpr milliseconds kMoveLimit{900'000};
-
 template <typename T>
 std::optional<T> optional_at(const json& in, const char* key) {
   const auto found = in.find(key);

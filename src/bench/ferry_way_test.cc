@@ -9,18 +9,19 @@
 namespace ferry::bench {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
-constexpr int64_t kStarted = 5'000 * kMs;  // by the client's clock
-constexpr int64_t kEnded = kStarted + 500 * kMs;
-constexpr int64_t kAhead = 70'000 * kMs;  // the source's clock
+using base::kNsPerMs;
+
+constexpr int64_t kStarted = 5'000 * kNsPerMs;  // by the client's clock
+constexpr int64_t kEnded = kStarted + 500 * kNsPerMs;
+constexpr int64_t kAhead = 70'000 * kNsPerMs;  // the source's clock
 
 // ferry itself began 20 ms after its command was started.
 migration::Report moved_report() {
   migration::Report report;
   report.result = "moved";
   report.frozen_ms = 83.25;
-  report.frozen_real_ns = kStarted + 400 * kMs + kAhead;
-  report.resumed_real_ns = kStarted + 483 * kMs + kAhead;
+  report.frozen_real_ns = kStarted + 400 * kNsPerMs + kAhead;
+  report.resumed_real_ns = kStarted + 483 * kNsPerMs + kAhead;
   report.bytes_sent = 4'296'824;
   report.memory_bytes = 4'000'000;
   report.phases = {{"prepare", 0, 380}, {"freeze", 380, 1}, {"dump", 381, 80}, {"bury", 465, 10}};
@@ -30,8 +31,8 @@ migration::Report moved_report() {
 TEST(FerryWay, PutsAReportIntoTheClientsTime) {
   const auto made = made_of(migration::to_json(moved_report()), kStarted, kEnded, kAhead);
   EXPECT_TRUE(made.moved());
-  EXPECT_EQ(made.frozen_ns, kStarted + 400 * kMs);
-  EXPECT_EQ(made.resumed_ns, kStarted + 483 * kMs);
+  EXPECT_EQ(made.frozen_ns, kStarted + 400 * kNsPerMs);
+  EXPECT_EQ(made.resumed_ns, kStarted + 483 * kNsPerMs);
   EXPECT_EQ(made.move.frozen_ms, 83.25);
   EXPECT_EQ(made.move.total_ms, 500);
   EXPECT_EQ(made.move.bytes_sent, 4'296'824u);

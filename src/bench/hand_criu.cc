@@ -19,7 +19,6 @@ constexpr std::array<std::pair<const char*, const char*>, 2> kPipeLimits = {{
     {"/proc/sys/fs/pipe-max-size", "16777216"},  // bytes of a pipe
 }};
 
-constexpr base::milliseconds kMoveLimit{900'000};  // gigabytes over a slow link take minutes
 
 // What the script said besides its stamps.
 std::string complaint(const std::string& said, const std::string& errors) {

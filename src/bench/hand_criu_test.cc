@@ -6,16 +6,16 @@
 namespace ferry::bench {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
+using base::kNsPerMs;
 
 TEST(HandCriu, ReadsTheScriptsStamps) {
   const auto made = made_by_hand(
       "prepare 1000000\ndump 1200000\nscp 1300000\nrestore 1800000\ndone 1900500\n"
       "bytes 4096\nmemory 2048\n",
-      900 * kMs, 2'000 * kMs, 50 * kMs);
+      900 * kNsPerMs, 2'000 * kNsPerMs, 50 * kNsPerMs);
   EXPECT_TRUE(made.moved());
-  EXPECT_EQ(made.frozen_ns, 1'150 * kMs);
-  EXPECT_EQ(made.resumed_ns, 1'850 * kMs + kMs / 2);
+  EXPECT_EQ(made.frozen_ns, 1'150 * kNsPerMs);
+  EXPECT_EQ(made.resumed_ns, 1'850 * kNsPerMs + kNsPerMs / 2);
   EXPECT_EQ(made.move.bytes_sent, 4096u);
   EXPECT_EQ(made.move.memory_bytes, 2048u);
   EXPECT_EQ(made.move.total_ms, 1'100);
@@ -33,9 +33,9 @@ TEST(HandCriu, WhatIsPulledAfterwardsIsNoPause) {
   const auto made = made_by_hand(
       "prepare 1000000\ndump 1200000\nrestore 1300000\nsettle 1400000\n"
       "done 1900000\n",
-      900 * kMs, 2'000 * kMs, 0);
+      900 * kNsPerMs, 2'000 * kNsPerMs, 0);
   EXPECT_TRUE(made.moved());
-  EXPECT_EQ(made.resumed_ns, 1'400 * kMs);
+  EXPECT_EQ(made.resumed_ns, 1'400 * kNsPerMs);
   EXPECT_DOUBLE_EQ(made.move.settle_ms.value(), 500);
   EXPECT_FALSE(made.move.phases.back().frozen);
   EXPECT_FALSE(made.move.bytes_sent);
@@ -43,7 +43,7 @@ TEST(HandCriu, WhatIsPulledAfterwardsIsNoPause) {
 
 TEST(HandCriu, WithoutItsEndItHasFailed) {
   const auto made = made_by_hand("prepare 1000000\ndump 1200000\nError (criu/x.c:1): no\n",
-                                 900 * kMs, 2'000 * kMs, 0);
+                                 900 * kNsPerMs, 2'000 * kNsPerMs, 0);
   EXPECT_FALSE(made.moved());
   EXPECT_EQ(made.frozen_ns, 0);
   EXPECT_FALSE(made_by_hand("", 0, 1, 0).moved());

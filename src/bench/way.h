@@ -14,6 +14,9 @@
 
 namespace ferry::bench {
 
+// Gigabytes over a slow link take minutes; a real hang must not look like work.
+constexpr base::milliseconds kMoveLimit{900'000};
+
 struct Leg {
   std::string from, to;
 };

@@ -25,7 +25,6 @@ constexpr int64_t kConnectFirstNs =
 constexpr int64_t kGraceNs = 1'000'000'000;  // for open requests once told to stop
 constexpr int64_t kProgressNs = 250'000'000;
 
-int64_t mono_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
 
 }  // namespace
 
@@ -64,7 +63,7 @@ void Engine::make_slots() {
 Result Engine::run() {
   if (!options_.new_connections) connect_all();
   recorder_.result().real_offset_ns = real_offset_ns();
-  recorder_.begin(mono_ns());
+  recorder_.begin(base::mono_ns());
   next_progress_ns_ = recorder_.result().start_ns + kProgressNs;
   loop();
   return result();
@@ -73,14 +72,14 @@ Result Engine::run() {
 // So that the first requests do not pay for the connections. Those that fail are tried again by
 // requests.
 void Engine::connect_all() {
-  const int64_t deadline = mono_ns() + kConnectFirstNs;
+  const int64_t deadline = base::mono_ns() + kConnectFirstNs;
   for (uint32_t slot = 0; slot < slots_.size(); ++slot) (void)start_connecting(slot);
-  while (connecting_ > 0 && !stopping_ && mono_ns() < deadline) wait(deadline);
+  while (connecting_ > 0 && !stopping_ && base::mono_ns() < deadline) wait(deadline);
 }
 
 void Engine::loop() {
   while (true) {
-    const int64_t now = mono_ns();
+    const int64_t now = base::mono_ns();
     take_due(now);
     expire(now);
     dispatch();
@@ -88,7 +87,7 @@ void Engine::loop() {
     if (finished(now)) break;
     wait(next_wakeup(now));
   }
-  abandon_all(mono_ns());
+  abandon_all(base::mono_ns());
 }
 
 bool Engine::finished(int64_t now) const {
@@ -111,7 +110,7 @@ int64_t Engine::next_wakeup(int64_t now) const {
 // epoll_wait counts in whole milliseconds, and epoll_pwait2 needs Linux 5.11; ppoll on the epoll
 // itself is exact everywhere.
 void Engine::wait(int64_t until_ns) {
-  const int64_t left = std::max<int64_t>(0, until_ns - mono_ns());
+  const int64_t left = std::max<int64_t>(0, until_ns - base::mono_ns());
   const timespec timeout{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
   pollfd ready{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
   if (::ppoll(&ready, 1, &timeout, nullptr) <= 0) return;
@@ -120,7 +119,7 @@ void Engine::wait(int64_t until_ns) {
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<size_t>(i)];
     if (event.data.u32 == kStopTag) {
-      stop(mono_ns());
+      stop(base::mono_ns());
     } else {
       handle(event.data.u32, event.events);
     }

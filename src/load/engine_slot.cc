@@ -18,7 +18,6 @@ namespace {
 
 constexpr size_t kQuotedBody = 80;  // bytes of a wrong answer in its message
 
-int64_t mono_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
 
 }  // namespace
 
@@ -80,7 +79,7 @@ void Engine::opened(uint32_t index) {
 
 void Engine::write(uint32_t index) {
   Slot& slot = slots_[index];
-  const int64_t now = mono_ns();
+  const int64_t now = base::mono_ns();
   const Io io = slot.connection.send(slot.request.substr(slot.written));
   if (io.error != 0) return fail_io(index, io.error, "sending");
   if (io.bytes > 0 && slot.sample.sent_ns < 0) {
@@ -96,7 +95,7 @@ void Engine::write(uint32_t index) {
 void Engine::read(uint32_t index) {
   Slot& slot = slots_[index];
   const Io io = slot.connection.receive(buffer_);
-  const int64_t now = mono_ns();
+  const int64_t now = base::mono_ns();
   recorder_.result().bytes_received += io.bytes;
   if (!slot.busy) {  // an idle connection: it has ended, or the service talks without being asked
     if (io.bytes > 0) ++recorder_.result().unsolicited;
@@ -151,7 +150,7 @@ void Engine::answered(uint32_t index, int64_t now) {
 void Engine::fail(uint32_t index, Outcome outcome, std::string_view message) {
   Slot& slot = slots_[index];
   if (options_.counter && slot.codec->takes_number() && slot.sample.sent_ns >= 0) ledger_.lost();
-  slot.sample.done_ns = mono_ns();
+  slot.sample.done_ns = base::mono_ns();
   slot.sample.outcome = outcome;
   recorder_.done(slot.sample, message);
   disconnect(index);

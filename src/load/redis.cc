@@ -22,7 +22,7 @@ constexpr uint64_t kMaxSize = 1024 * 1024;  // bytes; what RespParser keeps
 constexpr uint64_t kMaxWeight = 1000;
 constexpr uint64_t kMaxDatabase = 1'000'000;
 
-[[noreturn]] void bad_url(std::string_view path, std::string why) {
+[[noreturn]] void bad_redis_url(std::string_view path, std::string why) {
   throw base::Error({fmt::format("cannot make requests for Redis of \"{}\"", path),
                      std::move(why),
                      "write redis://HOST:PORT/DATABASE?command=get:9,set:1&keys=1000&size=64, or "
@@ -38,7 +38,7 @@ uint64_t number_between(std::string_view path, std::string_view what, std::strin
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (text.empty() || error != std::errc() || rest != end || value < least || value > most) {
-    bad_url(path, fmt::format("{} is \"{}\", not a number from {} to {}", what, text, least, most));
+    bad_redis_url(path, fmt::format("{} is \"{}\", not a number from {} to {}", what, text, least, most));
   }
   return value;
 }
@@ -79,7 +79,7 @@ RedisPlan::RedisPlan(const Target& target, bool counter) {
     weights_[static_cast<size_t>(Command::kPing)] = 1;
   }
   if (counter && weights_[static_cast<size_t>(Command::kIncr)] == 0) {
-    bad_url(target.path, "none of its requests counts, and a counter is to be checked");
+    bad_redis_url(target.path, "none of its requests counts, and a counter is to be checked");
   }
   make_cycle();
   make_greeting(target, database);
@@ -95,7 +95,7 @@ void RedisPlan::read_parameter(std::string_view path, std::string_view name,
   } else if (name == "key" && !value.empty()) {
     counter_key_ = value;
   } else {
-    bad_url(path, fmt::format("\"{}={}\" is none of command, key, keys, size", name, value));
+    bad_redis_url(path, fmt::format("\"{}={}\" is none of command, key, keys, size", name, value));
   }
 }
 
@@ -105,7 +105,7 @@ void RedisPlan::read_commands(std::string_view path, std::string_view list) {
     const std::string_view name = next_piece(weight, ':');
     const auto found = std::find(kNames.begin(), kNames.end(), name);
     if (found == kNames.end()) {
-      bad_url(path, fmt::format("\"{}\" is none of get, set, incr, ping", name));
+      bad_redis_url(path, fmt::format("\"{}\" is none of get, set, incr, ping", name));
     }
     weights_[static_cast<size_t>(found - kNames.begin())] +=
         weight.empty()

@@ -19,7 +19,6 @@ using nlohmann::json;
 
 constexpr int kVersion = 1;
 
-double ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 int64_t ns(double ms) { return std::llround(ms * 1e6); }
 
 [[noreturn]] void bad(std::string why) {
@@ -38,13 +37,13 @@ Outcome outcome_named(const std::string& name) {
 
 json to_json(const Histogram& histogram) {
   return {{"count", histogram.count()},
-          {"min_ms", ms(histogram.min())},
+          {"min_ms", base::as_ms(histogram.min())},
           {"mean_ms", histogram.mean() / 1e6},
-          {"p50_ms", ms(histogram.quantile(0.50))},
-          {"p90_ms", ms(histogram.quantile(0.90))},
-          {"p99_ms", ms(histogram.quantile(0.99))},
-          {"p999_ms", ms(histogram.quantile(0.999))},
-          {"max_ms", ms(histogram.max())},
+          {"p50_ms", base::as_ms(histogram.quantile(0.50))},
+          {"p90_ms", base::as_ms(histogram.quantile(0.90))},
+          {"p99_ms", base::as_ms(histogram.quantile(0.99))},
+          {"p999_ms", base::as_ms(histogram.quantile(0.999))},
+          {"max_ms", base::as_ms(histogram.max())},
           {"sum_ns", histogram.sum()},
           {"buckets_ns", histogram.buckets()}};
 }
@@ -80,9 +79,9 @@ json to_json(const std::vector<Bucket>& timeline) {
     due.push_back(bucket.due);
     completed.push_back(bucket.completed);
     errors.push_back(bucket.errors);
-    worst.push_back(ms(bucket.worst_ns));
+    worst.push_back(base::as_ms(bucket.worst_ns));
   }
-  return {{"bucket_ms", ms(kBucketNs)},
+  return {{"bucket_ms", base::as_ms(kBucketNs)},
           {"due", std::move(due)},
           {"completed", std::move(completed)},
           {"errors", std::move(errors)},
@@ -185,7 +184,7 @@ std::string Result::to_json(bool with_samples) const {
                 {"rate", setup.rate},
                 {"connections", setup.connections},
                 {"new_connections", setup.new_connections},
-                {"timeout_ms", ms(setup.timeout_ns)}}},
+                {"timeout_ms", base::as_ms(setup.timeout_ns)}}},
               {"started", base::iso_time(real(start_ns))},
               {"start_monotonic_ns", start_ns},
               {"start_realtime_ns", real(start_ns)},

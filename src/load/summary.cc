@@ -5,6 +5,8 @@
 
 #include <iterator>
 
+#include "base/clock.h"
+
 namespace ferry::load {
 namespace {
 
@@ -13,14 +15,13 @@ constexpr double kLagQuantile = 0.999;
 constexpr int64_t kLagLimitNs = 5'000'000;
 constexpr int64_t kClockStepNs = 1'000'000;
 
-double ms(int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 std::string latency_line(std::string_view label, const Histogram& latency) {
   if (latency.count() == 0) return {};
   return fmt::format(
       "  {:<10} p50 {:.3f} ms · p90 {:.3f} · p99 {:.3f} · p99.9 {:.3f} · worst {:.3f}\n", label,
-      ms(latency.quantile(0.5)), ms(latency.quantile(0.9)), ms(latency.quantile(0.99)),
-      ms(latency.quantile(0.999)), ms(latency.max()));
+      base::as_ms(latency.quantile(0.5)), base::as_ms(latency.quantile(0.9)), base::as_ms(latency.quantile(0.99)),
+      base::as_ms(latency.quantile(0.999)), base::as_ms(latency.max()));
 }
 
 std::string errors_lines(const Result& result) {
@@ -49,11 +50,11 @@ std::string warnings(const Result& result) {
   if (result.lag.quantile(kLagQuantile) > kLagLimitNs) {
     text += fmt::format(
         "  careful    the generator itself was late (p99.9 {:.1f} ms): this machine is too busy\n",
-        ms(result.lag.quantile(kLagQuantile)));
+        base::as_ms(result.lag.quantile(kLagQuantile)));
   }
   if (std::abs(result.real_step_ns) > kClockStepNs) {
     text += fmt::format("  careful    the clock was set by {:.1f} ms meanwhile\n",
-                        ms(result.real_step_ns));
+                        base::as_ms(result.real_step_ns));
   }
   if (result.unsolicited > 0) {
     text += fmt::format("  careful    {} times something came that was not asked for\n",
@@ -99,7 +100,7 @@ std::string timeline_csv(const Result& result) {
   for (const Bucket& bucket : result.timeline) {
     fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{:.3f}\n", at_ns / 1'000'000,
                    result.real(result.start_ns + at_ns), bucket.due, bucket.completed,
-                   bucket.errors, ms(bucket.worst_ns));
+                   bucket.errors, base::as_ms(bucket.worst_ns));
     at_ns += kBucketNs;
   }
   return text;

@@ -6,16 +6,13 @@
 #include <random>
 
 #include "base/error.h"
+#include "memory/test_pages.h"
 
 namespace ferry::memory {
 namespace {
 
 constexpr size_t kMaxFrameBytes = size_t{4} << 20;  // transport/frame.h, which is above us
 constexpr Compression kAll[] = {Compression::kNone, Compression::kLz4, Compression::kZstd};
-
-AddressRange pages(uint64_t first, uint64_t count) {
-  return {first * kPageBytes, (first + count) * kPageBytes};
-}
 
 // Compressible to a degree: `spread` different byte values.
 std::vector<std::byte> content(size_t bytes, unsigned spread, std::mt19937_64& random) {

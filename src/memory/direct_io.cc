@@ -16,15 +16,15 @@
 namespace ferry::memory {
 namespace {
 
-struct Kind {
+struct UnseenWriter {
   std::string_view prefix;
   const char* why;
 };
 constexpr std::array kKinds = {
-    Kind{"anon_inode:[io_uring]", "it uses io_uring"},
-    Kind{"anon_inode:[userfaultfd]", "it uses userfaultfd itself"},
-    Kind{"/dev/vfio/", "it drives a device with vfio"},
-    Kind{"/dev/infiniband/", "it uses RDMA"},
+    UnseenWriter{"anon_inode:[io_uring]", "it uses io_uring"},
+    UnseenWriter{"anon_inode:[userfaultfd]", "it uses userfaultfd itself"},
+    UnseenWriter{"/dev/vfio/", "it drives a device with vfio"},
+    UnseenWriter{"/dev/infiniband/", "it uses RDMA"},
 };
 
 // Only what has a place in a file system can be open with O_DIRECT and matter; asking takes a second look-up.
@@ -45,7 +45,7 @@ DirectIo direct_io_of(pid_t pid) {
     const ssize_t length = ::readlinkat(::dirfd(files.get()), entry->d_name, buffer.data(), buffer.size());
     if (length <= 0) continue;
     const std::string_view target(buffer.data(), static_cast<size_t>(length));
-    for (const Kind& kind : kKinds) {
+    for (const UnseenWriter& kind : kKinds) {
       if (target.starts_with(kind.prefix)) result.untrackable = kind.why;
     }
     if (target.starts_with('/') && is_direct(pid, entry->d_name)) result.needs_frozen_scan = true;

@@ -7,15 +7,12 @@
 #include <set>
 
 #include "base/error.h"
+#include "memory/test_pages.h"
 
 namespace ferry::memory {
 namespace {
 
 constexpr uint64_t kSpan = 200;  // pages that the model plays with: few, so that ranges touch and overlap
-
-AddressRange pages(uint64_t first, uint64_t count) {
-  return {first * kPageBytes, (first + count) * kPageBytes};
-}
 
 using Model = std::set<uint64_t>;
 

@@ -7,14 +7,14 @@
 
 #include <array>
 
+#include "memory/test_pages.h"
+
 namespace ferry::memory {
 namespace {
 
 constexpr uint64_t kStart = 0x7f0000000000;
 
-AddressRange pages(uint64_t first, uint64_t count) {
-  return {kStart + first * kPageBytes, kStart + (first + count) * kPageBytes};
-}
+AddressRange entries(uint64_t first, uint64_t count) { return pages(first, count, kStart); }
 
 constexpr std::array<uint64_t, 10> kEntries = {
     0x8180000000123456,  // 0 present, dirty, mapped once
@@ -32,9 +32,9 @@ constexpr std::array<uint64_t, 10> kEntries = {
 TEST(SoftDirty, TellsWhatIsDirtyPresentAndGuarded) {
   FrozenScan scan;
   judge_entries(kStart, kEntries, true, scan);
-  EXPECT_EQ(scan.written, (PageSet{pages(0, 1), pages(4, 1), pages(6, 2)}));
-  EXPECT_EQ(scan.present, (PageSet{pages(0, 2), pages(4, 4)}));
-  EXPECT_EQ(scan.guards, PageSet{pages(8, 2)});
+  EXPECT_EQ(scan.written, (PageSet{entries(0, 1), entries(4, 1), entries(6, 2)}));
+  EXPECT_EQ(scan.present, (PageSet{entries(0, 2), entries(4, 4)}));
+  EXPECT_EQ(scan.guards, PageSet{entries(8, 2)});
   EXPECT_TRUE(scan.zero.empty());
 }
 
@@ -42,7 +42,7 @@ TEST(SoftDirty, BeforeTheFirstClearingAllThatIsPresentCounts) {
   FrozenScan scan;
   judge_entries(kStart, kEntries, false, scan);
   EXPECT_EQ(scan.written, scan.present);
-  EXPECT_EQ(scan.present, (PageSet{pages(0, 2), pages(4, 4)}));
+  EXPECT_EQ(scan.present, (PageSet{entries(0, 2), entries(4, 4)}));
 }
 
 TEST(SoftDirty, TracksNobodyWhoIsNotThere) { EXPECT_FALSE(SoftDirtyTracker::try_make(1 << 30)); }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kAnonymous = "anon_inode:";
 // With and without brackets: as the kernel happens to name them.
-constexpr std::array<std::string_view, 8> kMovable = {"eventfd",  "eventpoll", "inotify", "fanotify",
+constexpr std::array<std::string_view, 8> kMovableObjects = {"eventfd",  "eventpoll", "inotify", "fanotify",
                                                       "signalfd", "timerfd",   "pidfd",   "[pidfd]"};
 
 struct Known {
@@ -37,14 +37,14 @@ constexpr std::array<Known, 8> kKnown = {{
     {"vfio", "a VFIO device", "it is this host's hardware", "run it without that device"},
 }};
 
-bool is_movable(std::string_view name) {
+bool is_movable_object(std::string_view name) {
   if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
-  return std::ranges::find(kMovable, name) != kMovable.end();
+  return std::ranges::find(kMovableObjects, name) != kMovableObjects.end();
 }
 
 void add_anonymous(const Task& task, const Descriptor& file, OpenThings& open) {
   const auto name = file.target.substr(kAnonymous.size());
-  if (is_movable(name)) return;
+  if (is_movable_object(name)) return;
   const auto known = std::ranges::find_if(kKnown, [&](const Known& one) { return name.find(one.part) != std::string::npos; });
   if (known != kKnown.end()) return open.add(task, file.fd, known->thing, known->why, known->remedy);
   open.add(task, file.fd, fmt::format("a kernel object ({})", name), "CRIU cannot take one of this kind along",

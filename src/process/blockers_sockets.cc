@@ -18,11 +18,11 @@ namespace ferry::process {
 namespace {
 
 // As the kernel names them; with a v6 at the end for the same in IPv6.
-constexpr std::array<std::string_view, 9> kMovable = {"TCP", "UDP", "UDP-Lite", "UDPLITE", "RAW", "PING", "UNIX", "UNIX-STREAM", "NETLINK"};
+constexpr std::array<std::string_view, 9> kMovableProtocols = {"TCP", "UDP", "UDP-Lite", "UDPLITE", "RAW", "PING", "UNIX", "UNIX-STREAM", "NETLINK"};
 
-bool is_movable(std::string_view protocol) {
+bool is_movable_protocol(std::string_view protocol) {
   if (protocol.ends_with("v6")) protocol.remove_suffix(2);
-  return std::ranges::find(kMovable, protocol) != kMovable.end();
+  return std::ranges::find(kMovableProtocols, protocol) != kMovableProtocols.end();
 }
 
 bool is_socket(const Descriptor& file) { return S_ISSOCK(file.status.st_mode) && file.target.starts_with("socket:["); }
@@ -60,7 +60,7 @@ void add_socket_blockers(const View& view, bool own_network, Reasons& reasons) {
       if (!is_socket(file)) continue;
       const auto protocol = kernel::socket_protocol(task.pid, file.fd);
       // In a network of its own its devices are the same again on the target.
-      if (protocol.empty() || is_movable(protocol) || (own_network && protocol == "PACKET")) continue;
+      if (protocol.empty() || is_movable_protocol(protocol) || (own_network && protocol == "PACKET")) continue;
       add_foreign_socket(task, file.fd, protocol, open);
     }
   }

@@ -24,6 +24,7 @@ struct Page {
   void section(std::string_view id, Word title, const std::function<void()>& inner);
 };
 
+std::string_view tone_class(Tone tone);  // of the style sheet; none: ""
 void write_table(Page& page, const Table& table);
 void write_head_table(Page& page);
 void write_findings(Page& page);

@@ -12,13 +12,6 @@ namespace ferry::report {
 
 namespace {
 
-std::string_view tone_class(Tone tone) {
-  return tone == Tone::kGood    ? "good"
-         : tone == Tone::kBad   ? "bad"
-         : tone == Tone::kMuted ? "muted"
-                                : "";
-}
-
 void write_finding(Page& page, std::string_view text) {
   while (!text.empty()) {
     const bool strong = text.front() == kEmphasis;

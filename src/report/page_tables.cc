@@ -14,20 +14,6 @@ namespace {
 
 constexpr double kLabelShare = 0.1;  // a narrower part of a bar has no room for its name
 
-std::string_view tone_class(Tone tone) {
-  switch (tone) {
-    case Tone::kGood:
-      return "good";
-    case Tone::kBad:
-      return "bad";
-    case Tone::kMuted:
-      return "muted";
-    case Tone::kPlain:
-      break;
-  }
-  return "";
-}
-
 bool any_over(const Table& table) {
   return std::ranges::any_of(table.columns, [](const Column& c) { return !c.over.empty(); });
 }
@@ -93,6 +79,20 @@ void write_cell(Page& page, const Cell& cell, const Column& column, bool is_firs
 }
 
 }  // namespace
+
+std::string_view tone_class(Tone tone) {
+  switch (tone) {
+    case Tone::kGood:
+      return "good";
+    case Tone::kBad:
+      return "bad";
+    case Tone::kMuted:
+      return "muted";
+    case Tone::kPlain:
+      break;
+  }
+  return "";
+}
 
 void write_table(Page& page, const Table& table) {
   if (table.empty()) return;

@@ -22,6 +22,7 @@
 #include "transport/ready_line.h"
 #include "transport/ssh_errors.h"
 #include "transport/ssh_script.h"
+#include "transport/test_link.h"
 
 namespace ferry::transport {
 namespace {
@@ -30,7 +31,6 @@ using base::milliseconds;
 using base::mono_now;
 using base::Path;
 
-base::MonoTime soon() { return mono_now() + milliseconds(2000); }
 
 struct TemporaryDirectory {
   Path path;

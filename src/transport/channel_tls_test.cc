@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "transport/link.h"
 #include "transport/socket.h"
+#include "transport/test_link.h"
 
 namespace ferry::transport {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 using base::milliseconds;
 using base::mono_now;
 
-base::MonoTime soon() { return mono_now() + milliseconds(2000); }
 
 std::string handshake_error(base::Fd socket, const Key& key, Role role, base::MonoTime deadline) {
   try {
@@ -121,15 +121,6 @@ struct Wiretap {
     return {Link(left.get()), std::move(a.second), std::move(b.first), Link(right.get())};
   }
 };
-
-std::string recv_error(Link& link) {
-  Frame frame;
-  try {
-    return link.recv(frame, soon()) == Io::kClosed ? "closed" : "other";
-  } catch (const base::Error& error) {
-    return error.what();
-  }
-}
 
 TEST(Tls, AChangedRecordIsAnError) {
   Wiretap tap = Wiretap::make();

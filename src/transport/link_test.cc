@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "transport/channel_pipe.h"
 #include "transport/channel_tls.h"
+#include "transport/test_link.h"
 
 namespace ferry::transport {
 namespace {
@@ -63,16 +64,6 @@ std::string wire_bytes(std::string_view payload) {
   const HeaderBytes header = encode_header(FrameType::kMessage, std::as_bytes(std::span(payload)));
   return std::string(reinterpret_cast<const char*>(header.data()), header.size()) +
          std::string(payload);
-}
-
-std::string recv_error(Link& link) {
-  Frame frame;
-  try {
-    const Io io = link.recv(frame, mono_now() + milliseconds(2000));
-    return io == Io::kClosed ? "closed" : io == Io::kDone ? "done" : "timeout";
-  } catch (const base::Error& error) {
-    return error.what();
-  }
 }
 
 // Faults are global: cleared with the test.

@@ -8,13 +8,12 @@
 #include <random>
 
 #include "support/move_test.h"
+#include "support/tracee.h"
 
 namespace ferry::testing {
 namespace {
 
 constexpr int kEarliest_us = 200, kLatest_us = 14'000;  // the dump of these workloads takes about 10 ms
-constexpr int kReadyLimit_ms = 20'000, kAnswerLimit_ms = 30'000;
-constexpr const char* kDirectory = "/tmp/tracee";
 
 // What every task of the workload has that a dump takes hold of, and whether a twin is left.
 constexpr const char* kHold = R"(
@@ -70,16 +69,16 @@ class CriuDeathTest : public MoveTest {
 
   void start_tracee(const std::string& name) const {
     for (const char* host : {"east", "west"}) {
-      lab().check(host, fmt::format("rm -rf {0} /var/lib/ferry/workloads/*; mkdir -m 777 {0}", kDirectory));
+      lab().check(host, fmt::format("rm -rf {0} /var/lib/ferry/workloads/*; mkdir -m 777 {0}", kTraceeDirectory));
     }
-    run("east", "tracee", {}, {FERRY_BINARY_DIR "/tests/tracees/" + name, kDirectory});
-    ASSERT_TRUE(comes_true([&] { return said() != ""; }, kReadyLimit_ms)) << "not ready";
+    run("east", "tracee", {}, {FERRY_BINARY_DIR "/tests/tracees/" + name, kTraceeDirectory});
+    ASSERT_TRUE(comes_true([&] { return said() != ""; }, kTraceeReady_ms)) << "not ready";
     ASSERT_EQ(said(), "READY\n");
   }
   std::string said(const std::string& host = "east") const { return ferry(host, {"logs", "tracee"}).out; }
   void expect_pass(const std::string& host) const {
-    lab().check(host, fmt::format("touch {}/go", kDirectory));
-    comes_true([&] { return said(host) != "READY\n"; }, kAnswerLimit_ms);
+    lab().check(host, fmt::format("touch {}/go", kTraceeDirectory));
+    comes_true([&] { return said(host) != "READY\n"; }, kTraceeAnswer_ms);
     EXPECT_EQ(said(host), "READY\nPASS\n") << last_words_;
     EXPECT_TRUE(comes_true([&] { return state_of(host, "tracee") == "ended"; })) << state_of(host, "tracee");
   }

@@ -18,6 +18,7 @@
 #include "kernel/namespaces.h"
 #include "kernel/procfs.h"
 #include "support/lab.h"
+#include "support/poll.h"
 
 namespace ferry::testing {
 namespace {
@@ -38,15 +39,6 @@ Result ferry_lab(Argv words) {
 }
 
 std::string machine(const std::string& script) { return base::run({"bash", "-c", script}).out; }
-
-bool comes_true(const std::function<bool()>& condition, milliseconds limit) {
-  const auto deadline = base::mono_now() + limit;
-  while (!condition()) {
-    if (base::mono_now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return true;
-}
 
 // What a lab has while it lives, to see that it has gone.
 struct Traces {
@@ -137,7 +129,7 @@ TEST_F(LabTest, TheInitReapsOrphans) {
   const Lab lab({.hosts = {"east"}});
   lab.check("east", "for i in 1 2 3 4 5; do (sleep 0.1 &) ; done");
   EXPECT_TRUE(comes_true([&] { return lab.check("east", "ps -eo stat,comm | grep -c '^Z\\|sleep' || true") == "0"; },
-                         milliseconds(5000)));
+                         5000));
 }
 
 TEST_F(LabTest, NamesResolveAndSshWorksBetweenAllHosts) {
@@ -189,7 +181,7 @@ TEST_F(LabTest, KillingFerryLabRunLeavesNothing) {
                       "echo FROZEN >$d/freezer.state 2>/dev/null || echo 1 >$d/cgroup.freeze");
     const Traces traces = traces_of(lab);
     lab.command().signal(SIGKILL);
-    EXPECT_TRUE(comes_true([&] { return left_of(traces).empty(); }, milliseconds(10'000))) << left_of(traces);
+    EXPECT_TRUE(comes_true([&] { return left_of(traces).empty(); }, 10'000)) << left_of(traces);
   }
 }
 
@@ -204,11 +196,11 @@ TEST_F(LabTest, KillingItWhileItComesUpLeavesNothing) {
                                     "--delay", "1ms", "--", "sleep", "1000"});
     std::this_thread::sleep_for(milliseconds(after_ms));
     run.signal(SIGKILL);
-    EXPECT_TRUE(comes_true(is_gone, milliseconds(20'000))) << after_ms;
+    EXPECT_TRUE(comes_true(is_gone, 20'000)) << after_ms;
   }
   // The very early ones may only have begun when we looked.
   const auto running = [&] { return machine("pgrep -f 'lab [r]un --name " + name + "'"); };
-  EXPECT_TRUE(comes_true([&] { return is_gone() && running().empty(); }, milliseconds(10'000))) << running();
+  EXPECT_TRUE(comes_true([&] { return is_gone() && running().empty(); }, 10'000)) << running();
 }
 
 TEST_F(LabTest, HostsDieWithTheSupervisorAndTheNextCommandSweeps) {
@@ -216,7 +208,7 @@ TEST_F(LabTest, HostsDieWithTheSupervisorAndTheNextCommandSweeps) {
   const Traces traces = traces_of(lab);
   ASSERT_TRUE(kernel::signal_process(traces.supervisor, SIGKILL));
   EXPECT_TRUE(comes_true([&] { return !kernel::is_alive(traces.inits[0]) && !kernel::is_alive(traces.inits[1]); },
-                         milliseconds(5000)));
+                         5000));
   EXPECT_NE(lab.command().wait(), 0);  // the command was told
   EXPECT_EQ(ferry_lab({"status"}).status, 0);
   EXPECT_EQ(left_of(traces), "");
@@ -309,7 +301,7 @@ TEST_F(LabTest, ExecPassesSignalsOn) {
   Background sleeper = lab.start("east", {"sh", "-c", "echo ready; exec sleep 987654"});
   ASSERT_EQ(sleeper.read_line(), "ready");
   sleeper.signal(SIGKILL);
-  EXPECT_TRUE(comes_true([&] { return lab.shell("east", "pgrep -f 'sleep [9]87654'").out.empty(); }, milliseconds(5000)));
+  EXPECT_TRUE(comes_true([&] { return lab.shell("east", "pgrep -f 'sleep [9]87654'").out.empty(); }, 5000));
 }
 
 TEST_F(LabTest, RunReturnsItsCommandsExitCodeAndPassesSignalsOn) {

@@ -7,25 +7,24 @@
 #include <cstdlib>
 
 #include "support/move_test.h"
+#include "support/tracee.h"
 
 namespace ferry::testing {
 namespace {
 
 constexpr const char* kName = "stress";
-constexpr const char* kDirectory = "/tmp/tracee";
-constexpr int kReady_ms = 30'000, kAnswer_ms = 60'000;
 
 class StressTest : public MoveTest {
  protected:
   void SetUp() override {
     MoveTest::SetUp();
     if (IsSkipped()) return;
-    for (const char* host : {"east", "west"}) lab().check(host, fmt::format("rm -rf {0}; mkdir -m 777 {0}", kDirectory));
+    for (const char* host : {"east", "west"}) lab().check(host, fmt::format("rm -rf {0}; mkdir -m 777 {0}", kTraceeDirectory));
     const char* const seed = std::getenv("FERRY_STRESS_SEED");
-    Argv command{FERRY_BINARY_DIR "/tests/tracees/stress", kDirectory};
+    Argv command{FERRY_BINARY_DIR "/tests/tracees/stress", kTraceeDirectory};
     if (seed != nullptr) command.insert(command.begin(), {"/usr/bin/env", fmt::format("FERRY_STRESS_SEED={}", seed)});
     run("east", kName, {}, command);
-    ASSERT_TRUE(comes_true([&] { return log_on("east").ends_with("READY\n"); }, kReady_ms)) << log_on("east");
+    ASSERT_TRUE(comes_true([&] { return log_on("east").ends_with("READY\n"); }, kTraceeReady_ms)) << log_on("east");
   }
 
   void expect_survives(int moves) {
@@ -35,8 +34,8 @@ class StressTest : public MoveTest {
       std::swap(here, there);
       ASSERT_EQ(state_of(here, kName), "running") << "after move " << i << ": " << log_on(here);
     }
-    lab().check(here, fmt::format("touch {}/go", kDirectory));
-    comes_true([&] { return state_of(here, kName) == "ended"; }, kAnswer_ms);
+    lab().check(here, fmt::format("touch {}/go", kTraceeDirectory));
+    comes_true([&] { return state_of(here, kName) == "ended"; }, kTraceeAnswer_ms);
     const std::string said = log_on(here);
     EXPECT_TRUE(said.ends_with("READY\nPASS\n")) << said;
     EXPECT_EQ(said.find("FAIL"), said.npos) << said;

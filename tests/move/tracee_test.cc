@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "support/move_test.h"
+#include "support/tracee.h"
 
 namespace ferry::testing {
 namespace {
@@ -66,9 +67,6 @@ const std::vector<std::string> kThereAndBack = {"threads",       "posix_timers",
 // Their connections need an address that moves with them.
 const std::vector<std::string> kWithAddress = {"tcp_half_closed"};
 
-constexpr const char* kDirectory = "/tmp/tracee";
-constexpr int kReadyLimit_ms = 20'000, kAnswerLimit_ms = 20'000;
-
 std::vector<std::string> all_tracees() {
   std::vector<std::string> names;
   std::istringstream list(FERRY_TRACEES);
@@ -100,7 +98,7 @@ class Hosts : public MoveTest {
   using MoveTest::state_of;
 
   void clean(const std::string& host) const {
-    lab().check(host, fmt::format("rm -rf {0} {0}-* /dev/shm/tracee-* /var/lib/ferry/workloads/*; mkdir -m 777 {0}", kDirectory));
+    lab().check(host, fmt::format("rm -rf {0} {0}-* /dev/shm/tracee-* /var/lib/ferry/workloads/*; mkdir -m 777 {0}", kTraceeDirectory));
   }
   void expect_nothing_left() const {
     expect_traces("east", east_);
@@ -136,8 +134,8 @@ class TraceeTest : public ::testing::TestWithParam<Parameter> {
   void start() const {
     Argv options;
     if (contains(kWithAddress, tracee())) options = {"--ip", fmt::format("{}/24", kAddress)};
-    hosts_->run("east", kName, options, {FERRY_BINARY_DIR "/tests/tracees/" + tracee(), kDirectory});
-    ASSERT_TRUE(comes_true([&] { return log_on("east") != ""; }, kReadyLimit_ms)) << "not ready";
+    hosts_->run("east", kName, options, {FERRY_BINARY_DIR "/tests/tracees/" + tracee(), kTraceeDirectory});
+    ASSERT_TRUE(comes_true([&] { return log_on("east") != ""; }, kTraceeReady_ms)) << "not ready";
     const std::string said = log_on("east");
     if (said.starts_with("SKIP")) GTEST_SKIP() << said;
     ASSERT_EQ(said, "READY\n");
@@ -145,8 +143,8 @@ class TraceeTest : public ::testing::TestWithParam<Parameter> {
   Json move(const std::string& from, const std::string& to) const { return hosts_->move(kName, from, to, mode().options); }
   // What it says after READY when it is told to go on, checking its state.
   std::string verdict(const std::string& host) const {
-    hosts_->lab().check(host, fmt::format("touch {}/go", kDirectory));
-    comes_true([&] { return log_on(host) != "READY\n"; }, kAnswerLimit_ms);
+    hosts_->lab().check(host, fmt::format("touch {}/go", kTraceeDirectory));
+    comes_true([&] { return log_on(host) != "READY\n"; }, kTraceeAnswer_ms);
     return log_on(host);
   }
   // All is well, and it ends.

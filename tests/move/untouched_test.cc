@@ -8,13 +8,13 @@
 #include <sstream>
 
 #include "support/move_test.h"
+#include "support/tracee.h"
 
 namespace ferry::testing {
 namespace {
 
-constexpr const char* kName = "untouched";
-constexpr const char* kDirectory = "/tmp/tracee";
-constexpr int kReady_ms = 20'000, kCopying_ms = 20'000, kTidy_ms = 10'000;
+constexpr const char* kUntouched = "untouched";
+constexpr int kCopying_ms = 20'000, kTidy_ms = 10'000;
 
 // "START-END PERMISSIONS NAME" a line; neighbours of the same kind as one, as the kernel may merge and split them.
 // Without the kernel's own pages, which are another kernel's after a move.
@@ -51,16 +51,16 @@ class UntouchedTest : public MoveTest, public ::testing::WithParamInterface<std:
   void SetUp() override {
     MoveTest::SetUp();
     if (IsSkipped()) return;
-    for (const char* host : {"east", "west"}) lab().check(host, fmt::format("rm -rf {0}; mkdir -m 777 {0}", kDirectory));
-    run("east", kName, {}, {FERRY_BINARY_DIR "/tests/tracees/" + GetParam(), kDirectory});
-    ASSERT_TRUE(comes_true([&] { return log_on("east") == "READY\n"; }, kReady_ms)) << log_on("east");
+    for (const char* host : {"east", "west"}) lab().check(host, fmt::format("rm -rf {0}; mkdir -m 777 {0}", kTraceeDirectory));
+    run("east", kUntouched, {}, {FERRY_BINARY_DIR "/tests/tracees/" + GetParam(), kTraceeDirectory});
+    ASSERT_TRUE(comes_true([&] { return log_on("east") == "READY\n"; }, kTraceeReady_ms)) << log_on("east");
     before_ = look("east");
     ASSERT_EQ(marks("east"), "") << "before anything was done to it";
   }
 
   int pid_on(const std::string& host) const {
     for (const auto& one : workloads(host)) {
-      if (one.at("name") == kName) return one.at("pid");
+      if (one.at("name") == kUntouched) return one.at("pid");
     }
     return 0;
   }
@@ -82,33 +82,33 @@ class UntouchedTest : public MoveTest, public ::testing::WithParamInterface<std:
     comes_true([&] { return marks(host) == "" && look(host) == before_; }, kTidy_ms);
     EXPECT_EQ(marks(host), "") << "on " << host;
     EXPECT_EQ(look(host), before_) << "on " << host;
-    EXPECT_EQ(state_of(host, kName), "running");
-    lab().check(host, fmt::format("touch {}/go", kDirectory));
-    comes_true([&] { return log_on(host) != "READY\n"; }, kReady_ms);
+    EXPECT_EQ(state_of(host, kUntouched), "running");
+    lab().check(host, fmt::format("touch {}/go", kTraceeDirectory));
+    comes_true([&] { return log_on(host) != "READY\n"; }, kTraceeReady_ms);
     EXPECT_EQ(log_on(host), "READY\nPASS\n") << "on " << host;
   }
-  std::string log_on(const std::string& host) const { return ferry(host, {"logs", kName}).out; }
+  std::string log_on(const std::string& host) const { return ferry(host, {"logs", kUntouched}).out; }
 
  private:
   std::string before_;
 };
 
 TEST_P(UntouchedTest, AfterAMove) {
-  ASSERT_FALSE(move(kName, "east", "west", {"--mode", "pre"}).is_null());
+  ASSERT_FALSE(move(kUntouched, "east", "west", {"--mode", "pre"}).is_null());
   expect_untouched("west");
 }
 
 TEST_P(UntouchedTest, AfterACancelledMove) {
-  Background move = start_ferry("east", {"move", kName, "root@west", "--mode", "pre", "--bandwidth", "5MB/s"}, "source.round=stall:3000");
+  Background move = start_ferry("east", {"move", kUntouched, "root@west", "--mode", "pre", "--bandwidth", "5MB/s"}, "source.round=stall:3000");
   ASSERT_TRUE(comes_true([&] { return marks("east").find("uw") != std::string::npos; }, kCopying_ms)) << "its writes were never tracked";
-  const Result cancel = ferry("east", {"cancel", kName});
+  const Result cancel = ferry("east", {"cancel", kUntouched});
   EXPECT_EQ(cancel.status, 0) << cancel.err;
   EXPECT_EQ(move.wait(), 4);
   expect_untouched("east");
 }
 
 TEST_P(UntouchedTest, AfterFerryWasKilled) {
-  const Result move = ferry("east", {"move", kName, "root@west", "--mode", "pre"}, "source.round=kill");
+  const Result move = ferry("east", {"move", kUntouched, "root@west", "--mode", "pre"}, "source.round=kill");
   EXPECT_NE(move.status, 0);
   expect_untouched("east");
 }

@@ -11,9 +11,7 @@
 namespace ferry::memory::testing {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
 
-void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 void drop(const Inside& in) {
   in.expect(::madvise(pointer(kHome + kMiB), kMiB, MADV_DONTNEED) == 0, "madvise");

@@ -13,9 +13,8 @@
 namespace ferry::memory::testing {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
 
-void stress(const Inside& in) {
+void live_on(const Inside& in) {
   Stress stress(in, static_cast<uint64_t>(::getpid()));
   for (int i = 0; i < 4000; ++i) stress.step();
   stress.check_all();
@@ -48,7 +47,7 @@ void survive(Victim victim, int wanted_kills) {
   int kills = 0;
   for (int moves = 0; kills < wanted_kills; ++moves) {
     ASSERT_LT(moves, wanted_kills) << "the workload is always done before it can be disturbed";
-    Workload workload({.bytes = 16 * kMiB, .own_copy = true}, stress);
+    Workload workload({.bytes = 16 * kMiB, .own_copy = true}, live_on);
     Store store;
     workload.fill_store(store);
     auto settling = workload.settle(store);

@@ -9,7 +9,6 @@
 namespace ferry::memory::testing {
 namespace {
 
-void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 }  // namespace
 

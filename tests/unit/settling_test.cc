@@ -19,7 +19,6 @@
 namespace ferry::memory::testing {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
 
 // Restored, first pages in place, the fill begun.
 Settling started(Workload& workload, Store& store) {

@@ -28,7 +28,6 @@ namespace {
 
 constexpr size_t kWords = kPageBytes / sizeof(uint64_t);
 
-void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
 uint64_t word_of(uint64_t address, size_t index) {
   return (address + index * 8 + 1) * 0x9e3779b97f4a7c15;

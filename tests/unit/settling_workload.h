@@ -22,6 +22,9 @@ inline constexpr uint64_t kHome = uint64_t{0x100}
                                   << 32;  // where its memory stands; nothing else is near
 inline constexpr uint64_t kFar = uint64_t{0x200} << 32;  // and where it may move to
 
+inline constexpr uint64_t kMiB = 1 << 20;
+inline void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
+
 // What the page of an address holds in every test: words that nothing else has.
 void make_page(uint64_t address, std::span<uint64_t> words);
 bool is_page(uint64_t address, const void* at);  // the page at `at` holds what `address` had
