@@ -31,13 +31,13 @@ demo: all
 
 test: all browser
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
-	@echo "running the tests (those on virtual hosts one after the other)"
-	@cd $(BUILD) && ctest --output-on-failure --label-exclude slow
+	@echo "running the tests"
+	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure --label-exclude slow
 
 # Also what is too slow for every change.
 test-all: all browser
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
-	@cd $(BUILD) && ctest --output-on-failure
+	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure
 
 browser:
 	@tools/get-layer $(BUILD)/chromium $(BROWSER)
