@@ -47,6 +47,18 @@ std::vector<report::TimelinePoint> timeline_of(const load::Result& result, const
   return points;
 }
 
+// Some requests that are due last in it are answered after the pause only: they belong to that.
+std::optional<report::Quantiles> while_copying(const load::Result& result, const report::Move& move,
+                                               const Window& window) {
+  constexpr double kLeftOutMs = 5;
+  for (const auto& phase : move.phases) {
+    if (phase.name != "copy" || phase.ms <= kLeftOutMs) continue;
+    const auto at = [&](double ms) { return window.started_ns + static_cast<int64_t>(ms * 1e6); };
+    return quantiles_of(result, at(phase.start_ms), at(phase.start_ms + phase.ms - kLeftOutMs));
+  }
+  return std::nullopt;
+}
+
 void add_counts(report::Move& move, const load::Counts& counts) {
   move.requests = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
   move.errors = load::errors_in(counts);
@@ -102,6 +114,7 @@ void add_client_view(report::Move& move, const load::Result& result, const Windo
   move.before = quantiles_of(result, warm, window.started_ns);
   move.during = quantiles_of(result, window.started_ns, served_again);
   move.after = quantiles_of(result, served_again, window.to_ns);
+  move.copying = while_copying(result, move, window);
   move.worst_latency_ms = move.during->max_ms;
   move.timeline = timeline_of(result, window);
 }

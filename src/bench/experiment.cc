@@ -39,6 +39,7 @@ class Experimenter {
                          {},
                          {}});
     }
+    outcome_.experiment.targets = judge(scenario_.wanted, outcome_.experiment);
     return std::move(outcome_);
   }
 

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "bench/session.h"
+#include "bench/wanted.h"
 #include "report/experiment.h"
 
 namespace ferry::bench {
@@ -30,6 +31,7 @@ struct Scenario {
   int moves = 2;  // in a repetition, of each way: there and back
   int repeat = 3;
   base::milliseconds calm{2'500};
+  std::vector<Wanted> wanted;
 };
 
 // One combination.

@@ -21,6 +21,10 @@ namespace {
 
 using Values = std::vector<std::string>;
 
+constexpr const char* kWanted =
+    "measure = \"...\", of = { mode = \"auto\" }, over = { ... }, every = true, and at_most or "
+    "at_least = a number";
+
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
@@ -51,6 +55,8 @@ class Reader {
       const std::string name = prefix + std::string(key.str());
       if (name == "link" && node.is_table()) {
         take_table(*node.as_table(), "link.");
+      } else if (name == "wanted" && node.is_array_of_tables()) {
+        for (const auto& one : *node.as_array()) take_wanted(*one.as_table());
       } else {
         take_setting(name, key.source(), node);
       }
@@ -63,6 +69,7 @@ class Reader {
     if (setting == settings_.end()) {
       Values names;
       for (const auto& each : settings_) names.push_back(each.key);
+      names.emplace_back("[[wanted]]");
       complain(where, fmt::format("there is no setting \"{}\"", name),
                fmt::format("{}", fmt::join(names, ", ")));
     }
@@ -74,6 +81,39 @@ class Reader {
       complain(node.source(), name + ": " + why.explanation().what, setting->allowed());
     }
     lines_[name] = node.source();
+  }
+
+  void take_wanted(const toml::table& table) {
+    Wanted wanted;
+    bool limited = false;
+    for (const auto& [key, node] : table) {
+      const auto is = [&](const char* name) { return key.str() == name; };
+      if (is("measure") && node.is_string()) {
+        wanted.measure = node.as_string()->get();
+      } else if ((is("of") || is("over")) && node.is_table()) {
+        (is("of") ? wanted.of : wanted.over) = selection_of(*node.as_table());
+      } else if (is("every") && node.is_boolean()) {
+        wanted.every = node.as_boolean()->get();
+      } else if ((is("at_most") || is("at_least")) && node.is_number()) {
+        limited = true;
+        wanted.at_least = is("at_least");
+        wanted.limit = *node.value<double>();
+      } else {
+        complain(key.source(), fmt::format("wanted: \"{}\" is not as it must be", key.str()), kWanted);
+      }
+    }
+    const Values measures = wanted_measures();
+    if (std::ranges::find(measures, wanted.measure) == measures.end()) {
+      complain(table.source(), fmt::format("wanted: there is no measure \"{}\"", wanted.measure),
+               fmt::format("{}", fmt::join(measures, ", ")));
+    }
+    if (!limited) complain(table.source(), "wanted: it has no limit", kWanted);
+    scenario_.wanted.push_back(std::move(wanted));
+  }
+  static Selection selection_of(const toml::table& table) {
+    Selection selection;
+    for (const auto& [key, node] : table) selection[std::string(key.str())] = value_of(node);
+    return selection;
   }
 
   static std::string value_of(const toml::node& node) {

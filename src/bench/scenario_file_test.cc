@@ -39,7 +39,19 @@ calm = "1.5s"
 [link]
 rate = ["1gbit", "none"]
 delay = "0.5ms"
+[[wanted]]
+measure = "client_gap_ms"
+of = { mode = "stop", memory = "largest" }
+over = { memory = "64 MiB" }
+every = true
+at_most = 1.5
 )");
+  ASSERT_EQ(scenario.wanted.size(), 1u);
+  EXPECT_EQ(scenario.wanted[0].measure, "client_gap_ms");
+  EXPECT_EQ(scenario.wanted[0].of, (Selection{{"mode", "stop"}, {"memory", "largest"}}));
+  EXPECT_EQ(scenario.wanted[0].over, (Selection{{"memory", "64 MiB"}}));
+  EXPECT_TRUE(scenario.wanted[0].every);
+  EXPECT_EQ(scenario.wanted[0].limit, 1.5);
   EXPECT_EQ(scenario.name, "mine");
   EXPECT_EQ(scenario.description, "what it is for");
   EXPECT_EQ(scenario.workloads, (std::vector<std::string>{"redis", "web_counter"}));
@@ -89,6 +101,9 @@ TEST(ScenarioFile, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(has(complaint("connections = [1, 1]"), "twice"));
   EXPECT_TRUE(has(complaint("connections = [true]"), "neither text nor a number"));
   EXPECT_TRUE(has(complaint("connections = [1.5]"), "none of them"));
+  EXPECT_TRUE(has(complaint("[[wanted]]\nmeasure = \"speed\"\nat_most = 1"), "there is no measure \"speed\""));
+  EXPECT_TRUE(has(complaint("[[wanted]]\nmeasure = \"errors\""), "it has no limit"));
+  EXPECT_TRUE(has(complaint("[[wanted]]\nmeasure = \"errors\"\nat_most = \"x\""), "\"at_most\" is not as it must be"));
 }
 
 TEST(ScenarioFile, ThoseThatComeWithFerryCanBeRead) {

@@ -128,6 +128,16 @@ std::vector<std::string> findings(const std::vector<Group>& groups) {
   return found;
 }
 
+namespace {
+
+std::string target_line(const report::Target& target, const Paint& paint) {
+  const std::string value = target.value ? fmt::format("{:.4g}", *target.value) : "unknown";
+  const std::string line = fmt::format("{}: {} ({})\n", target.met ? "Met" : "Not met", target.text, value);
+  return target.met ? paint.good(line) : paint.bad(line);
+}
+
+}  // namespace
+
 std::string verdict_text(const report::Experiment& experiment, const Paint& paint) {
   std::string text;
   std::set<std::string> said;  // a session's moves have one state
@@ -151,6 +161,7 @@ std::string verdict_text(const report::Experiment& experiment, const Paint& pain
     for (const auto& word : experiment.moves.back().state_words) text += word + ". ";
     text += "\n";
   }
+  for (const auto& target : experiment.targets) text += target_line(target, paint);
   for (const auto& note : experiment.notes) text += "Note: " + note + "\n";
   return text;
 }

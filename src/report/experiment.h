@@ -76,7 +76,8 @@ struct Move {
 
   std::vector<Phase> phases;
   std::vector<Round> rounds;
-  std::optional<Quantiles> before, during, after;
+  // Before the move, in it, after it; and in that part of it in which memory is copied and the workload still runs.
+  std::optional<Quantiles> before, during, after, copying;
   std::vector<TimelinePoint> timeline;     // from some seconds before to some seconds after
 };
 

@@ -142,6 +142,7 @@ void fields(auto& archive, Is<Move> auto& move) {
     latency.if_any("before", move.before);
     latency.if_any("during", move.during);
     latency.if_any("after", move.after);
+    latency.if_any("copying", move.copying);
   });
   timeline_field(archive, move.timeline);
 }
