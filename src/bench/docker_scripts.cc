@@ -11,10 +11,13 @@ namespace {
 constexpr const char* kStart = R"sh(
   set -e
   mkdir -p /usr/local/sbin /etc/criu /etc/docker /var/lib/docker
-  printf 'tcp-established\n' >/etc/criu/runc.conf
-  printf '{{"experimental": {}}}\n' >/etc/docker/daemon.json
+  printf 'tcp-established\nlog-file {log}\n' >/etc/criu/runc.conf
+  printf '{{"experimental": {experimental}}}\n' >/etc/docker/daemon.json
   rm -f /usr/local/sbin/criu
-  [ -z "{}" ] || ln -s "{}" /usr/local/sbin/criu
+  if [ -n "{criu}" ]; then
+    printf '#!/bin/sh\nexec env {environment} {criu} "$@"\n' >/usr/local/sbin/criu
+    chmod 755 /usr/local/sbin/criu
+  fi
   mountpoint -q /var/lib/docker || mount -t tmpfs docker /var/lib/docker
   setsid dockerd </dev/null >/var/log/dockerd.log 2>&1 &
   for i in $(seq 300); do
@@ -28,7 +31,8 @@ constexpr const char* kStart = R"sh(
 }  // namespace
 
 std::string start_docker_script(const DockerSetup& setup) {
-  return fmt::format(kStart, setup.experimental, setup.criu.string(), setup.criu.string());
+  return fmt::format(kStart, fmt::arg("log", kCriuLog), fmt::arg("experimental", setup.experimental),
+                     fmt::arg("criu", setup.criu.string()), fmt::arg("environment", setup.criu_environment));
 }
 
 const char* const kMakePythonImage = R"sh(

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Docker on a virtual host, as shell scripts that run inside it: the daemon started (it ends with the host), and an image made of
-// what the host itself has, since there is no registry to pull from.
+// Docker on a virtual host, as shell scripts that run inside it: the daemon started (it ends with
+// the host), and an image made of what the host itself has, since there is no registry to pull
+// from.
 #pragma once
 
 #include <string>
@@ -11,9 +12,13 @@
 namespace ferry::bench {
 
 struct DockerSetup {
-  base::Path criu;           // what the daemon shall find as criu on its PATH; empty: none
-  bool experimental = true;  // as in the recipe's /etc/docker/daemon.json
+  base::Path criu;               // what the daemon shall find as criu on its PATH; empty: none
+  std::string criu_environment;  // "NAME=VALUE": for that criu alone
+  bool experimental = true;      // as in the recipe's /etc/docker/daemon.json
 };
+// Where CRIU writes its log for docker (runc.conf): without that, it goes with the container that
+// could not be restored.
+inline constexpr const char* kCriuLog = "/var/log/criu.log";
 // Starts dockerd and waits until it answers; prints "VERSION". Fails with the end of its log.
 std::string start_docker_script(const DockerSetup& setup);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload in a docker container, moved by hand as the assignment's recipe has it, or by ferry. What serves clients has an
-// address of its own on the hosts' network (macvlan on their bridge), so its connections can go along; the looper has docker's
-// own network, a terminal and an open stdin, as in the recipe.
+// A workload in a docker container, moved by hand as the assignment's recipe has it, or by ferry.
+// What serves clients has an address of its own on the hosts' network (macvlan on their bridge), so
+// its connections can go along; the looper has docker's own network, a terminal and an open stdin,
+// as in the recipe.
 #pragma once
 
 #include "bench/way.h"
@@ -17,13 +18,14 @@ class DockerWay : public Way {
   bool end() override;
   std::string output() const override;  // of all its stays, one after the other
 
-  static constexpr const char* kName = "bench";    // of the container
+  static constexpr const char* kName = "bench";  // of the container
   static constexpr const char* kImage = "python";
 
  protected:
   // What follows `docker run -d` or `docker create`.
   base::Argv create_arguments() const;
   std::string log_of(const std::string& host) const;
+  std::string first_line_on(const std::string& host) const;  // of its log; "": none comes
 
   const Hosts& hosts_;
   base::Argv command_;

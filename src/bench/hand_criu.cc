@@ -20,7 +20,8 @@ constexpr std::array<std::pair<const char*, const char*>, 2> kPipeLimits = {{
 }};
 
 
-// What the script said besides its stamps.
+}  // namespace
+
 std::string complaint(const std::string& said, const std::string& errors) {
   std::istringstream lines(said + errors);
   std::string all;
@@ -29,12 +30,11 @@ std::string complaint(const std::string& said, const std::string& errors) {
     std::string name;
     uint64_t number = 0;
     if (words >> name >> number && words.eof()) continue;
+    if (line.empty() || line.starts_with("log file: ")) continue;
     all += (all.empty() ? "" : "; ") + line;
   }
   return all.empty() ? "it says nothing" : all;
 }
-
-}  // namespace
 
 MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
                       int64_t ahead_ns) {

@@ -17,8 +17,10 @@ namespace ferry::bench {
 class HandCriu final : public Way {
  public:
   enum class Memory { kCopied, kPulled };  // within the pause; after it ("--lazy-pages")
-  HandCriu(const Hosts& hosts, Memory memory)
-      : hosts_(hosts), memory_(memory), criu_(hosts.criu()) {}
+  HandCriu(const Hosts& hosts, Memory memory) : HandCriu(hosts, memory, hosts.criu()) {}
+  // `criu`: its command line on either host, up to its arguments.
+  HandCriu(const Hosts& hosts, Memory memory, base::Argv criu)
+      : hosts_(hosts), memory_(memory), criu_(std::move(criu)) {}
 
   std::string name() const override;
   void start(const Workload& workload, const std::string& host) override;
@@ -34,7 +36,7 @@ class HandCriu final : public Way {
 
   const Hosts& hosts_;
   Memory memory_;
-  base::Argv criu_;  // up to its arguments
+  base::Argv criu_;
   bool serves_ = true;
   std::string at_;  // the host where it is
   // As they were: host, file, value.
@@ -46,5 +48,8 @@ class HandCriu final : public Way {
 // something else.
 MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
                       int64_t ahead_ns);
+
+// What a script said besides that, as one line; without the log files that docker names and removes.
+std::string complaint(const std::string& said, const std::string& errors);
 
 }  // namespace ferry::bench

@@ -49,9 +49,14 @@ constexpr const char* kHandBegin = R"sh(
   login=$1; prepare=$2; shift 2
   there() { ssh -o BatchMode=yes "$login" "$(printf '%q ' bash -c "$@")"; }
   stamp() { echo "$1 ${EPOCHREALTIME/./}"; }
-  # What went wrong stands in CRIU's log. (It may never raise its own limit, and can live with it.)
-  errors() { grep -h Error "$1" | grep -v RLIMIT_NOFILE | head -n 3; }
-  criu_failed() { errors "$here/images/$1.log"; fail "criu $1 failed"; }
+  # What went wrong stands in CRIU's log; what comes after the first error is its echo. (It may never
+  # raise its own limit, and can live with it.)
+  errors() { sed -n '/RLIMIT_NOFILE/d; s/.*Error ([^)]*): /CRIU says: /p' "$1" | head -n 1; }
+  criu_failed() {
+    errors "$here/images/$1.log"
+    [ "$1" != dump ] || attach  # it runs on, and its clients are let in again
+    fail "criu $1 failed"
+  }
   criu=$(printf '%q ' "$@")
   dump_options="-D $here/images -o dump.log --tcp-established --network-lock skip"
   restore_options="-d -D $here/images -o restore.log --tcp-established"

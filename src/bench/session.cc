@@ -39,14 +39,18 @@ class Session {
 
  private:
   void start() {
-    const std::string& first = hosts_.roles().source;
-    progress_.say(fmt::format("starting {} on {}", plan_.workload.kind, first));
-    way_.start(*workload_, first);
+    progress_.say(fmt::format("starting {} on {}", plan_.workload.kind, first_leg().from));
+    way_.start(*workload_, first_leg().from);
     workload_->begin(way_);
   }
 
+  Leg first_leg() const {
+    const auto& [source, target, client] = hosts_.roles();
+    return plan_.from_target ? Leg{target, source} : Leg{source, target};
+  }
+
   void move_along() {
-    Leg leg{hosts_.roles().source, hosts_.roles().target};
+    Leg leg = first_leg();
     hosts_.wait(plan_.calm);
     for (int i = 0; i < plan_.moves; ++i) {
       made_.push_back(way_.move(leg));
@@ -104,7 +108,8 @@ class Session {
     if (!load_failure_.empty()) check.differences.push_back(load_failure_);
     for (MadeMove& made : made_) {
       made.move.state_intact = check.differences.empty();
-      made.move.state_words = check.differences.empty() ? check.words : check.differences;
+      const auto& words = check.differences.empty() ? check.words : check.differences;
+      made.move.state_words.insert(made.move.state_words.end(), words.begin(), words.end());
     }
     for (const auto& difference : check.differences) {
       progress_.say(fmt::format("the state is not intact: {}", difference));

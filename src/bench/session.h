@@ -17,6 +17,7 @@ struct SessionPlan {
   std::optional<LoadSpec> load;    // not for workloads that serve nobody
   int moves = 2;                   // there, back, there, …
   base::milliseconds calm{2'500};  // under load before, between and after the moves
+  bool from_target = false;        // begins on the target instead
 };
 
 struct SessionResult {

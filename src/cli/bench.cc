@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "bench/assignment.h"
+#include "bench/assignment_hosts.h"
 #include "bench/experiment.h"
 #include "bench/pause.h"
 #include "bench/scenario_file.h"
@@ -74,6 +75,21 @@ std::string typed() {
   return line;
 }
 
+void add_output(CLI::App& verb, Arguments& arguments) {
+  verb.add_option("-o,--output", arguments.output,
+                  "report.html, with the JSON beside it; or x.json");
+  verb.add_option("--lang", arguments.language, "language of the report: en or zh")
+      ->check(CLI::IsMember({"en", "zh"}));
+  verb.add_flag("--json", arguments.bench.json, "print the whole experiment as JSON");
+}
+
+void fill_in(Arguments& arguments, const Interrupt& interrupt) {
+  fill(arguments.bench, arguments, interrupt);
+  arguments.bench.command = typed();
+  arguments.bench.output = arguments.output;
+  arguments.bench.language = report::parse_language(arguments.language);
+}
+
 void print_list() {
   for (const auto& scenario : bench::shipped_scenarios()) {
     fmt::print("{:<14} {}\n", scenario.name, scenario.description);
@@ -99,11 +115,7 @@ void add_scenario(CLI::App& verb, const std::shared_ptr<Arguments>& arguments) {
   verb.add_option("--source", options.source, "a real host, [user@]host, instead of virtual ones");
   verb.add_option("--target", options.target, "the other one");
   verb.add_option("--address", arguments->address, "with them: the workload's, as 192.168.1.50/24");
-  verb.add_option("-o,--output", arguments->output,
-                  "report.html, with the JSON beside it; or x.json");
-  verb.add_option("--lang", arguments->language, "language of the report: en or zh")
-      ->check(CLI::IsMember({"en", "zh"}));
-  verb.add_flag("--json", options.json, "print the whole experiment as JSON");
+  add_output(verb, *arguments);
 }
 
 int run_scenario(Arguments& arguments) {
@@ -117,40 +129,36 @@ int run_scenario(Arguments& arguments) {
         base::Exit::kUsage);
   }
   require_root("run an experiment");
-  arguments.bench.command = typed();
   const Interrupt interrupt;
-  fill(arguments.bench, arguments, interrupt);
+  fill_in(arguments, interrupt);
   if (!arguments.address.empty()) arguments.bench.address = address_from(arguments.address);
-  arguments.bench.output = arguments.output;
-  arguments.bench.language = report::parse_language(arguments.language);
   return static_cast<int>(bench::bench(arguments.bench));
 }
 
 void add_assignment(CLI::App& verb, const std::shared_ptr<Arguments>& arguments, int& exit_code) {
   auto& options = arguments->assignment;
-  auto* own = verb.add_subcommand("assignment", "the recipe by its own commands (docker, CRIU, scp), and ferry beside it");
-  own->add_option("--layer", arguments->layers, "directory to lay over the hosts' root (default: layer, beside ferry)")
-      ->check(CLI::ExistingDirectory)
-      ->allow_extra_args(false);
-  own->add_option("--repeat", options.repeat, "of everything")->check(CLI::Range(1, bench::kMostRepeats))->capture_default_str();
-  const auto list = [](CLI::Option* option) { option->delimiter(',')->allow_extra_args(false); };
-  list(own->add_option("--hosts", options.pairs, "pairs of hosts: alike, \"unlike docker and root\", \"unlike CRIU\" (default: all)"));
-  list(own->add_option("--workloads", options.workloads, "default: looper,web_counter"));
-  own->add_option("-o,--output", arguments->output, "report.html, with the JSON beside it; or x.json");
-  own->add_option("--lang", arguments->language, "language of the report: en or zh")->check(CLI::IsMember({"en", "zh"}));
-  own->add_option("--compatibility", arguments->compatibility, "where to write what moves between which hosts, as Markdown");
-  own->add_flag("--json", options.json, "print the whole experiment as JSON");
+  auto* own = verb.add_subcommand(
+      "assignment", "the recipe by its own commands (docker, CRIU, scp), and ferry beside it");
+  add_common(*own, *arguments);
+  own->add_option("--repeat", arguments->bench.repeat,
+                  fmt::format("of everything (default: {})", bench::kAssignmentRepeats))
+      ->check(CLI::Range(1, bench::kMostRepeats));
+  const auto list = [](CLI::Option* option, const std::vector<std::string>& known) {
+    option->delimiter(',')->allow_extra_args(false)->check(CLI::IsMember(known));
+  };
+  list(own->add_option("--hosts", options.pairs, "which pairs of hosts (default: all)"),
+       bench::kPairLabels);
+  list(own->add_option("--workloads", options.workloads, "default: all"),
+       bench::kAssignmentWorkloads);
+  add_output(*own, *arguments);
+  own->add_option("--compatibility", arguments->compatibility,
+                  "where to write what moves between which hosts, as Markdown");
   own->callback([arguments, &exit_code] {
     require_root("run the assignment");
     const Interrupt interrupt;
-    auto& chosen = arguments->assignment;
-    chosen.layers.assign(arguments->layers.begin(), arguments->layers.end());
-    chosen.output = arguments->output;
-    chosen.compatibility = arguments->compatibility;
-    chosen.command = typed();
-    chosen.language = report::parse_language(arguments->language);
-    chosen.wake_fd = interrupt.fd();
-    exit_code = static_cast<int>(bench::assignment(chosen));
+    fill_in(*arguments, interrupt);
+    arguments->assignment.compatibility = arguments->compatibility;
+    exit_code = static_cast<int>(bench::assignment(arguments->assignment, arguments->bench));
   });
 }
 

@@ -50,7 +50,7 @@ constexpr Symptom kSymptoms[] = {
      "run it without that feature"},
     {R"(doesn't live in IPC ns)", "the workload has SysV shared memory attached, which belongs to the whole host", "use POSIX shared memory, or MAP_SHARED"},
     {R"(PID (\d+) has uprobes vma)", "a tracing program has put probes into process $1", "end that program (perf, bpftrace, bcc)"},
-    {R"(Unexpected rt vDSO area bounds|vdso: .*Not all VDSO symbols)", "this CRIU is too old for this kernel", "install a newer CRIU: tools/get-criu"},
+    {R"(Unexpected rt vDSO area bounds|vdso: (ELF header magic mismatch|.*Not all VDSO symbols)|Can't get 1:\d+ opt: Operation not supported)", "this CRIU is too old for this kernel", "install a newer CRIU: tools/get-criu"},
     // ---- dump: tasks
     {R"(Unable to interrupt task: (\d+) \(Operation not permitted\))", "process $1 is traced by a debugger or strace", "detach it"},
     {R"(Zombies with threads are not supported)", "the first thread of a process has ended while others go on", "let main() wait for its threads"},

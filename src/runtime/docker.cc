@@ -78,7 +78,11 @@ HttpAnswer Docker::ask_daemon(const HttpRequest& request) const {
   try {
     return ask(socket_, request, kDaemonAnswers);
   } catch (const base::SysError& failure) {
-    base::refuse("docker does not answer", failure.what(), "start it (`systemctl start docker`)");
+    if (!is_installed()) {
+      base::refuse("docker is not installed here", "there is no dockerd on PATH, and nobody answers at " + socket_.string(),
+                   "install it; a process or a workload of `ferry run` is named without \"docker:\"");
+    }
+    base::refuse("docker does not run", failure.what(), "start it (`systemctl start docker`)");
   }
 }
 
@@ -140,7 +144,7 @@ base::Argv Docker::load_image_command() { return {"docker", "--host", "unix://" 
 void Docker::checkpoint(const std::string& id, const std::string& name) {
   const json body = {{"CheckpointID", name}, {"Exit", true}};
   const auto target = fmt::format("/containers/{}/checkpoints", id);
-  must(again_on_a_race([&] { return post(target, body); }), "docker cannot checkpoint the container");
+  must_by_criu(again_on_a_race([&] { return post(target, body); }), "docker cannot checkpoint the container");
 }
 
 void Docker::drop_checkpoint(const std::string& id, const std::string& name) {
@@ -193,7 +197,7 @@ void Docker::restore(const std::string& id, const std::string& checkpoint) {
   const auto target = fmt::format("/containers/{}/start?checkpoint={}", id, checkpoint);
   const auto answer = again_on_a_race([&] { return post(target, {}); });
   // 304: it runs already, and nothing was done.
-  must(answer, "docker cannot start the container from its checkpoint");
+  must_by_criu(answer, "docker cannot start the container from its checkpoint");
 }
 
 void Docker::remove(const std::string& id) {

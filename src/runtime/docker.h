@@ -45,11 +45,13 @@ class Docker : public Backend {
   bool reads_log(const std::string& id) override;
 
  private:
+  static bool is_installed();
   HttpAnswer ask_daemon(const HttpRequest& request) const;
   nlohmann::json get(const std::string& target) const;                 // throws Error
   std::optional<nlohmann::json> find_json(const std::string& target) const;  // nothing: 404
   HttpAnswer post(const std::string& target, const nlohmann::json& body) const;
   void must(const HttpAnswer& answer, const std::string& what) const;
+  static void must_by_criu(const HttpAnswer& answer, const std::string& what);  // says CRIU's reason
   base::Path container_directory(const std::string& id);
   const nlohmann::json& info();
 

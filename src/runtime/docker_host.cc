@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <regex>
 #include <sstream>
 
 #include "base/error.h"
+#include "criu/doctor.h"
 #include "runtime/docker.h"
 #include "runtime/docker_config.h"
 
@@ -52,16 +54,37 @@ std::string version_of_criu(const base::Path& criu) {
   return version;
 }
 
-bool locks_by_iptables() {
-  const auto config = base::try_read_file(kRuncCriuConfig).value_or("");
-  return config.find("network-lock") == std::string::npos;
+// "NAME VALUE" in runc's configuration of CRIU; nothing: it does not say.
+std::optional<std::string> configured(const std::string& name) {
+  std::istringstream lines(base::try_read_file(kRuncCriuConfig).value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string first, value;
+    if (words >> first && first == name) return words >> value ? value : "";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
+bool Docker::is_installed() { return !find_program("dockerd", daemon_search_path()).empty(); }
+
 EngineFacts Docker::facts() {
   const auto version = get("/version");
   return {version.value("Version", ""), version_of_criu(find_program("criu", daemon_search_path())), info().value("Driver", "")};
+}
+
+// docker names CRIU's log. It goes with the container that was not restored, unless runc.conf keeps it elsewhere.
+void Docker::must_by_criu(const HttpAnswer& answer, const std::string& what) {
+  if (answer.ok()) return;
+  const auto words = docker_words(answer);
+  std::smatch found;
+  if (!std::regex_search(words, found, std::regex(R"(\s(?:log file:|path=) (/[^:\s]+))"))) throw base::Error({what, words, "", {}, {}});
+  const base::Path log = configured("log-file").value_or(found[1]);
+  const auto said = found.prefix().str();
+  if (!criu::has_errors(log)) throw base::Error({what, said, "", {}, {}});
+  const auto diagnosis = criu::diagnose(log);
+  throw base::Error({what, fmt::format("{} (docker says: {})", diagnosis.why, said), diagnosis.remedy, {}, log.string()});
 }
 
 process::Reasons Docker::host_reasons() {
@@ -81,7 +104,7 @@ process::Reasons Docker::host_reasons() {
     reasons.push_back({"docker finds no CRIU", fmt::format("there is none that works on its daemon's PATH ({})", path),
                        "install criu (4.0 or newer), for instance as /usr/local/sbin/criu"});
   }
-  if (locks_by_iptables() && find_program("iptables-restore", path).empty()) {
+  if (!configured("network-lock") && find_program("iptables-restore", path).empty()) {
     reasons.push_back({"there is no iptables-restore on docker's PATH", "CRIU holds a container's packets with it",
                        "install iptables, or put \"network-lock nftables\" into /etc/criu/runc.conf"});
   }
@@ -93,7 +116,7 @@ process::Reason Docker::why_connections_stay(const Container& container) {
     return {"its address does not go along", "docker gives it another one on the other host",
             "attach it to a network that both hosts have (macvlan), with --ip; or close its connections first"};
   }
-  if (base::try_read_file(kRuncCriuConfig).value_or("").find("tcp-established") == std::string::npos) {
+  if (!configured("tcp-established")) {
     return {"CRIU is not told to take them", fmt::format("docker cannot ask for it; {} can", kRuncCriuConfig),
             fmt::format("put the line tcp-established into {} on both hosts", kRuncCriuConfig)};
   }

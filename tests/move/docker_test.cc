@@ -145,7 +145,7 @@ TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   refused("docker:nobody", "west", "no container of that name");
   refused("docker:still", "west", "it does not run");
   refused("docker:gone", "west", "--rm");
-  refused("docker:stays", "north", "docker does not answer");
+  refused("docker:stays", "north", "docker is not installed here");
   refused("podman:stays", "west", "docker containers, processes");
   EXPECT_TRUE(goes_on("stays", "east"));
 }

@@ -16,7 +16,7 @@ TEST_F(RefusalTest, NoSuchPidOrName) {
   expect_no_move({"pid:999999", "root@west"}, 3, "there is no such process on this host");
   expect_no_move({"wbe", "root@west"}, 3, "there is no workload called wbe on this host");
   expect_no_move({"../web", "root@west"}, 3, "");
-  expect_no_move({"docker:web", "root@west"}, 3, "moves processes and `ferry run` workloads only");
+  expect_no_move({"docker:web", "root@west"}, 3, "docker is not installed here");
   expect_no_move({"99999999999999999999", "root@west"}, 3, "");
 }
 
