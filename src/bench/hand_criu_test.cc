@@ -49,5 +49,11 @@ TEST(HandCriu, WithoutItsEndItHasFailed) {
   EXPECT_FALSE(made_by_hand("", 0, 1, 0).moved());
 }
 
+TEST(HandCriu, ComplaintsAreOneLineWithoutStampsAndLogs) {
+  EXPECT_EQ(complaint("dump 17958\nCRIU says: no\n", "\ncriu failed\nlog file: /run/x/restore.log: unknown\n"),
+            "CRIU says: no; criu failed");
+  EXPECT_EQ(complaint("dump 17958\n", ""), "it says nothing");
+}
+
 }  // namespace
 }  // namespace ferry::bench

@@ -35,6 +35,9 @@ struct Case {
 };
 
 constexpr Case kCases[] = {
+    // CRIU 4.1 on Linux 6.18
+    {"(01.095934) pie: 1: Error (criu/pie/util-vdso.c:117): vdso: ELF header magic mismatch", "this CRIU is too old for this kernel"},
+    {"(00.072915) Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not supported", "this CRIU is too old for this kernel"},
     {"(00.020412) Error (criu/uffd.c:309): uffd: Unable to open an userfaultfd descriptor: Operation not permitted", "a user namespace of its own"},
     {"(00.011345) Error (criu/proc_parse.c:822): Can't open 4242/smaps on procfs: No data available", "what memory ferry moves itself"},
     {"(00.011890) Error (criu/pie/parasite.c:588): send_fds failed (-22)", "an io_uring"},

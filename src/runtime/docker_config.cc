@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <regex>
 
 namespace ferry::runtime::docker {
 
@@ -174,6 +175,12 @@ std::vector<std::string> networks(const json& configuration) {
     if (!is_every_daemons(name)) names.push_back(name);
   }
   return names;
+}
+
+std::optional<CriuFailure> criu_failure_in(const std::string& words) {
+  std::smatch found;
+  if (!std::regex_search(words, found, std::regex(R"(\s(?:log file:|path=) (/[^:\s]+))"))) return std::nullopt;
+  return CriuFailure{found.prefix(), found[1]};
 }
 
 }  // namespace ferry::runtime::docker

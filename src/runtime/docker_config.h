@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,11 @@ bool has_fixed_address(const nlohmann::json& configuration);
 std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // paths of the host
 // Networks by name, without those that every daemon has.
 std::vector<std::string> networks(const nlohmann::json& configuration);
+
+// From docker's words of a checkpoint or restore that CRIU failed: what it says, and the log that it names.
+struct CriuFailure {
+  std::string said, log;
+};
+std::optional<CriuFailure> criu_failure_in(const std::string& words);
 
 }  // namespace ferry::runtime::docker

@@ -101,5 +101,16 @@ TEST(DockerConfig, OneThatHasStoppedIsSaidToHave) {
   EXPECT_TRUE(says(blockers(inspect), "does not run"));
 }
 
+TEST(DockerConfig, CriusLogIsFoundInDockersWords) {
+  const auto restore = criu_failure_in("OCI runtime restore failed: criu failed: type NOTIFY errno 0\nlog file: /run/x/restore.log: unknown");
+  ASSERT_TRUE(restore);
+  EXPECT_EQ(restore->said, "OCI runtime restore failed: criu failed: type NOTIFY errno 0");
+  EXPECT_EQ(restore->log, "/run/x/restore.log");
+  const auto dump = criu_failure_in("Cannot checkpoint container c: criu failed: type NOTIFY errno 0 path= /run/x/criu-dump.log: unknown");
+  ASSERT_TRUE(dump);
+  EXPECT_EQ(dump->log, "/run/x/criu-dump.log");
+  EXPECT_FALSE(criu_failure_in("No such container: c"));
+}
+
 }  // namespace
 }  // namespace ferry::runtime::docker

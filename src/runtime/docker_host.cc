@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <regex>
 #include <sstream>
 
 #include "base/error.h"
@@ -78,13 +77,13 @@ EngineFacts Docker::facts() {
 void Docker::must_by_criu(const HttpAnswer& answer, const std::string& what) {
   if (answer.ok()) return;
   const auto words = docker_words(answer);
-  std::smatch found;
-  if (!std::regex_search(words, found, std::regex(R"(\s(?:log file:|path=) (/[^:\s]+))"))) throw base::Error({what, words, "", {}, {}});
-  const base::Path log = configured("log-file").value_or(found[1]);
-  const auto said = found.prefix().str();
-  if (!criu::has_errors(log)) throw base::Error({what, said, "", {}, {}});
+  const auto failure = docker::criu_failure_in(words);
+  if (!failure) throw base::Error({what, words, "", {}, {}});
+  const base::Path log = configured("log-file").value_or(failure->log);
+  if (!criu::has_errors(log)) throw base::Error({what, failure->said, "", {}, {}});
   const auto diagnosis = criu::diagnose(log);
-  throw base::Error({what, fmt::format("{} (docker says: {})", diagnosis.why, said), diagnosis.remedy, {}, log.string()});
+  const auto why = fmt::format("{} (docker says: {})", diagnosis.why, failure->said);
+  throw base::Error({what, why, diagnosis.remedy, {}, log.string()});
 }
 
 process::Reasons Docker::host_reasons() {

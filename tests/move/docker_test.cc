@@ -24,6 +24,9 @@ class DockerTest : public ::testing::Test {
     for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
     lab_ = std::make_unique<Lab>(options);
     for (const char* host : {"east", "west"}) start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
+    for (const char* host : {"east", "west"}) {
+      lab_->check(host, "docker network create -d macvlan --subnet 10.77.0.0/24 -o parent=br0 lan");
+    }
     const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
     ASSERT_EQ(made.status, 0) << made.err;
   }
@@ -103,6 +106,23 @@ TEST_F(DockerTest, TheLooperGoesOnWithTheNextNumberThereAndBack) {
   ASSERT_FALSE(back.is_null());
   EXPECT_LT(back["bytes_sent"].get<double>(), there["bytes_sent"].get<double>() / 2);  // the image is there by content
   EXPECT_TRUE(goes_on("looper", "east"));
+}
+
+// With an address of its own. Its client feels docker's pause, and neither loses its connection nor an answer.
+TEST_F(DockerTest, AServiceKeepsItsConnections) {
+  lab_->check("east", fmt::format("docker run -d --name web --network lan --ip {} --mac-address 02:77:00:00:01:09 "
+                                  "-v {}/programs:/programs:ro python python3 /programs/web_counter.py {}",
+                                  kAddress, FERRY_BINARY_DIR, kPort));
+  ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
+  Connection client(*lab_, "north", kAddress, kPort);
+  const auto identity = client.get("/id");
+  EXPECT_EQ(client.next(), 1);
+  ASSERT_FALSE(move("web", "east", "west").is_null());
+  EXPECT_EQ(client.next(), 2);
+  ASSERT_FALSE(move("web", "west", "east").is_null());
+  EXPECT_EQ(client.next(), 3);
+  EXPECT_EQ(client.get("/id"), identity);
+  EXPECT_EQ(Connection(*lab_, "north", kAddress, kPort).next(), 4);
 }
 
 // As the recipe has it (-itd), with what people give a container.
