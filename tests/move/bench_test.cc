@@ -95,6 +95,28 @@ TEST(Bench, ASmallScenarioOnVirtualHosts) {
   for (const size_t i : {2, 3}) expect_by_hand(moves[i]);
 }
 
+// The recipe by hand and ferry beside it, of the looper: every way arrives, there and back.
+TEST(Bench, TheAssignmentBetweenLikeHosts) {
+  if (const auto why = why_no_lab(); !why.empty()) GTEST_SKIP() << why;
+  if (!std::filesystem::exists(FERRY_BINARY_DIR "/docker/usr/sbin/dockerd")) GTEST_SKIP() << "there is no docker (tools/get-docker makes it)";
+  const auto table = std::filesystem::temp_directory_path() / fmt::format("compatibility-{}.md", ::getpid());
+  const Result ended = base::run({ferry_program(), "bench", "assignment", "--layer", lab_layer(), "--hosts", "alike", "--workloads",
+                                  "looper", "--repeat", "1", "--json", "--compatibility", table});
+  const auto written = base::try_read_file(table).value_or("");
+  std::filesystem::remove(table);
+  ASSERT_EQ(ended.status, 0) << ended.out << ended.err;
+  const Json moves = Json::parse(ended.out).at("moves");
+  ASSERT_EQ(moves.size(), 8U);
+  for (const Json& move : moves) {
+    EXPECT_EQ(move.at("result"), "moved") << move;
+    EXPECT_EQ(move.at("state_intact"), true) << move;
+    EXPECT_EQ(move.at("parameters").at("hosts"), "alike");
+    EXPECT_EQ(move.at("steps") == 1, move.at("via") == "ferry");
+  }
+  EXPECT_NE(moves[0].at("state_words")[0].get<std::string>().find("docker logs on east ends with"), std::string::npos) << moves[0];
+  EXPECT_NE(written.find("| alike | ferry (docker, stop) | 2 moved |"), std::string::npos) << written;
+}
+
 using BenchOverSsh = MoveTest;
 
 // This time the client's host runs it, and reaches the others as it would reach real ones.
