@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <regex>
 #include <vector>
 
 namespace ferry::bench {
@@ -45,12 +44,6 @@ std::string outcome_of(const report::Move& move) {
   return move.state_intact.value_or(true) ? move.result : move.result + ", **lost**";
 }
 
-// Ids, pids and times differ each time, and explain nothing.
-std::string without_numbers(const std::string& text) {
-  static const std::regex ids("[0-9a-f]{32,}"), pids(R"(( \(pid: \d+\))|(^|\s)\d+: (?=CRIU))"), path(R"( path= \S+)");
-  return std::regex_replace(std::regex_replace(std::regex_replace(text, path, ""), ids, "ID"), pids, "");
-}
-
 // Empty for a move that needs no explanation.
 std::string reason_of(const report::Move& move) {
   if (is_good(move)) return "";
@@ -59,7 +52,7 @@ std::string reason_of(const report::Move& move) {
   if (!move.state_intact.value_or(true))
     reason += fmt::format(". Afterwards: {}", fmt::join(move.state_words, "; "));
   reason.erase(reason.find_last_not_of(" \n") + 1);
-  return without_numbers(reason);
+  return reason;
 }
 
 std::string hosts_table(const report::Experiment& experiment) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/error.h"
@@ -31,6 +32,7 @@ std::string complaint(const std::string& said, const std::string& errors) {
     uint64_t number = 0;
     if (words >> name >> number && words.eof()) continue;
     if (line.empty() || line.starts_with("log file: ")) continue;
+    line.erase(std::min(line.find(" path= /"), line.size()));
     all += (all.empty() ? "" : "; ") + line;
   }
   return all.empty() ? "it says nothing" : all;

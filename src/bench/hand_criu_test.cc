@@ -52,6 +52,8 @@ TEST(HandCriu, WithoutItsEndItHasFailed) {
 TEST(HandCriu, ComplaintsAreOneLineWithoutStampsAndLogs) {
   EXPECT_EQ(complaint("dump 17958\nCRIU says: no\n", "\ncriu failed\nlog file: /run/x/restore.log: unknown\n"),
             "CRIU says: no; criu failed");
+  EXPECT_EQ(complaint("", "criu failed: type NOTIFY errno 0 path= /run/x/criu-dump.log: unknown\n"),
+            "criu failed: type NOTIFY errno 0");
   EXPECT_EQ(complaint("dump 17958\n", ""), "it says nothing");
 }
 

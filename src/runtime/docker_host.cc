@@ -82,8 +82,7 @@ void Docker::must_by_criu(const HttpAnswer& answer, const std::string& what) {
   const base::Path log = configured("log-file").value_or(failure->log);
   if (!criu::has_errors(log)) throw base::Error({what, failure->said, "", {}, {}});
   const auto diagnosis = criu::diagnose(log);
-  const auto why = fmt::format("{} (docker says: {})", diagnosis.why, failure->said);
-  throw base::Error({what, why, diagnosis.remedy, {}, log.string()});
+  throw base::Error({what, diagnosis.why, diagnosis.remedy, {}, log.string()});
 }
 
 process::Reasons Docker::host_reasons() {

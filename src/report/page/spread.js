@@ -106,8 +106,7 @@ function sweepScale(lines, isBytes) {
 }
 
 function drawSweep(place, spec) {
-  const isNumber = spec.numbers.length > 0;
-  const at = isNumber ? spec.numbers : spec.values.map((_, i) => i);
+  const at = spec.numbers;
   const order = at.map((_, i) => i).sort((a, b) => at[a] - at[b]);
   const sorted = order.map((i) => at[i]);
   const lines = spec.lines.map((line) => ({
@@ -118,7 +117,7 @@ function drawSweep(place, spec) {
   }));
   const first = sorted[0],
     last = sorted[sorted.length - 1];
-  const isLog = isNumber && first > 0 && last / first >= 8;
+  const isLog = first > 0 && last / first >= 8;
   const pad = (last - first) * 0.06 || 1;
   const xRange = isLog ? [first / 1.4, last * 1.4] : [first - pad, last + pad];
   const name = (x) => spec.values[at.indexOf(x)] ?? '';
