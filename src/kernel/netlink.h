@@ -23,6 +23,7 @@ struct MacAddr {
   auto operator<=>(const MacAddr&) const = default;
   static MacAddr parse(std::string_view text);  // "02:55:00:00:00:09"; throws Error
   static MacAddr random_local();                // locally administered, unicast
+  static MacAddr random_high();  // the same, and higher than those of other links: for ports of a bridge, which takes the lowest
   std::string text() const;
 };
 
@@ -94,6 +95,18 @@ class Netlink {
   void add_default_route(const IpAddr& gateway);
   // Entered as stale: used at once, and checked by the kernel soon after.
   void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
+  void set_mtu(const std::string& name, int mtu);
+  void set_queue_length(const std::string& name, int frames);  // of what waits to leave it
+  uint64_t dropped(const std::string& name) const;  // frames that should have left it and could not
+
+  // ---- forwarding tables of bridges (netlink_bridge.cc) ----
+
+  // The bridge that the link is a port of sends frames for that MAC there from now on, wherever they went before. Held: whoever else
+  // sends from that MAC, they go on coming here (a static, sticky entry), until the port or the entry goes.
+  enum class Hold { kNo, kYes };
+  void direct(const std::string& link, const MacAddr& mac, Hold hold);
+  void forget(const std::string& link, const MacAddr& mac);  // gone already is fine
+
   // Token bucket on what leaves the link (TBF); bytes per second.
   void limit_rate(const std::string& name, uint64_t bytes_per_second);
 

@@ -10,10 +10,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
-#include <thread>
 
 #include "base/error.h"
 #include "kernel/namespaces.h"
+#include "kernel/test_network.h"
 
 namespace ferry::kernel {
 namespace {
@@ -65,29 +65,7 @@ TEST(IpPrefix, KnowsWhatIsInIt) {
   EXPECT_FALSE(IpPrefix::parse("fd00::1/65").contains(IpAddr::parse("fd00::8000:0:0:1")));
 }
 
-// Each test has a network namespace of its own; it vanishes with the thread.
-class NetlinkTest : public ::testing::Test {
- protected:
-  void in_own_network(const std::function<void(Netlink&)>& work) {
-    std::exception_ptr failure;
-    int refused = 0;
-    std::thread([&] {
-      if (::unshare(CLONE_NEWNET) < 0) {
-        refused = errno;
-        return;
-      }
-      try {
-        Netlink netlink;
-        work(netlink);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-    }).join();
-    if (refused == EPERM) GTEST_SKIP() << "a network namespace takes root";
-    ASSERT_EQ(refused, 0);
-    if (failure) std::rethrow_exception(failure);
-  }
-};
+class NetlinkTest : public OwnNetworkTest {};
 
 int error_of(const std::function<void()>& work) {
   try {
@@ -121,6 +99,18 @@ TEST_F(NetlinkTest, LinksComeAndGo) {
     net.delete_link("br0");
     EXPECT_FALSE(net.find_link("br0"));
     EXPECT_EQ(error_of([&] { net.set_up("br0", true); }), ENODEV);
+  });
+}
+
+TEST_F(NetlinkTest, MtuAndQueue) {
+  in_own_network([](Netlink& net) {
+    net.add_bridge("br0");
+    net.set_mtu("br0", 9000);
+    net.set_queue_length("br0", 7);
+    EXPECT_EQ(net.find_link("br0")->mtu, 9000);
+    EXPECT_EQ(net.dropped("br0"), 0U);
+    EXPECT_EQ(error_of([&] { net.set_mtu("br9", 9000); }), ENODEV);
+    EXPECT_EQ(error_of([&] { (void)net.dropped("br9"); }), ENODEV);
   });
 }
 

@@ -43,6 +43,12 @@ MacAddr MacAddr::random_local() {
   return mac;
 }
 
+MacAddr MacAddr::random_high() {
+  MacAddr mac = random_local();
+  mac.bytes[0] = 0xfe;
+  return mac;
+}
+
 std::string MacAddr::text() const {
   return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2], bytes[3],
                      bytes[4], bytes[5]);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A TAP device (drivers/net/tun.c): a link whose other end is this process. What the link sends waits in its queue to be read; what
+// is written comes in on it. It is not persistent: it goes with the last descriptor, whatever ends the process.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/fd.h"
+
+namespace ferry::kernel {
+
+// The largest frame that a link can carry (an MTU is at most 65535), with its Ethernet header and a VLAN tag.
+inline constexpr size_t kMostFrameBytes = 65535 + 18;
+
+class Tap {
+ public:
+  // In the calling thread's network namespace, down. The kernel puts a number for %d in `pattern`. Throws SysError.
+  explicit Tap(const std::string& pattern);
+
+  const std::string& name() const { return name_; }
+  int fd() const { return fd_.get(); }  // readable: a frame waits
+  // The next frame, in `buffer` (of kMostFrameBytes); nothing when none waits. Throws SysError.
+  std::optional<std::span<const std::byte>> try_read(std::span<std::byte> buffer) const;
+  void write(std::span<const std::byte> frame) const;
+
+ private:
+  base::Fd fd_;
+  std::string name_;
+};
+
+}  // namespace ferry::kernel
