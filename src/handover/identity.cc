@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handover/identity.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/if_ether.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <cstring>
-
 #include "base/error.h"
+#include "handover/announcement.h"
 
 namespace ferry::handover {
 
@@ -61,6 +58,7 @@ Port Port::create(int netns, const std::string& workload, const Identity& identi
   Port port(host_link_of(workload), find_bridge(host, identity.address));
   host.delete_link(port.link_);
   host.add_veth(port.link_, kInside, netns, identity.mac);
+  host.set_mac(port.link_, kernel::MacAddr::random_high());  // else it might become the bridge's own
   host.set_up(port.link_, true);
   set_up_inside(netns, identity);
   return port;
@@ -89,30 +87,6 @@ void put_neighbours(int netns, const std::vector<KnownNeighbour>& neighbours) {
   });
 }
 
-namespace {
-
-std::string gratuitous_arp(const Identity& identity) {
-  ether_header ethernet{};
-  std::memset(ethernet.ether_dhost, 0xff, ETH_ALEN);
-  std::memcpy(ethernet.ether_shost, identity.mac.bytes.data(), ETH_ALEN);
-  ethernet.ether_type = htons(ETHERTYPE_ARP);
-  ether_arp arp{};
-  arp.arp_hrd = htons(ARPHRD_ETHER);
-  arp.arp_pro = htons(ETHERTYPE_IP);
-  arp.arp_hln = ETH_ALEN;
-  arp.arp_pln = 4;
-  arp.arp_op = htons(ARPOP_REQUEST);
-  std::memcpy(arp.arp_sha, identity.mac.bytes.data(), ETH_ALEN);
-  std::memcpy(arp.arp_spa, identity.address.address.bytes.data(), 4);
-  std::memcpy(arp.arp_tpa, identity.address.address.bytes.data(), 4);
-  std::string frame(sizeof ethernet + sizeof arp, '\0');
-  std::memcpy(frame.data(), &ethernet, sizeof ethernet);
-  std::memcpy(frame.data() + sizeof ethernet, &arp, sizeof arp);
-  return frame;
-}
-
-}  // namespace
-
 Announcer::Announcer(int netns, const Identity& identity) : identity_(identity) {
   kernel::in_network_namespace(netns, [this] {
     link_index_ = static_cast<int>(::if_nametoindex(kInside));
@@ -122,14 +96,13 @@ Announcer::Announcer(int netns, const Identity& identity) : identity_(identity) 
 }
 
 void Announcer::announce() const {
-  if (identity_.address.address.family() != AF_INET) return;  // a neighbour advertisement is the kernel's own at link-up
   sockaddr_ll where{};
   where.sll_family = AF_PACKET;
   where.sll_ifindex = link_index_;
   where.sll_halen = ETH_ALEN;
-  const std::string frame = gratuitous_arp(identity_);
+  const std::string frame = announcement(identity_);
   if (::sendto(socket_.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) {
-    throw SysError("sendto", errno, "gratuitous ARP");
+    throw SysError("sendto", errno, "announcing " + identity_.address.text());
   }
 }
 

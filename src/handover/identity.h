@@ -40,6 +40,8 @@ class Port {
 
   void open();   // onto the bridge
   void shut();   // off the bridge; the link stays up, so the routes in the namespace stay
+  const std::string& link() const { return link_; }
+  const std::string& bridge() const { return bridge_; }
 
  private:
   Port(std::string link, std::string bridge) : link_(std::move(link)), bridge_(std::move(bridge)) {}

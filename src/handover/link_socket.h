@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Puts whole Ethernet frames onto a link, past any bridge (packet(7)).
+#pragma once
+
+#include <string>
+
+#include "handover/bridge_tap.h"
+
+namespace ferry::handover {
+
+class LinkSocket {
+ public:
+  // In the calling thread's network namespace. Its end waits for an RCU grace period (10 ms, measured): not within a pause.
+  explicit LinkSocket(const std::string& link);
+  void send(Frame frame) const;  // throws SysError
+
+ private:
+  base::Fd socket_;
+  std::string link_;
+};
+
+}  // namespace ferry::handover

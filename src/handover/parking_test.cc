@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One host in a network namespace of its own: a bridge, a client at one port, the other host behind another, the workload's link.
+#include "handover/parking.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/clock.h"
+#include "kernel/test_network.h"
+
+namespace ferry::handover {
+namespace {
+
+using kernel::MacAddr;
+using kernel::Netlink;
+
+const MacAddr kMac = MacAddr::parse("02:55:00:00:00:09"), kClient = MacAddr::parse("02:55:00:00:00:01");
+const Identity kIdentity{kernel::IpPrefix::parse("10.55.0.9/24"), kMac, {}};
+
+std::string frame(const MacAddr& from, const MacAddr& to, int number) {
+  std::string bytes(60, '\0');
+  std::copy(to.bytes.begin(), to.bytes.end(), bytes.begin());
+  std::copy(from.bytes.begin(), from.bytes.end(), bytes.begin() + 6);
+  bytes[12] = '\x88';
+  bytes[13] = '\xb5';
+  std::memcpy(bytes.data() + 14, &number, sizeof number);
+  return bytes;
+}
+
+// One end of a veth, whose other end is a port.
+class End {
+ public:
+  End(Netlink& net, const std::string& name, const std::string& bridge) : link_(name) {
+    const base::Fd here = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+    net.add_veth(name + "-port", name, here.get());
+    net.set_up(name, true);
+    net.set_up(name + "-port", true);
+    if (!bridge.empty()) net.set_master(name + "-port", bridge);
+    socket_ = base::Fd(::socket(AF_PACKET, SOCK_RAW, htons(0x88b5)));
+    sockaddr_ll where{};
+    where.sll_family = AF_PACKET;
+    where.sll_protocol = htons(0x88b5);
+    where.sll_ifindex = static_cast<int>(::if_nametoindex(name.c_str()));
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&where), sizeof where), 0);
+    const int room = 16 << 20;
+    EXPECT_EQ(::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), 0);
+  }
+  std::string port() const { return link_ + "-port"; }
+  void send(const std::string& bytes) const { EXPECT_EQ(::send(socket_.get(), bytes.data(), bytes.size(), 0), 60); }
+  // The numbers of the frames that have come, in order.
+  std::vector<int> received(int wait_ms = 0) const {
+    std::vector<int> numbers;
+    while (base::wait_readable(socket_.get(), wait_ms)) {
+      std::string bytes(2000, '\0');
+      if (::recv(socket_.get(), bytes.data(), bytes.size(), 0) < 60) break;
+      int number = 0;
+      std::memcpy(&number, bytes.data() + 14, sizeof number);
+      numbers.push_back(number);
+    }
+    return numbers;
+  }
+
+ private:
+  std::string link_;
+  base::Fd socket_;
+};
+
+void add_straggler(Parking& parking, int number) {
+  const std::string bytes = frame(kClient, kMac, number);
+  parking.add_straggler(std::as_bytes(std::span(bytes)));
+}
+
+std::vector<int> numbers(int from, int to) {
+  std::vector<int> all;
+  for (int i = from; i < to; ++i) all.push_back(i);
+  return all;
+}
+
+std::vector<int> numbers_in(const std::vector<std::string>& frames) {
+  std::vector<int> found;
+  for (const auto& bytes : frames) {
+    int number = 0;
+    std::memcpy(&number, bytes.data() + 14, sizeof number);
+    found.push_back(number);
+  }
+  return found;
+}
+
+struct Segment {
+  explicit Segment(Netlink& network)
+      : net(network), bridge(make_bridge(network)), client(network, "client", "br0"), other(network, "other", "br0"), workload(network, "work", "") {
+    other.send(frame(kMac, kClient, 0));  // so far the identity is at the other host
+    (void)client.received();
+  }
+  static bool make_bridge(Netlink& net) {
+    net.add_bridge("br0");
+    net.set_mac("br0", MacAddr::parse("02:00:00:00:00:07"));
+    net.set_up("br0", true);
+    return true;
+  }
+  void client_sends(int from, int to) const {
+    for (int i = from; i < to; ++i) client.send(frame(kClient, kMac, i));
+  }
+
+  Netlink& net;
+  bool bridge;
+  End client, other, workload;
+};
+
+class ParkingTest : public kernel::OwnNetworkTest {
+ protected:
+  void on_a_segment(const std::function<void(Segment&)>& work) {
+    in_own_network([&](Netlink& net) {
+      for (const char* links : {"all", "default"}) {  // with IPv6 each new link has something to say
+        base::write_file(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", links), "1");
+      }
+      Segment segment(net);
+      work(segment);
+    });
+  }
+};
+
+TEST_F(ParkingTest, UntilItTakesOverNothingComes) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    segment.client_sends(0, 5);
+    EXPECT_EQ(segment.other.received(), numbers(0, 5));
+    EXPECT_EQ(parking.give_back().size(), 0U);
+  });
+}
+
+TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    parking.take_over();
+    segment.client_sends(0, 300);
+    EXPECT_TRUE(segment.other.received().empty());
+    EXPECT_TRUE(segment.workload.received().empty());
+    segment.net.set_master(segment.workload.port(), "br0");
+    segment.client_sends(300, 400);
+    EXPECT_TRUE(segment.workload.received().empty());  // though its port is open: those before come first
+    const auto parked = parking.release(segment.workload.port());
+    EXPECT_EQ(parked.frames, 400U);
+    EXPECT_EQ(parked.bytes, 400U * 60);
+    EXPECT_EQ(parked.overflow, 0U);
+    segment.client_sends(400, 500);
+    EXPECT_EQ(segment.workload.received(), numbers(0, 500));
+    EXPECT_TRUE(segment.other.received().empty());
+  });
+}
+
+TEST_F(ParkingTest, WhatCameToTheOtherHostGoesFirst) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    parking.take_over();
+    segment.client_sends(2, 5);
+    for (int i = 0; i < 2; ++i) add_straggler(parking, i);
+    segment.net.set_master(segment.workload.port(), "br0");
+    EXPECT_EQ(parking.release(segment.workload.port()).frames, 5U);
+    add_straggler(parking, 5);  // late
+    EXPECT_EQ(segment.workload.received(), numbers(0, 6));
+  });
+}
+
+// The frozen side's kernel may still say something, or an old frame of it may be under way.
+TEST_F(ParkingTest, WhoeverElseSendsFromThatMacTheFramesStayHere) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    parking.take_over();
+    segment.other.send(frame(kMac, kClient, 1));
+    segment.client_sends(0, 3);
+    EXPECT_TRUE(segment.other.received().empty());
+    EXPECT_EQ(numbers_in(parking.give_back()), numbers(0, 3));
+  });
+}
+
+TEST_F(ParkingTest, AfterItHasLetGoTheOtherHostHasThemAgain) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    parking.take_over();
+    segment.client_sends(0, 3);
+    parking.let_go();
+    segment.other.send(frame(kMac, kClient, 1));
+    segment.client_sends(3, 6);
+    EXPECT_EQ(segment.other.received(), numbers(3, 6));
+    EXPECT_EQ(numbers_in(parking.give_back()), numbers(0, 3));
+    parking.take_over();  // the next try
+    segment.client_sends(6, 9);
+    EXPECT_EQ(numbers_in(parking.give_back()), numbers(6, 9));
+  });
+}
+
+TEST_F(ParkingTest, TooManyAreCountedNotLostWithoutAWord) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.stand_by();
+    parking.take_over();
+    segment.client_sends(0, kMostWaiting + 50);
+    segment.net.set_master(segment.workload.port(), "br0");
+    const auto parked = parking.release(segment.workload.port());
+    EXPECT_EQ(parked.frames, static_cast<uint64_t>(kMostWaiting));
+    EXPECT_EQ(parked.overflow, 50U);
+  });
+}
+
+// The end of a process is the end of its descriptors: nothing else has to be done.
+TEST_F(ParkingTest, NothingStaysAndTheBridgeIsAsItWas) {
+  on_a_segment([](Segment& segment) {
+    const auto before = *segment.net.find_link("br0");
+    const auto links = segment.net.links().size();
+    {
+      Parking parking("br0", kIdentity);
+      parking.stand_by();
+      parking.take_over();
+      EXPECT_EQ(segment.net.links().size(), links + 1);
+      EXPECT_EQ(segment.net.find_link("br0")->mac, before.mac);
+      EXPECT_EQ(segment.net.find_link("br0")->mtu, before.mtu);
+    }
+    EXPECT_EQ(segment.net.links().size(), links);
+    segment.client_sends(0, 3);  // nobody knows where it is: to all
+    EXPECT_EQ(segment.other.received(), numbers(0, 3));
+  });
+}
+
+// A bridge whose MAC nobody has set has the lowest of its ports'; its host would be unreachable if that changed.
+TEST_F(ParkingTest, ABridgeWithoutAMacOfItsOwnKeepsTheOneItHas) {
+  in_own_network([](Netlink& net) {
+    net.add_bridge("br0");
+    net.set_up("br0", true);
+    const End client(net, "client", "br0");
+    net.set_mtu("client-port", 9000);
+    const auto before = *net.find_link("br0");
+    const Parking parking("br0", kIdentity);
+    EXPECT_EQ(net.find_link("br0")->mac, before.mac);
+    EXPECT_EQ(net.find_link("br0")->mtu, before.mtu);
+  });
+}
+
+TEST_F(ParkingTest, StragglersAreWhatComesForItToAShutPort) {
+  on_a_segment([](Segment& segment) {
+    segment.net.set_master(segment.workload.port(), "br0");
+    while (segment.client.received().empty()) segment.workload.send(frame(kMac, kClient, 0));  // a new port takes a moment
+    Stragglers stragglers("br0", kIdentity);
+    stragglers.stand_by();
+    segment.client_sends(0, 2);
+    EXPECT_EQ(segment.workload.received(), numbers(0, 2));
+    segment.net.set_master(segment.workload.port(), "");
+    segment.client_sends(2, 5);
+    segment.client.send(frame(kClient, MacAddr::parse("02:55:00:00:00:05"), 9));  // somebody else's, flooded
+    EXPECT_EQ(numbers_in(stragglers.take()), numbers(2, 5));
+    EXPECT_TRUE(segment.workload.received().empty());
+  });
+}
+
+}  // namespace
+}  // namespace ferry::handover
