@@ -85,12 +85,19 @@ class ProgressPrinter {
   std::string phase_;
 };
 
+void print_parking(const migration::ParkingReport& parking) {
+  fmt::print("  {} packets ({}) waited for it", parking.frames, base::format_bytes(parking.bytes));
+  if (parking.overflow > 0) fmt::print(", {} more were too many and lost", parking.overflow);
+  fmt::print("\n");
+}
+
 void print_report(const migration::Report& report) {
   if (report.result == "moved") {
     fmt::print("{} runs on {} now: frozen {}, moved in {}, {} sent ({})\n", report.name, report.target,
                base::format_ms(report.frozen_ms), base::format_ms(report.total_ms), base::format_bytes(report.bytes_sent),
                report.via == "tls" ? "direct TLS" : "through the SSH pipe");
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
+    if (report.parking.on) print_parking(report.parking);
     if (!report.rounds.empty()) fmt::print("  {} rounds; frozen then because {}\n", report.rounds.size(), report.freeze_reason);
     return;
   }
@@ -163,6 +170,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
+  verb->add_flag("!--no-parking", move.parking, "drop packets that arrive in the pause (TCP sends them again after 200 ms and more)");
   verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");

@@ -37,6 +37,8 @@ void Conversation::throw_if_cancelled() const {
 
 namespace {
 
+constexpr base::milliseconds kLook{100};
+
 void require_sent(Io result, const std::string& peer, const transport::Link& link) {
   if (result == Io::kDone) return;
   if (result == Io::kWoken) throw Cancelled();
@@ -53,19 +55,26 @@ void Conversation::send_data(std::span<const std::byte> data) {
   require_sent(link_.send(FrameType::kData, data, wake_fd_), peer_, link_);
 }
 
-const transport::Frame& Conversation::receive(base::milliseconds limit, const std::string& waiting_for) {
-  switch (link_.recv(frame_, base::mono_now() + limit, wake_fd_)) {
-    case Io::kDone: return frame_;
-    case Io::kWoken: throw Cancelled();
-    case Io::kClosed: throw LinkLost(peer_, link_.close_reason());
-    case Io::kTimeout: break;
-  }
+const transport::Frame& Conversation::receive(base::milliseconds limit, const std::string& waiting_for,
+                                              const std::function<void()>& look) {
+  const auto deadline = base::mono_now() + limit;
+  do {
+    const auto until = look ? std::min(deadline, base::mono_now() + kLook) : deadline;
+    switch (link_.recv(frame_, until, wake_fd_)) {
+      case Io::kDone: return frame_;
+      case Io::kWoken: throw Cancelled();
+      case Io::kClosed: throw LinkLost(peer_, link_.close_reason());
+      case Io::kTimeout: break;
+    }
+    if (look) look();
+  } while (base::mono_now() < deadline);
   throw LinkLost(peer_, fmt::format("no answer for {:.1f} s while waiting for {}", limit.count() / 1000.0, waiting_for));
 }
 
-wire::ToSource Conversation::receive_from_target(base::milliseconds limit, const std::string& waiting_for) {
+wire::ToSource Conversation::receive_from_target(base::milliseconds limit, const std::string& waiting_for,
+                                                 const std::function<void()>& look) {
   wire::ToSource message;
-  const auto& frame = receive(limit, waiting_for);
+  const auto& frame = receive(limit, waiting_for, look);
   if (frame.type != FrameType::kMessage || !message.ParseFromString(std::string(frame.text()))) {
     throw LinkLost(peer_, "it sent what is no message of this protocol");
   }

@@ -4,6 +4,7 @@
 // Failure into an Error here.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/clock.h"
@@ -51,8 +52,11 @@ class Conversation {
   void send(const google::protobuf::Message& message);
   void send_data(std::span<const std::byte> data);
   // Waits for one frame; throws LinkLost, Cancelled, or Error on a timeout ("west did not …").
-  const transport::Frame& receive(base::milliseconds limit, const std::string& waiting_for);
-  wire::ToSource receive_from_target(base::milliseconds limit, const std::string& waiting_for);
+  const transport::Frame& receive(base::milliseconds limit, const std::string& waiting_for,
+                                  const std::function<void()>& look = {});
+  // `look`, called several times a second meanwhile, may throw what ends the wait.
+  wire::ToSource receive_from_target(base::milliseconds limit, const std::string& waiting_for,
+                                     const std::function<void()>& look = {});
 
   // The target speaks unasked only to say that it cannot go on; then sending more is of no use.
   void throw_if_target_failed();

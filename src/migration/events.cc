@@ -35,6 +35,16 @@ ordered_json to_json(const Round& round) {
           {"expected_pause_ms", rounded(round.expected_pause_ms)}};
 }
 
+ordered_json to_json(const ParkingReport& parking) {
+  if (!parking.on) return {{"on", false}, {"why_not", parking.why_not}};
+  return {{"on", true},
+          {"frames", parking.frames},
+          {"bytes", parking.bytes},
+          {"overflow", parking.overflow},
+          {"forwarded", parking.forwarded},
+          {"takeover_ms", rounded(parking.takeover_ms)}};
+}
+
 }  // namespace
 
 std::string to_json(const Report& r) {
@@ -63,6 +73,7 @@ std::string to_json(const Report& r) {
     j["expected_pause_ms"] = rounded(r.expected_pause_ms);
     j["freeze_reason"] = r.freeze_reason;
   }
+  j["parking"] = to_json(r.parking);
   if (r.settle_ms > 0) {
     j["settle_ms"] = rounded(r.settle_ms);
     j["faults"] = r.faults;

@@ -54,6 +54,16 @@ class PhaseClock {
   bool running_ = false;
 };
 
+// What became of the packets that came for the workload in the pause (handover/parking.h).
+struct ParkingReport {
+  bool on = false;
+  std::string why_not;
+  uint64_t frames = 0, bytes = 0;  // waited at the target and were given to it there
+  uint64_t overflow = 0;           // too many: dropped
+  uint64_t forwarded = 0;          // of the frames those that still came to the source
+  double takeover_ms = 0;          // from its port's end at the source until the segment was told
+};
+
 struct Report {
   std::string job, name, source, target;
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
@@ -72,6 +82,7 @@ struct Report {
   double settle_ms = 0;           // from running until all of the memory was in place
   uint64_t faults = 0;            // pages that it had to wait for meanwhile
   double worst_fault_ms = 0;
+  ParkingReport parking;
   base::Explanation error;        // unless moved
   std::string journal;
 };

@@ -61,8 +61,9 @@ Frozen::Origins Frozen::origins_of(const runtime::Workload& workload) {
 Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind)
     : workload_(workload), freezer_(freezer), origins_(std::move(origins)), sealed_(true) {}
 
-Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts)
-    : workload_(workload), freezer_(freezer), origins_(std::move(origins)) {
+Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts,
+               PortEvents port_events)
+    : workload_(workload), freezer_(freezer), origins_(std::move(origins)), port_events_(std::move(port_events)) {
   try {
     if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
     require_seizable();
@@ -70,7 +71,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     freezer_.freeze(kFreezeLimit);
     require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
-    if (workload.identity) handover::Port::existing(workload.name, *workload.identity).shut();
+    shut_port();
   } catch (...) {
     try {
       put_back();
@@ -104,9 +105,16 @@ void Frozen::require_one_tree() const {
   }
 }
 
+void Frozen::shut_port() {
+  if (!workload_.identity || shut_) return;
+  handover::Port::existing(workload_.name, *workload_.identity).shut();
+  shut_ = true;
+  if (port_events_.shut) port_events_.shut();
+}
+
 // Without the port no more come. A workload of the host's own network just gets a moment without one.
-void Frozen::let_it_accept(base::milliseconds limit) const {
-  if (workload_.identity) handover::Port::existing(workload_.name, *workload_.identity).shut();
+void Frozen::let_it_accept(base::milliseconds limit) {
+  shut_port();
   const auto until = base::mono_now() + limit;
   while (process::has_waiting_connections(workload_.root.pid) && base::mono_now() < until) std::this_thread::sleep_for(kAcceptPoll);
 }
@@ -145,7 +153,9 @@ void Frozen::put_back() {
       }
     }
   }
-  if (workload_.identity) open_port(workload_);
+  if (!workload_.identity) return;
+  open_port(workload_);
+  if (port_events_.opened) port_events_.opened();
 }
 
 void Frozen::freeze_again() const { freezer_.freeze(kFreezeLimit); }

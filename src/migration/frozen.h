@@ -4,6 +4,7 @@
 // sealed, leaving the scope lets the workload go on as if nothing had happened; once sealed (the commit), only give_back() does.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,13 @@ class Frozen {
 
   // Throws Error when not every task can be stopped, or when the cgroup now holds a task outside the tree (an orphan: the dump would
   // miss it); the workload then runs on.
+  // Of its port on the bridge: shut when it is frozen, opened (and announced) when it goes on here.
+  struct PortEvents {
+    std::function<void()> shut, opened;
+  };
   // For so long at most it may first, with its port shut, accept the clients that wait for it.
-  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts = {});
+  Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts = {},
+         PortEvents port_events = {});
   // Takes over, sealed, what a ferry that has gone left behind, in whatever state.
   struct LeftBehind {};
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind);
@@ -50,13 +56,15 @@ class Frozen {
  private:
   void require_one_tree() const;
   void require_seizable() const;
-  void let_it_accept(base::milliseconds limit) const;
+  void let_it_accept(base::milliseconds limit);
+  void shut_port();
   void put_back();
 
   const runtime::Workload& workload_;
   const kernel::Freezer& freezer_;
   Origins origins_;
-  bool sealed_ = false, ended_ = false;
+  PortEvents port_events_;
+  bool sealed_ = false, ended_ = false, shut_ = false;
 };
 
 }  // namespace ferry::migration

@@ -92,9 +92,9 @@ handover::Identity identity_from(const wire::Identity& told) {
   return identity;
 }
 
-std::vector<handover::KnownNeighbour> neighbours_from(const wire::Identity& told) {
+std::vector<handover::KnownNeighbour> neighbours_from(const google::protobuf::RepeatedPtrField<wire::Neighbour>& told) {
   std::vector<handover::KnownNeighbour> neighbours;
-  for (const auto& one : told.neighbours()) {
+  for (const auto& one : told) {
     neighbours.push_back({kernel::IpAddr::parse(one.address()), kernel::MacAddr::parse(one.mac())});
   }
   return neighbours;

@@ -32,6 +32,6 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
 
 // What the target makes of it.
 handover::Identity identity_from(const wire::Identity& told);
-std::vector<handover::KnownNeighbour> neighbours_from(const wire::Identity& told);
+std::vector<handover::KnownNeighbour> neighbours_from(const google::protobuf::RepeatedPtrField<wire::Neighbour>& told);
 
 }  // namespace ferry::migration

@@ -80,10 +80,13 @@ void SourceMove::prepare() {
   wire::ToTarget message;
   *message.mutable_plan() = make_plan(subject_, report_.job, target_ahead_);
   if (subject_.memory.by_ferry) message.mutable_plan()->mutable_memory()->set_lanes(lanes());
+  choose_parking();
+  message.mutable_plan()->set_parking(report_.parking.on);
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
+  if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
@@ -136,6 +139,33 @@ void SourceMove::choose_mode() {
 }
 
 int SourceMove::lanes() const { return peer_->way == transport::Way::kDirect ? options_.lanes : 0; }
+
+void SourceMove::choose_parking() {
+  auto& parking = report_.parking;
+  if (!subject_.workload.identity) {
+    parking.why_not = "it has no address of its own";
+  } else if (!options_.parking) {
+    parking.why_not = "--no-parking";
+  } else if (peer_->way != transport::Way::kDirect) {
+    parking.why_not = "through the SSH pipe there is no lane for it";
+    observer_.notice("packets that arrive in the pause are dropped: parking needs a direct connection");
+  } else {
+    parking.on = true;
+  }
+}
+
+void SourceMove::open_parking(const wire::Ready& target) {
+  auto& parking = report_.parking;
+  parking.on = false;
+  parking.why_not = target.no_parking();
+  try {
+    if (parking.why_not.empty()) parking_.emplace(transport::open_lane(peer_->endpoint, peer_->key), subject_.workload);
+  } catch (const base::SysError& failure) {
+    parking.why_not = failure.what();
+  }
+  parking.on = parking_.has_value();
+  if (!parking.on) observer_.notice(fmt::format("packets that arrive in the pause are dropped: {}", parking.why_not));
+}
 
 void SourceMove::open_lanes() {
   std::vector<transport::Link> opened;
@@ -250,6 +280,7 @@ void SourceMove::freeze() {
   wire::ToTarget notice;
   notice.mutable_freeze();
   talk_->send(notice);
+  if (parking_) parking_->stand_by();
   stop_workload();
   FAULT_POINT("source.frozen");
   walk_->step(SourceEvent::kFrozen);
@@ -258,7 +289,14 @@ void SourceMove::freeze() {
 void SourceMove::stop_workload(milliseconds accepts) {
   frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
   report_.frozen_real_ns = base::real_ns();
-  frozen_.emplace(subject_.workload, *freezer_, origins_, accepts);
+  Frozen::PortEvents events;
+  if (parking_) events = {[this] { parking_->port_is_shut(); }, [this] { parking_->port_is_open(); }};
+  frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
+}
+
+void SourceMove::throw_if_target_failed() {
+  talk_->throw_if_target_failed();
+  if (parking_) parking_->throw_if_silent(report_.target);
 }
 
 void SourceMove::dump() {
@@ -285,7 +323,7 @@ void SourceMove::dump_once() {
   if (!subject_.memory.by_ferry) return dump_->run(report_.memory_bytes);
   hide_memory();
   memory_->begin_send();
-  const auto wait_for_pages = [this] { memory_->finish_send([this] { talk_->throw_if_target_failed(); }); };
+  const auto wait_for_pages = [this] { memory_->finish_send([this] { throw_if_target_failed(); }); };
   try {
     dump_->run(0);
   } catch (const TransientFailure&) {
@@ -331,7 +369,7 @@ void SourceMove::send() {
   for (const auto& image : images) total += std::filesystem::file_size(image);
   const auto sent = [&](uint64_t bytes) {
     observer_.bytes(done += bytes, total);
-    talk_->throw_if_target_failed();
+    throw_if_target_failed();
   };
   for (const auto& image : images) {
     wire::FileStart start;
@@ -357,7 +395,8 @@ void SourceMove::restore() {
   }
   if (subject_.memory.by_ferry) memory_->describe(*request.mutable_restore());
   talk_->send(request);
-  const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore");
+  const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore",
+                                                 [this] { if (parking_) parking_->throw_if_silent(report_.target); });
   if (!answer.has_restored()) throw BrokenProtocol("it did not answer \"restored\"");
   for (const auto& warning : answer.restored().warnings()) observer_.notice(warning);
   if (!smaps_.holds()) {
@@ -415,6 +454,8 @@ void SourceMove::end_here() {
   images_.reset();
   end_job();
   remember_cost();
+  if (parking_) report_.parking = parking_->finish();
+  parking_.reset();
   if (subject_.memory.by_ferry) settle();
   wire::ToTarget farewell;
   farewell.mutable_farewell();

@@ -36,6 +36,7 @@ struct MoveOptions {
   PauseGoal pause;
   uint64_t bandwidth = 0;    // bytes per second for the memory; 0: as fast as it goes
   int lanes = 2;             // connections that carry memory; 0: it goes with the messages
+  bool parking = true;       // of packets in the pause, where it can be
   bool keep_source = false;  // of a container: what has stopped here is kept
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };

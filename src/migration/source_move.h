@@ -13,6 +13,7 @@
 #include "migration/early_smaps.h"
 #include "migration/guard.h"
 #include "migration/memory_copy.h"
+#include "migration/parking_departure.h"
 #include "migration/plan.h"
 #include "migration/source.h"
 
@@ -33,6 +34,8 @@ class SourceMove {
   void connect();
   void choose_mode();
   int lanes() const;
+  void choose_parking();
+  void open_parking(const wire::Ready& target);
   void open_lanes();
   memory::WorkloadTracker::StandStill stand_still();
   void copy();
@@ -42,6 +45,7 @@ class SourceMove {
   void start_criu();
   void freeze();
   void stop_workload(base::milliseconds accepts = {});
+  void throw_if_target_failed();
   void dump();
   void dump_once();
   void hide_memory();
@@ -87,6 +91,7 @@ class SourceMove {
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   Frozen::Origins origins_;
+  std::optional<ParkingDeparture> parking_;
   std::optional<Frozen> frozen_;
   std::optional<HeldDump> dump_;
 };

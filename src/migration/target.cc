@@ -29,6 +29,7 @@ constexpr milliseconds kSourceSilence{15 * 60'000};
 // From "restored" to the grant the source only writes one line to its journal.
 constexpr milliseconds kGrantLimit{20'000};
 constexpr milliseconds kFarewellLimit{30'000};
+constexpr milliseconds kParkingComes{5'000};
 
 int lanes_of(const wire::MemoryPlan& plan) {
   if (plan.lanes() < 0 || plan.lanes() > transport::kMostLanes) throw BrokenProtocol("an impossible number of lanes");
@@ -92,7 +93,9 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kLaneMark: return answer_mark();
-    case wire::ToTarget::kFreeze: return walk_->step(TargetEvent::kFrozen);
+    case wire::ToTarget::kFreeze:
+      if (parking_) parking_->stand_by();
+      return walk_->step(TargetEvent::kFrozen);
     case wire::ToTarget::kRestore: return restore(message.restore());
     case wire::ToTarget::kGrant: return resume();
     case wire::ToTarget::kAbort: return abort();
@@ -153,14 +156,16 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (plan.has_identity()) make_port();
   const auto pages = plan.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages;
   restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages);
-  if (plan.has_memory()) memory_.emplace(source_.listener, source_.key, lanes_of(plan.memory()));
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   walk_->step(TargetEvent::kPrepared);
   FAULT_POINT("target.ready");
   wire::ToSource answer;
+  if (plan.parking()) answer.mutable_ready()->set_no_parking(make_parking());
   answer.mutable_ready()->set_host(host_name());
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
+  if (parking_device_) accept_parking();
+  if (plan.has_memory()) memory_.emplace(source_.listener, source_.key, lanes_of(plan.memory()));
 }
 
 // From here on whatever happens to this process, the job can be finished by another one.
@@ -206,8 +211,30 @@ void TargetMove::make_port() {
   runtime::require_free_address(plan_.name(), identity_->address);
   const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
   port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
-  handover::put_neighbours(netns.get(), neighbours_from(plan_.identity()));
+  handover::put_neighbours(netns.get(), neighbours_from(plan_.identity().neighbours()));
   announcer_.emplace(netns.get(), *identity_);
+}
+
+// Why there is none; empty when there is.
+std::string TargetMove::make_parking() {
+  if (!port_) throw BrokenProtocol("parking without an identity");
+  try {
+    parking_device_.emplace(port_->bridge(), *identity_);
+  } catch (const base::SysError& failure) {
+    return fmt::format("{}: {}", host_name(), failure.what());
+  }
+  return {};
+}
+
+// The source opens it first, before those for memory.
+void TargetMove::accept_parking() {
+  auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, transport::kNoWake);
+  if (lane) {
+    parking_.emplace(std::move(*parking_device_), std::move(*lane), kernel::open_namespace(capsule_->init().pid, "net"));
+  } else {
+    base::log("parking: the source has opened no lane for it");
+  }
+  parking_device_.reset();
 }
 
 void TargetMove::restore(const wire::Restore& request) {
@@ -237,6 +264,7 @@ void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
 
 // The point of no return is the journal's line; from here on the workload runs without anyone's help.
 void TargetMove::resume() {
+  if (parking_) parking_->commit();
   capsule::forget_exit_status(plan_.name());  // of an earlier stay: one that is there later is this one's
   walk_->step(TargetEvent::kGranted);
   FAULT_POINT("target.resuming");
@@ -277,6 +305,7 @@ void TargetMove::conclude() {
 void TargetMove::open_port() {
   if (!port_) return;
   port_->open();
+  if (parking_) parking_->release(port_->link());
   try {
     announcer_->announce();
   } catch (const base::SysError& failure) {

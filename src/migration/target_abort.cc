@@ -86,6 +86,7 @@ void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
 
 // Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
 void TargetMove::tear_down() {
+  parking_.reset();  // first: what waits goes back to the source
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);

@@ -13,6 +13,7 @@
 #include "migration/incoming.h"
 #include "migration/logbook.h"
 #include "migration/memory_arrival.h"
+#include "migration/parking_arrival.h"
 #include "migration/restore.h"
 #include "migration/target.h"
 #include "transport/bootstrap.h"
@@ -40,6 +41,8 @@ class TargetMove {
   void require_free_name(const std::string& name);
   void make_capsule();
   void make_port();
+  std::string make_parking();
+  void accept_parking();
   void restore(const wire::Restore& request);
   void pin(const wire::Pinned& pinned, wire::Restored& answer);
   void resume();
@@ -69,6 +72,8 @@ class TargetMove {
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
   std::optional<handover::Announcer> announcer_;
+  std::optional<handover::Parking> parking_device_;
+  std::optional<ParkingArrival> parking_;
   std::optional<criu::ImageSet> images_;
   std::optional<Incoming> incoming_;
   std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/parking_arrival.h"
+
+#include "base/log.h"
+#include "migration/plan.h"
+
+namespace ferry::migration {
+
+ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns)
+    : parking_(std::move(parking)),
+      netns_(std::move(netns)),
+      lane_(std::move(lane), -1,
+            {[this](const wire::ParkingMessage& message) { hear(message); }, {}, [this] { notice_silence(); }, [this] { end(); }}) {}
+
+ParkingArrival::~ParkingArrival() {
+  lane_.post([this] { give_back(); });
+}
+
+void ParkingArrival::stand_by() {
+  lane_.post([this] {
+    parking_.stand_by();
+    lane_.begin_beats();
+  });
+}
+
+void ParkingArrival::commit() {
+  lane_.post([this] { committed_ = true; });
+}
+
+void ParkingArrival::release(const std::string& link) {
+  lane_.post([this, link] {
+    const auto parked = parking_.release(link);
+    released_ = true;
+    wire::ParkingMessage message;
+    auto& told = *message.mutable_released();
+    told.set_frames(parked.frames);
+    told.set_bytes(parked.bytes);
+    told.set_overflow(parked.overflow);
+    try {
+      lane_.send(message);
+    } catch (const std::exception& lost) {
+      base::log("parking: {}", lost.what());
+    }
+    parking_.close();
+  });
+}
+
+void ParkingArrival::hear(const wire::ParkingMessage& message) {
+  switch (message.kind_case()) {
+    case wire::ParkingMessage::kShut: return take_over();
+    case wire::ParkingMessage::kOpen: return give_back();
+    case wire::ParkingMessage::kNeighbours:
+      return handover::put_neighbours(netns_.get(), neighbours_from(message.neighbours().neighbours()));
+    case wire::ParkingMessage::kFrames:
+      for (const auto& frame : message.frames().frames()) parking_.add_straggler(std::as_bytes(std::span(frame)));
+      return;
+    default: return;
+  }
+}
+
+// What was said before a silence may be out of date: the source may have given up since.
+void ParkingArrival::take_over() {
+  if (silent_ || released_) return;
+  parking_.stand_by();
+  parking_.take_over();
+  lane_.begin_beats();
+  wire::ParkingMessage answer;
+  answer.mutable_taken();
+  lane_.send(answer);
+}
+
+void ParkingArrival::give_back() {
+  if (released_) return;
+  parking_.let_go();
+  lane_.send_frames(parking_.give_back());
+}
+
+void ParkingArrival::notice_silence() {
+  if (committed_ || silent_ || lane_.silent_for() < kSilence) return;
+  base::log("parking: the source has been silent for {} ms", kSilence.count());
+  silent_ = true;
+  parking_.let_go();
+}
+
+void ParkingArrival::end() {
+  if (!committed_) parking_.let_go();
+}
+
+}  // namespace ferry::migration

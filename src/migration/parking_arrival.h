@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Parking at the target (handover/parking.h), led by what the source says on the lane: it takes over when the workload's port is shut
+// there, and lets go when the source runs it again, or has not been heard for kSilence before the commit: then nobody here knows where
+// the workload is, and clients on this side of a cut must still find it. Leaving the scope gives back to the source what waits.
+#pragma once
+
+#include "handover/parking.h"
+#include "migration/parking_lane.h"
+
+namespace ferry::migration {
+
+class ParkingArrival {
+ public:
+  static constexpr base::milliseconds kSilence{200};
+
+  // `netns`: of the workload to be, whose neighbours are told by the source.
+  ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns);
+  ~ParkingArrival();
+  ParkingArrival(const ParkingArrival&) = delete;
+  ParkingArrival& operator=(const ParkingArrival&) = delete;
+
+  void stand_by();  // the freeze has begun
+  void commit();    // the source has committed: silence means nothing any more
+  // The workload's port is open: gives it what waits, in the background.
+  void release(const std::string& link);
+
+ private:
+  void hear(const wire::ParkingMessage& message);
+  void take_over();
+  void give_back();
+  void notice_silence();
+  void end();
+
+  handover::Parking parking_;
+  base::Fd netns_;
+  // On the lane's thread.
+  bool committed_ = false, silent_ = false, released_ = false;
+  ParkingLane lane_;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/parking_departure.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "kernel/namespaces.h"
+#include "migration/conversation.h"
+
+namespace ferry::migration {
+
+using base::milliseconds;
+
+namespace {
+
+// The workload stands still meanwhile; but a busy target must not end a move.
+constexpr milliseconds kTargetSilence{2'000};
+constexpr milliseconds kTargetTells{500};    // the frames are given to the workload within a few milliseconds
+constexpr milliseconds kTargetReturns{300};
+
+}  // namespace
+
+ParkingDeparture::ParkingDeparture(transport::Link lane, const runtime::Workload& workload)
+    : identity_(*workload.identity),
+      link_(handover::Port::existing(workload.name, *workload.identity).link()),
+      netns_(kernel::open_namespace(workload.root.pid, "net")),
+      stragglers_(handover::Port::existing(workload.name, *workload.identity).bridge(), *workload.identity),
+      lane_(std::move(lane), stragglers_.fd(),
+            {[this](const wire::ParkingMessage& message) { hear(message); }, [this] { forward(); }, {}, {}}) {
+  report_.on = true;
+}
+
+ParkingDeparture::~ParkingDeparture() = default;
+
+void ParkingDeparture::stand_by() {
+  stragglers_.stand_by();
+  lane_.post([this] { lane_.begin_beats(); });
+}
+
+void ParkingDeparture::port_is_shut() {
+  lane_.post([this, now = base::mono_now()] {
+    open_ = false;
+    shut_at_ = now;
+    workload_.reset();
+    wire::ParkingMessage message;
+    message.mutable_shut();
+    lane_.send(message);
+    // Without them the first answer would have to ask for its way. Those in the plan may be minutes old.
+    for (const auto& known : handover::neighbours_in(netns_.get())) {
+      auto& told = *message.mutable_neighbours()->add_neighbours();
+      told.set_address(known.address.text());
+      told.set_mac(known.mac.text());
+    }
+    if (message.has_neighbours()) lane_.send(message);
+  });
+}
+
+void ParkingDeparture::port_is_open() {
+  lane_.post([this] {
+    open_ = true;
+    workload_.emplace(link_);
+    for (const auto& frame : returned_) give_to_workload(frame);
+    returned_.clear();
+    wire::ParkingMessage message;
+    message.mutable_open();
+    lane_.send(message);
+  });
+}
+
+void ParkingDeparture::throw_if_silent(const std::string& target) const {
+  if (lane_.silent_for() > kTargetSilence) {
+    throw LinkLost(target, fmt::format("it has not been heard for {:.1f} s in the pause", kTargetSilence.count() / 1000.0));
+  }
+}
+
+ParkingReport ParkingDeparture::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kTargetTells, [this] { return told_; });
+  return report_;
+}
+
+void ParkingDeparture::wait_for_return() const { (void)lane_.wait_for_end(kTargetReturns); }
+
+void ParkingDeparture::hear(const wire::ParkingMessage& message) {
+  if (message.has_frames()) return take_back(message.frames());
+  if (message.has_taken()) return hear_taken();
+  if (!message.has_released()) return;
+  const std::lock_guard lock(mutex_);
+  report_.frames = message.released().frames();
+  report_.bytes = message.released().bytes();
+  report_.overflow = message.released().overflow();
+  told_ = true;
+  changed_.notify_all();
+}
+
+// A target that is slow may have announced the identity after the workload went on here: the segment must hear of us last.
+void ParkingDeparture::hear_taken() {
+  {
+    const std::lock_guard lock(mutex_);
+    report_.takeover_ms = base::ms_between(shut_at_, base::mono_now());
+  }
+  if (open_) return handover::Announcer(netns_.get(), identity_).announce();
+  lane_.send_frames(std::exchange(returned_, {}));  // of an earlier try: they came too late to be given to the workload here
+}
+
+void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
+  for (const auto& frame : frames.frames()) {
+    if (workload_) {
+      give_to_workload(frame);
+    } else {
+      returned_.push_back(frame);
+    }
+  }
+}
+
+// With the port open its own bridge delivers them.
+void ParkingDeparture::forward() {
+  auto frames = stragglers_.take();
+  if (open_ || frames.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    report_.forwarded += frames.size();
+  }
+  lane_.send_frames(std::move(frames));
+}
+
+void ParkingDeparture::give_to_workload(const std::string& frame) {
+  try {
+    workload_->send(std::as_bytes(std::span(frame)));
+  } catch (const base::SysError& full) {
+    base::log("a parked frame: {}", full.what());
+  }
+}
+
+}  // namespace ferry::migration
