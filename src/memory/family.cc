@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -14,6 +15,8 @@ using Kind = Backing::Kind;
 
 // Short runs are gathered up to kBatchBytes, but no more than this, or faults would wait.
 constexpr int kMaxRunsPerStep = 32;
+// Of runs that are zero or at the source, which alternate: faults are looked at in between.
+constexpr int kMaxLooksPerStep = 512;
 
 bool is_zero_page(const std::byte* page) {
   uint64_t word = 0;
@@ -89,7 +92,7 @@ Family::Step Family::fill(Pass pass, bool& more) {
   for (int runs = 0; runs < kMaxRunsPerStep && filled < kBatchBytes; ++runs) {
     const auto positions = pass == Pass::kHot ? next_hot() : next_of_rest();
     if (!positions) {
-      more = false;
+      more = std::exchange(paused_, false);
       return {};
     }
     const Step step = fill_range(*positions);
@@ -114,7 +117,11 @@ std::optional<AddressRange> Family::next_hot() {
 
 std::optional<AddressRange> Family::next_of_rest() {
   if (rest_at_ == 0) homeless_ = 0;
-  while (rest_at_ < kSpaceEnd) {
+  for (int looks = 0; rest_at_ < kSpaceEnd; ++looks) {
+    if (looks == kMaxLooksPerStep) {
+      paused_ = true;
+      return std::nullopt;
+    }
     const auto piece = backing_->look({rest_at_, kSpaceEnd});
     if (piece.kind == Kind::kData) return piece.range;
     rest_at_ = piece.range.end;
@@ -182,8 +189,9 @@ Family::Step Family::serve(AddressSpace& member, uint64_t address, bool& pending
   } else {
     const auto piece = backing_->look({place->position, place->position + place->at.bytes()});
     if (piece.kind == Kind::kElsewhere) {
-      pending = backing_->request({place->position, place->position + kPageBytes},
-                                  Backing::Urgency::kFault);
+      pending = true;  // also where it could not be asked for: that is tried again
+      (void)backing_->request({place->position, place->position + kPageBytes},
+                              Backing::Urgency::kFault);
       return step;
     }
     if (piece.kind == Kind::kAbsent) {

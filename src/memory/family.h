@@ -74,6 +74,7 @@ class Family {
   uint64_t hot_at_ = 0, rest_at_ = 0;  // positions that the passes have come to
   uint64_t homeless_ = 0, given_up_ = 0;
   bool giving_up_ = false;
+  bool paused_ = false;  // a pass, to look for faults
 };
 
 }  // namespace ferry::memory

@@ -19,6 +19,7 @@ namespace {
 using Put = AddressSpace::Put;
 
 constexpr int kIdleMs = 500;  // between two looks whether the address spaces are still there
+constexpr int kFarMs = 20;    // for pages at the source, should the word that they came be missed
 constexpr int kRetryMs =
     1;  // after EAGAIN: the event comes when the workload's call has got that far
 constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
@@ -59,10 +60,11 @@ void Filler::run() {
 int Filler::next_wait_ms() const {
   const bool prefilling =
       (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
-  if (!faults_.empty() || prefilling) return kRetryMs;
-  if (!may_fill()) return kIdleMs;
+  if (prefilling || !std::ranges::all_of(faults_, &Fault::is_far)) return kRetryMs;
+  const int64_t most = faults_.empty() ? kIdleMs : kFarMs;
+  if (!may_fill()) return static_cast<int>(most);
   const int64_t wait = (not_before_ns_ - now_ns()) / 1'000'000;
-  return static_cast<int>(std::clamp<int64_t>(wait, 0, kIdleMs));
+  return static_cast<int>(std::clamp<int64_t>(wait, 0, most));
 }
 
 void Filler::look(int wait_ms) {
@@ -79,7 +81,10 @@ void Filler::look(int wait_ms) {
     throw base::SysError("poll", errno, "in the filler");
   }
   if (wait_ms == 0) last_look_ns_ = now_ns();
-  if (entries[0].revents != 0) read_counter(state_->commands);
+  if (entries[0].revents != 0) {
+    read_counter(state_->commands);
+    not_before_ns_ = 0;  // pages may have come
+  }
   if (entries[1].revents != 0) guardian_died_();
   if (entries[2].revents != 0) owner_gone_ = true;
   for (size_t i = 0; i < members.size(); ++i) {
@@ -118,6 +123,7 @@ void Filler::serve_faults() {
       handle(step);
     } else if (step.put != Put::kDone || elsewhere) {
       waiting.push_back(fault);
+      waiting.back().is_far = elsewhere;
     } else {
       ++state_->faults;
       const auto took = static_cast<uint64_t>(now_ns() - fault.since_ns);
@@ -125,6 +131,7 @@ void Filler::serve_faults() {
     }
   }
   faults_.insert(faults_.end(), waiting.begin(), waiting.end());
+  if (std::ranges::any_of(faults_, &Fault::is_far)) tell_puller();
 }
 
 void Filler::obey() {
@@ -166,6 +173,7 @@ void Filler::check_coverage() {
 void Filler::check_alive() {
   last_check_ns_ = now_ns();
   state_->bytes_left = file_bytes(state_->store);
+  state_->far_left = roster_.far_bytes();
   for (AddressSpace* member : roster_.members()) {
     if (!member->is_alive()) roster_.retire(*member, Roster::End::kVanished);
   }

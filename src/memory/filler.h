@@ -28,6 +28,7 @@ class Filler {
     AddressSpace* member;
     uint64_t address;
     int64_t since_ns;  // the last look at which it was not there
+    bool is_far = false;  // the page is at the source, and asked for
   };
 
   int next_wait_ms() const;
@@ -48,6 +49,7 @@ class Filler {
   void end_registration(AddressSpace& member);
   void finish(Outcome outcome);
   void tell_news();
+  void tell_puller();
 
   const SharedState& state_;
   const FillHooks& hooks_;
@@ -60,6 +62,7 @@ class Filler {
   int64_t not_before_ns_ = 0;  // of the background fill, where it has to wait
   struct Pass {
     bool hot_done = false, complete = false;
+    bool had_far = true;  // when the pass before ended
   };
   std::map<const Family*, Pass> passes_;
   size_t current_ = 0;  // family of the background fill

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "memory/filler.h"
@@ -15,7 +16,9 @@ namespace {
 
 // Before a page without a home is given up: longer than an mremap takes to tell where it has gone.
 constexpr int64_t kSecondPassNs = 50'000'000;
-constexpr int64_t kNextPassNs = 1'000'000;  // pages are still at the source
+constexpr int64_t kAgainNs = 1'000'000;  // pages have come or gone during the pass
+// Pages are still at the source, and nobody has said that some have come.
+constexpr int64_t kNextPassNs = 50'000'000;
 // A thread that does not stop may be in an uninterruptible wait for that long.
 constexpr int kCloseAttempts = 100;
 constexpr base::milliseconds kCloseRetry{20};
@@ -47,14 +50,18 @@ void Filler::fill_one_batch() {
 
 void Filler::pass_ended(Family& family) {
   state_->bytes_left = file_bytes(state_->store);
+  Pass& pass = passes_[&family];
+  const bool had_far = std::exchange(pass.had_far, roster_.far_bytes() > 0);
   if (family.is_empty()) {
-    passes_[&family].complete = true;
+    pass.complete = true;
     state_->unplaced_bytes += family.given_up_bytes();
+  } else if (state_->far >= 0 && (had_far || pass.had_far)) {
+    not_before_ns_ = now_ns() + kNextPassNs;  // nor is a page given up meanwhile
   } else if (family.homeless_bytes() > 0) {
     family.give_up_homeless();
     not_before_ns_ = now_ns() + kSecondPassNs;
   } else {
-    not_before_ns_ = now_ns() + kNextPassNs;
+    not_before_ns_ = now_ns() + kAgainNs;
   }
 }
 
@@ -109,6 +116,11 @@ void Filler::finish(Outcome outcome) {
   if (state_->marker_path[0] != 0) ::unlink(state_->marker_path);
   state_->outcome = outcome;
   tell_news();
+}
+
+void Filler::tell_puller() {
+  const uint64_t one = 1;
+  (void)!::write(state_->asked, &one, sizeof one);
 }
 
 void Filler::tell_news() {

@@ -42,7 +42,14 @@ bool is_overtaken(const AddressSpace& member, const uffd_msg& message) {
 }  // namespace
 
 Roster::Roster(const SharedState& state)
-    : state_(state), buffer_(kBatchBytes), plans_(read_plans(state->plan)) {}
+    : state_(state), buffer_(kBatchBytes), plans_(read_plans(state->plan)) {
+  if (state->far >= 0) far_ = std::make_unique<FarPages>(state->far);
+}
+
+std::unique_ptr<Backing> Roster::backing_of(const SpacePlan& plan) const {
+  if (far_) return std::make_unique<FarSpace>(state_->store, plan.slot, *far_);
+  return std::make_unique<StoredSpace>(state_->store, plan.slot);
+}
 
 AddressSpace& Roster::make_member(int uffd, Family& family) {
   const auto id = static_cast<uint32_t>(members_.size());
@@ -58,7 +65,7 @@ void Roster::make_family(const LogEntry& arrived) {
   const auto known = std::ranges::find(plans_, arrived.pid, &SpacePlan::pid);
   if (known != plans_.end()) {
     plan = *known;
-    backing = std::make_unique<StoredSpace>(state_->store, plan.slot);
+    backing = backing_of(plan);
   } else {
     backing = std::make_unique<EmptyBacking>();  // it had no memory that was sent
   }
@@ -211,8 +218,8 @@ std::optional<int32_t> Roster::stored_without_space() const {
       return !member->forked && member->pid == plan.pid;
     };
     if (std::ranges::any_of(members_, is_its)) continue;
-    const auto piece = StoredSpace(state_->store, plan.slot).look({0, kSpaceEnd});
-    if (piece.kind == Backing::Kind::kData || piece.range.end < kSpaceEnd) return plan.pid;
+    const auto piece = backing_of(plan)->look({0, kSpaceEnd});
+    if (piece.kind != Backing::Kind::kAbsent || piece.range.end < kSpaceEnd) return plan.pid;
   }
   return std::nullopt;
 }

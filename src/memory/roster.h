@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "memory/family.h"
+#include "memory/far_pages.h"
 #include "memory/settle_state.h"
 
 namespace ferry::memory {
@@ -37,18 +38,22 @@ class Roster {
   // A process of which pages are stored, but which has not been restored.
   std::optional<int32_t> stored_without_space() const;
   bool any_settled() const { return any_settled_; }
+  // Still at the source.
+  uint64_t far_bytes() const { return far_ ? far_->bytes_left() : 0; }
 
  private:
   bool apply(AddressSpace& member, const uffd_msg& message);
   void apply_fork(AddressSpace& parent, int uffd);
   void replay(const LogEntry& entry);
   void make_family(const LogEntry& arrived);
+  std::unique_ptr<Backing> backing_of(const SpacePlan& plan) const;
   AddressSpace& make_member(int uffd, Family& family);
   void remove(AddressSpace& member, End end);
 
   const SharedState& state_;
   std::vector<std::byte> buffer_;
   std::vector<SpacePlan> plans_;
+  std::unique_ptr<FarPages> far_;  // with post-copy
   std::vector<std::unique_ptr<AddressSpace>> members_;  // by id; those that have gone, too
   std::vector<Family*> family_of_;                      // by id
   std::vector<std::unique_ptr<Family>> families_;

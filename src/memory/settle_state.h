@@ -46,8 +46,9 @@ enum class Outcome : uint32_t { kOpen, kSettled, kLost };
 struct StateHeader {
   // Descriptors, the same numbers in both processes.
   int32_t state = -1, store = -1, plan = -1, listener = -1, commands = -1, news = -1, marker = -1,
-          owner = -1, alive = -1;
+          owner = -1, alive = -1, far = -1, asked = -1;  // the last two: -1 without post-copy
   char marker_path[256] = {};
+  char job[64] = {};  // of the move that brought it
   std::atomic<int32_t> filler_pid = 0, guardian_pid = 0;
   std::atomic<int32_t> filler_pidfd = -1, guardian_pidfd = -1;
 
@@ -60,6 +61,7 @@ struct StateHeader {
   std::atomic<uint64_t> bytes_total = 0, bytes_left = 0, faults = 0, worst_fault_ns = 0, events = 0,
                         forks = 0, takeovers = 0, unplaced_bytes = 0, fill_began_ns = 0,
                         fill_ended_ns = 0, cpu_ns = 0;
+  std::atomic<uint64_t> far_total = 0, far_left = 0;  // bytes still at the source
   char trouble[256] = {};
   Keepsake arrivals;
   std::atomic<uint64_t> log_end = 0;  // the entry at the end is being written

@@ -16,6 +16,8 @@
 
 #include "base/error.h"
 #include "kernel/procfs.h"
+#include "kernel/task_fd.h"
+#include "memory/far_pages.h"
 
 namespace ferry::memory {
 namespace {
@@ -29,25 +31,40 @@ base::Fd make_eventfd() {
   return fd;
 }
 
-Progress progress_of(const SharedState& state) {
+// `stored_bytes`: what the store still holds.
+Progress progress_of(const SharedState& state, uint64_t stored_bytes) {
   Progress progress;
   const Outcome outcome = state->outcome;
   progress.restored = state->restored != 0;
   progress.settled = outcome == Outcome::kSettled;
   progress.lost = outcome == Outcome::kLost;
   progress.bytes_total = state->bytes_total;
-  progress.bytes_left = outcome == Outcome::kOpen ? file_bytes(state->store) : 0;
+  progress.bytes_left = outcome == Outcome::kOpen ? stored_bytes : 0;
   progress.faults = state->faults;
   progress.worst_fault_us = state->worst_fault_ns / 1000;
   progress.events = state->events;
   progress.forks = state->forks;
   progress.takeovers = state->takeovers;
   progress.unplaced_bytes = state->unplaced_bytes;
+  progress.far_total = state->far_total;
+  progress.far_left = outcome == Outcome::kOpen ? state->far_left.load() : 0;
+  progress.bytes_left += progress.far_left;
   const uint64_t began = state->fill_began_ns, ended = state->fill_ended_ns;
   if (began != 0 && ended != 0) progress.fill_ms = static_cast<double>(ended - began) / 1e6;
   progress.cpu_ms = static_cast<double>(state->cpu_ns) / 1e6;
   progress.trouble = state->trouble;
   return progress;
+}
+
+std::vector<FarPages::Space> far_spaces(const Store& store,
+                                        const std::map<int32_t, PageSet>& far) {
+  std::vector<FarPages::Space> spaces;
+  for (const SpacePlan& plan : store.plans()) {
+    const auto found = far.find(plan.pid);
+    if (found != far.end()) spaces.push_back({plan.pid, plan.slot, found->second});
+  }
+  CHECK(spaces.size() == far.size());
+  return spaces;
 }
 
 enum class Lock { kTaken, kHeldByOthers };
@@ -96,6 +113,8 @@ Settling::Settling(base::Fd state)
 
 Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Options options) {
   Settling settling(SharedState::make());
+  settling.store_ = base::Fd(::fcntl(store.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!settling.store_) throw base::SysError("fcntl", errno, "F_DUPFD of the store");
   base::FdPair owner = base::make_pipe(), alive = base::make_pipe();
   const base::Fd plan = write_plans(store.plans());
   base::Fd marker;
@@ -108,6 +127,8 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
     marker = make_marker(options.name, path);
     std::strcpy(header.marker_path, path.c_str());
   }
+  CHECK(options.job.size() < sizeof header.job);
+  std::strcpy(header.job, options.job.c_str());
   header.state = settling.state_fd_.get();
   header.store = store.fd();
   header.plan = plan.get();
@@ -117,13 +138,25 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
   header.marker = marker.get();
   header.owner = owner.first.get();
   header.alive = alive.second.get();
-  header.bytes_total = store.bytes_held();
+  header.bytes_total = header.bytes_left = store.bytes_held();
+  base::Fd far, asked;
+  if (!options.far.empty()) {
+    far = FarPages::make(far_spaces(store, options.far));
+    asked = make_eventfd();
+    header.far = far.get();
+    header.asked = asked.get();
+    header.far_total = header.far_left = FarPages(far.get()).bytes_left();
+    header.bytes_total += header.far_total;
+  }
   std::vector<int> inherit{header.state,    header.store, header.plan,  header.listener,
                            header.commands, header.news,  header.owner, header.alive};
   if (marker) inherit.push_back(header.marker);
+  if (far) inherit.insert(inherit.end(), {header.far, header.asked});
   settling.guardian_ = options.launch(header.state, inherit);
   settling.owner_ = std::move(owner.second);
   settling.alive_ = std::move(alive.first);
+  settling.far_ = std::move(far);
+  settling.asked_ = std::move(asked);
   return settling;
 }
 
@@ -204,7 +237,7 @@ void Settling::prefill(base::MonoTime deadline) {
 
 void Settling::begin_fill() { command(kWantFill); }
 
-Progress Settling::progress() const { return progress_of(state_); }
+Progress Settling::progress() const { return progress_of(state_, file_bytes(store_.get())); }
 
 bool Settling::wait_settled(base::MonoTime deadline) {
   (void)wait_until(deadline, [&] { return state_->outcome != Outcome::kOpen; });
@@ -224,10 +257,40 @@ std::optional<Progress> find_settling(const std::string& name, const base::Path&
   const auto marker = base::try_open_file(directory / name, O_RDONLY);
   if (!marker || try_lock(marker->get(), LOCK_SH) == Lock::kTaken) return std::nullopt;
   Progress progress;
-  if (const auto state = try_open_marked_state(marker->get())) {
-    progress = progress_of(SharedState(state->get()));
+  std::string job;
+  if (const auto fd = try_open_marked_state(marker->get())) {
+    const SharedState state(fd->get());
+    progress = progress_of(state, state->bytes_left);  // as of the filler's last look
+    job = state->job;
   }
+  if (progress.far_left == 0) return progress;
+  const auto access = find_pull_access(name, job, directory);
+  progress.is_pulled = access && kernel::is_alive(FarPages(access->far.get()).puller());
   return progress;
+}
+
+PullAccess Settling::pull_access() const {
+  CHECK(far_);
+  return {state_fd_.dup(), store_.dup(), far_.dup(), commands_.dup(), asked_.dup()};
+}
+
+std::optional<PullAccess> find_pull_access(const std::string& name, const std::string& job,
+                                           const base::Path& directory) {
+  const auto marker = base::try_open_file(directory / name, O_RDONLY);
+  if (!marker || try_lock(marker->get(), LOCK_SH) == Lock::kTaken) return std::nullopt;
+  auto found = try_open_marked_state(marker->get());
+  if (!found) return std::nullopt;
+  const SharedState state(found->get());
+  if (state->far < 0 || state->outcome != Outcome::kOpen || job != state->job) {
+    return std::nullopt;
+  }
+  for (const pid_t holder : {state->guardian_pid.load(), state->filler_pid.load()}) {
+    const auto copy = [&](int fd) { return kernel::copy_descriptor(holder, fd); };
+    PullAccess access{copy(state->state), copy(state->store), copy(state->far),
+                      copy(state->commands), copy(state->asked)};
+    if (access.state && access.store && access.far && access.placed && access.asked) return access;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ferry::memory

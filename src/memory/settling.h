@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -29,7 +30,9 @@ struct Progress {
   bool restored = false;  // the restore has ended
   bool settled = false;   // all in place, nothing of ferry is left in the workload
   bool lost = false;      // the address spaces have gone, or abort() was called
-  uint64_t bytes_total = 0, bytes_left = 0;  // of the store
+  uint64_t bytes_total = 0, bytes_left = 0;  // of the store, and of what is at the source
+  uint64_t far_total = 0, far_left = 0;      // still at the source (post-copy)
+  bool is_pulled = false;                    // a ferry here is fetching it
   uint64_t faults = 0;                       // answered, zero pages included
   uint64_t worst_fault_us = 0;  // an upper bound: from the last look at which it was not there yet
   uint64_t events = 0, forks = 0;
@@ -41,6 +44,13 @@ struct Progress {
   std::string trouble;          // what the filler last failed at; it tries again
 };
 
+// What whoever fetches the pages that are at the source needs: descriptors of its own.
+struct PullAccess {
+  base::Fd state, store, far;
+  base::Fd placed;  // an eventfd, written to: look, pages have come
+  base::Fd asked;   // an eventfd, read from: pages are waited for
+};
+
 class Settling {
  public:
   // Starts run_guardian(descriptor of the state) in a process of its own that keeps `inherit` open,
@@ -50,6 +60,8 @@ class Settling {
     std::string name;  // of the workload; empty: nobody will ask for it
     base::Path directory = kSettlingDirectory;
     Launch launch = launch_ferry;
+    std::map<int32_t, PageSet> far;  // pages of spaces of the store that are still at the source
+    std::string job;                 // of the move that serves them
   };
   static base::Child launch_ferry(int state_fd, const std::vector<int>& inherit);  // `ferry fill`
 
@@ -71,6 +83,7 @@ class Settling {
   [[nodiscard]] bool wait_settled(base::MonoTime deadline);
   std::vector<pid_t> processes() const;  // filler and guardian, as far as they live
   bool is_alive() const;                 // at least one of the two processes
+  PullAccess pull_access() const;        // with pages at the source
   // The tasks have been killed: ends both, gives the memory back, waits for it.
   void abort();
 
@@ -82,6 +95,7 @@ class Settling {
   base::Fd state_fd_;
   SharedState state_;
   base::Fd commands_, news_;
+  base::Fd store_, far_, asked_;  // the last two only with pages at the source
   base::Fd owner_;  // closed with us
   base::Fd alive_;  // at its end: both processes have gone
   base::Child guardian_;
@@ -91,5 +105,8 @@ class Settling {
 // Nothing: it is not.
 std::optional<Progress> find_settling(const std::string& name,
                                       const base::Path& directory = kSettlingDirectory);
+// Of a workload that is still settling with pages at the source of that move; else nothing.
+std::optional<PullAccess> find_pull_access(const std::string& name, const std::string& job,
+                                           const base::Path& directory = kSettlingDirectory);
 
 }  // namespace ferry::memory

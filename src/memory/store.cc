@@ -196,6 +196,10 @@ void StoredSpace::read(uint64_t position, std::span<std::byte> into) const {
   }
 }
 
+void StoredSpace::put(uint64_t position, std::span<const std::byte> pages) {
+  write_at(memfd_, base_ + position, pages);
+}
+
 void StoredSpace::drop(AddressRange range) { punch(memfd_, base_ + range.start, range.bytes()); }
 
 }  // namespace ferry::memory

@@ -80,6 +80,7 @@ class StoredSpace : public Backing {
   Piece look(AddressRange range) const override;
   void read(uint64_t position, std::span<std::byte> into) const override;
   void drop(AddressRange range) override;
+  void put(uint64_t position, std::span<const std::byte> pages);
   bool request(AddressRange, Urgency) override { return false; }  // nothing is elsewhere
 
  private:
