@@ -19,7 +19,7 @@ namespace {
 struct Arguments {
   migration::MoveOptions move;
   std::string port_range, tcp = "keep";
-  std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth;
+  std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth, post_copy_timeout = "60s";
   bool json = false, quiet = false, dry_run = false;
 };
 
@@ -98,6 +98,10 @@ void print_report(const migration::Report& report) {
                report.via == "tls" ? "direct TLS" : "through the SSH pipe");
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
     if (report.parking.on) print_parking(report.parking);
+    if (report.pulled_bytes > 0) {
+      fmt::print("  {} fetched after it ran there; {} pages waited for, the longest {}\n", base::format_bytes(report.pulled_bytes), report.faults,
+                 base::format_ms(report.worst_fault_ms));
+    }
     if (!report.rounds.empty()) fmt::print("  {} rounds; frozen then because {}\n", report.rounds.size(), report.freeze_reason);
     return;
   }
@@ -129,6 +133,12 @@ base::Exit run(Arguments& arguments) {
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
   if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
+  options.post_copy_timeout = std::chrono::duration_cast<base::milliseconds>(base::parse_duration(arguments.post_copy_timeout));
+  const bool wants_post_copy = options.mode == migration::Mode::kPost || options.mode == migration::Mode::kHybrid;
+  if (wants_post_copy && options.what.find(':') != std::string::npos && !options.what.starts_with("pid:")) {
+    throw base::Error({fmt::format("--mode {} is for processes", arguments.mode), "a container's engine restores all of its memory at once", "", {}, {}},
+                      base::Exit::kUsage);
+  }
   if (options.keep_source && options.what.find(':') == std::string::npos) {
     throw base::Error({"--keep-source is for containers", "of a process nothing stays here to be kept", "", {}, {}}, base::Exit::kUsage);
   }
@@ -159,7 +169,12 @@ void add_move(CLI::App& app, int& exit_code) {
                    "open connections of a workload without an address of its own: keep (refuse the move), close")
       ->check(CLI::IsMember({"keep", "close"}));
   verb->add_option("--mode", arguments->mode,
-                   "auto, pre: memory is copied while it runs, round after round; stop: all of it within the pause")
+                   "auto, pre: memory is copied while it runs, round after round; hybrid, post: after some rounds, or none, it runs there and the rest "
+                   "is fetched (asked for by name: a lost host then costs the workload); stop: all of it within the pause")
+      ->capture_default_str();
+  verb->add_option("--rounds", move.rounds, "of --mode hybrid, before it runs there")->check(CLI::Range(1, 30))->capture_default_str();
+  verb->add_option("--post-copy-timeout", arguments->post_copy_timeout,
+                   "of --mode post, hybrid: how long a connection that was cut is made again before this command ends; nothing is lost then")
       ->capture_default_str();
   verb->add_option("--pause-limit", arguments->pause_limit, "how long the pause should be at most; a goal")->capture_default_str();
   verb->add_option("--pause-max", arguments->pause_max, "cancel before the freeze if the pause would be longer; a promise");

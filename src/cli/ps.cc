@@ -8,6 +8,8 @@
 #include "capsule/record.h"
 #include "cli/verbs.h"
 #include "kernel/freezer.h"
+#include "memory/settling.h"
+#include "migration/resolve.h"
 
 namespace ferry::cli {
 namespace {
@@ -17,9 +19,19 @@ bool is_frozen(const capsule::Record& record) {
   return freezer && freezer->is_frozen();
 }
 
+// Post-copy: what of its memory is not where it runs yet.
+std::string far_memory_of(const capsule::Record& record) {
+  const auto settling = memory::find_settling(record.name);
+  if (!settling || settling->far_left == 0) return "";
+  return fmt::format("{} memory from {}", settling->is_pulled ? "takes" : "waits for", record.came_from);
+}
+
 // For programs.
 std::string state_word(const capsule::Record& record) {
-  if (capsule::is_running(record)) return is_frozen(record) ? "frozen" : "running";
+  if (capsule::is_running(record)) {
+    if (is_frozen(record)) return migration::find_serving(record.name) ? "serving" : "frozen";
+    return "running";
+  }
   return record.moved_to.empty() ? "ended" : "moved";
 }
 
@@ -27,7 +39,12 @@ std::string state_of(const capsule::Record& record) {
   if (!record.moved_to.empty()) {
     return fmt::format("moved to {} at {}", record.moved_to, base::local_hhmm(record.moved_at_ns));
   }
-  if (capsule::is_running(record)) return is_frozen(record) ? "frozen (by a move)" : "running";
+  if (capsule::is_running(record)) {
+    if (const auto far = far_memory_of(record); !far.empty()) return far;
+    if (!is_frozen(record)) return "running";
+    const auto serving = migration::find_serving(record.name);
+    return serving ? fmt::format("gives memory to {}", serving->note.peer) : "frozen (by a move)";
+  }
   if (record.exit_status) return fmt::format("ended ({})", *record.exit_status);
   return "ended";
 }
@@ -43,6 +60,7 @@ void print_json(const std::vector<capsule::Record>& records) {
                                 {"came_from", r.came_from},
                                 {"moved_to", r.moved_to},
                                 {"command", r.command}};
+    if (const auto far = far_memory_of(r); !far.empty()) j["memory"] = far;
     if (r.exit_status) j["exit_status"] = *r.exit_status;
     list.push_back(j);
   }

@@ -10,6 +10,7 @@
 #include "capsule/spawn.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
+#include "migration/resolve.h"
 #include "runtime/workload.h"
 
 namespace ferry::cli {
@@ -22,6 +23,11 @@ int stop(const std::string& name, base::nanoseconds patience) {
   capsule::check_name(name);
   const auto lock = capsule::Lock::take(name, "stop");
   const auto record = runtime::require_here(name);
+  if (const auto serving = migration::find_serving(name)) {
+    base::refuse(fmt::format("cannot stop {}", name),
+                 fmt::format("it runs on {}, which still needs memory of the frozen copy here", serving->note.peer),
+                 fmt::format("`ferry resolve {}` sends it there; stop it on {}", name, serving->note.peer));
+  }
   if (!capsule::is_running(record)) {
     fmt::print("{} has ended already\n", name);
     return 0;

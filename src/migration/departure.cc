@@ -6,10 +6,12 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "capsule/spawn.h"
 #include "criu/image_set.h"
 #include "migration/conversation.h"
 #include "migration/dump.h"
+#include "migration/serving.h"
 #include "process/tree.h"
 #include "transport/bootstrap.h"
 
@@ -66,6 +68,12 @@ json workload_note(const runtime::Workload& workload) {
           {"root", to_note(workload.root)},
           {"capsule", workload.is_capsule()},
           {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})}};
+}
+
+json serves_note(const ServedSpaces& spaces) {
+  json note = json::array();
+  for (const auto& [space, process] : spaces) note.push_back({{"space", space}, {"process", to_note(process)}});
+  return note;
 }
 
 json origins_note(const Frozen::Origins& origins) {
@@ -140,6 +148,7 @@ class Departure {
     result_ = {book_.note.job, book_.note.name, "source", book_.note.peer, "", "", false};
     if (!criu_has_ended()) return leave("CRIU still holds it", false);
     if (state_ == Source::kAborted) return go_on("its ferry was killed while it gave the move up", {});
+    if (state_ == Source::kServing) return serve_on(fmt::format("it runs on {}, and needs memory from here", book_.note.peer), decision);
     if (state_ == Source::kDone) return end_here(fmt::format("it runs on {}", book_.note.peer), {});
     if (is_before_commit(state_)) return go_on("its ferry was killed before the commit point", SourceEvent::kFailed);
     if (decision == Decision::kRunHere) return go_on("you say that it does not run there", SourceEvent::kNeverRan);
@@ -172,9 +181,32 @@ class Departure {
     switch (told.fate()) {
       case Outcome::NEVER_RAN: return go_on(found, SourceEvent::kNeverRan);
       case Outcome::RUNS:
+        if (!book_.has(kNoteServes)) return end_here(found, SourceEvent::kRunning);
+        walk_.step(SourceEvent::kRunningFar);
+        return serve_on(found, Decision::kAskTarget);
       case Outcome::ENDED: return end_here(found, SourceEvent::kRunning);
       default: return leave(found);
     }
+  }
+
+  // Post-copy: it runs there and nowhere else, whoever says what; only its memory is here.
+  Resolution serve_on(const std::string& found, Decision decision) {
+    if (!is_here()) return leave(found + ", which has gone with this host's restart", false);
+    if (decision == Decision::kRunHere) return leave(found + ": it cannot run here as well", false);
+    ServedSpaces spaces;
+    if (const auto* note = book_.find(kNoteServes)) {
+      for (const auto& one : *note) spaces.emplace(one.value("space", 0), process_from(one.at("process")));
+    }
+    const auto contact = contact_of(book_);
+    Serving serving(contact, book_.note.job, spaces, [](std::string_view text) { base::log("{}", text); });
+    try {
+      serving.wait_until_arrived(milliseconds(0), [](uint64_t) {});
+    } catch (const std::exception& failure) {
+      if (decision == Decision::kDropHere) return end_here("you say that it is not needed any more", SourceEvent::kArrived);
+      return leave(fmt::format("{}: {}", found, failure.what()), false);
+    }
+    serving.stop();
+    return end_here(fmt::format("{}: it has all of it now", found), SourceEvent::kArrived);
   }
 
   Resolution leave(const std::string& found, bool in_doubt = true) {

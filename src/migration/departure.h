@@ -9,6 +9,7 @@
 
 #include "migration/frozen.h"
 #include "migration/logbook.h"
+#include "migration/page_server.h"
 #include "migration/source.h"
 #include "migration/wire.pb.h"
 
@@ -29,6 +30,7 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
 nlohmann::json contact_note(const MoveOptions& options);
 MoveOptions contact_of(const Logbook& book);
 nlohmann::json workload_note(const runtime::Workload& workload);
+nlohmann::json serves_note(const ServedSpaces& spaces);
 nlohmann::json origins_note(const Frozen::Origins& origins);
 
 // Asks the target, on a new connection, what has become of the job. Throws Error when it cannot be reached.

@@ -77,6 +77,7 @@ std::string to_json(const Report& r) {
   if (r.settle_ms > 0) {
     j["settle_ms"] = rounded(r.settle_ms);
     j["faults"] = r.faults;
+    j["pulled_bytes"] = r.pulled_bytes;
     j["worst_fault_ms"] = rounded(r.worst_fault_ms);
   }
   if (r.result != "moved") {

@@ -83,6 +83,7 @@ struct Report {
   uint64_t faults = 0;            // pages that it had to wait for meanwhile
   double worst_fault_ms = 0;
   ParkingReport parking;
+  uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)
   base::Explanation error;        // unless moved
   std::string journal;
 };

@@ -34,7 +34,18 @@ LaneReceiver::LaneReceiver(transport::Listener& listener, const transport::Key& 
   acceptor_ = std::thread([this, lanes] { accept(lanes); });
 }
 
-LaneReceiver::~LaneReceiver() {
+LaneReceiver::~LaneReceiver() { stop(); }
+
+std::vector<Link> LaneReceiver::release() {
+  stop();
+  std::vector<Link> links;
+  for (auto& link : links_) links.push_back(std::move(link));
+  links_.clear();
+  return links;
+}
+
+void LaneReceiver::stop() {
+  if (!acceptor_.joinable()) return;
   const uint64_t one = 1;
   base::write_full(stop_.get(), std::as_bytes(std::span(&one, 1)));
   acceptor_.join();
@@ -47,7 +58,8 @@ void LaneReceiver::accept(int lanes) {
     for (int i = 0; i < lanes; ++i) {
       auto lane = transport::accept_lane(listener_, key_, deadline, stop_.get());
       if (!lane) return;
-      lanes_.emplace_back([this, link = std::make_shared<Link>(std::move(*lane))] { serve(*link); });
+      links_.push_back(std::move(*lane));
+      lanes_.emplace_back([this, &link = links_.back()] { serve(link); });
     }
   } catch (const std::exception& failure) {
     base::log("the lanes: {}", failure.what());  // the source finds that it cannot connect

@@ -9,6 +9,7 @@
 #include <list>
 #include <span>
 #include <thread>
+#include <vector>
 
 #include "transport/lanes.h"
 
@@ -22,10 +23,13 @@ class LaneReceiver {
   // `listener` must outlive this object.
   LaneReceiver(transport::Listener& listener, const transport::Key& key, int lanes, Take take);
   ~LaneReceiver();  // ends the lanes
+  // For other work on them, between two frames.
+  std::vector<transport::Link> release();
   LaneReceiver(const LaneReceiver&) = delete;
   LaneReceiver& operator=(const LaneReceiver&) = delete;
 
  private:
+  void stop();
   void accept(int lanes);
   void serve(transport::Link& lane);
   void tell(transport::Link& lane, const std::exception& failure) noexcept;
@@ -34,7 +38,8 @@ class LaneReceiver {
   const transport::Key key_;
   const Take take_;
   base::Fd stop_;  // readable: everything here ends
-  std::list<std::thread> lanes_;  // made by the acceptor, joined after it
+  std::list<transport::Link> links_;  // made by the acceptor, as their threads are
+  std::list<std::thread> lanes_;      // joined after it
   std::thread acceptor_;
 };
 

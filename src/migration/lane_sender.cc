@@ -25,7 +25,15 @@ LaneSender::LaneSender(std::vector<Link> lanes, Conversation& talk, transport::P
   for (size_t i = 0; i < lanes_.size(); ++i) threads_.emplace_back([this, i] { work(i); });
 }
 
-LaneSender::~LaneSender() {
+LaneSender::~LaneSender() { stop(); }
+
+std::vector<Link> LaneSender::release() {
+  stop();
+  threads_.clear();
+  return std::move(lanes_);
+}
+
+void LaneSender::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -33,7 +41,9 @@ LaneSender::~LaneSender() {
   const uint64_t one = 1;
   base::write_full(stop_.get(), std::as_bytes(std::span(&one, 1)));
   changed_.notify_all();
-  for (auto& thread : threads_) thread.join();
+  for (auto& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void LaneSender::begin(size_t pieces, Produce produce) {

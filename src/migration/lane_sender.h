@@ -41,8 +41,11 @@ class LaneSender {
   void finish(const std::function<void()>& meanwhile);
 
   uint64_t bytes_sent() const { return bytes_sent_; }
+  // For other work on them; idle lanes only. Nothing can be sent afterwards.
+  std::vector<transport::Link> release();
 
  private:
+  void stop();
   void work(size_t lane);
   bool wait_for_batch(uint64_t& seen);
   void send_batch(transport::Link& link, size_t worker);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "base/log.h"
 #include "base/units.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr milliseconds kPrefillLimit{10'000};  // of a few pages
 constexpr milliseconds kSettlePoll{200};
+constexpr milliseconds kArrivalPoll{5};
 // A GiB takes about a second on a slow host; a workload that has not settled after so long never will.
 constexpr milliseconds kEarlierMoveSettles{10 * 60'000};
 
@@ -57,12 +59,20 @@ void MemoryArrival::apply(const wire::Restore& request) {
   }
 }
 
-void MemoryArrival::start(const std::string& name, const wire::Restore& request, const base::Path& lazy_pages_directory) {
+void MemoryArrival::start(const wire::Plan& plan, const wire::Restore& request, const base::Path& lazy_pages_directory) {
+  auto links = lanes_->release();
   lanes_.reset();
   apply(request);
   memory::Settling::Options options;
-  options.name = name;
+  options.name = plan.name();
+  options.job = plan.job();
+  for (const auto& space : request.memory()) {
+    if (!space.far().empty()) options.far.emplace(space.pid(), pages_of(space.far()));
+  }
+  const bool has_far = !options.far.empty();
+  if (has_far && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
   settling_.emplace(memory::Settling::start(store_, criu::listen_lazy_pages(lazy_pages_directory), std::move(options)));
+  if (has_far) puller_.emplace(settling_->pull_access(), std::move(links));
 }
 
 void MemoryArrival::prefill() { settling_->prefill(mono_now() + kPrefillLimit); }
@@ -70,6 +80,12 @@ void MemoryArrival::prefill() { settling_->prefill(mono_now() + kPrefillLimit); 
 void MemoryArrival::begin_fill() {
   began_ = mono_now();
   settling_->begin_fill();
+}
+
+uint64_t MemoryArrival::wait_until_arrived() {
+  while (puller_->state() == PagePuller::State::kPulling) std::this_thread::sleep_for(kArrivalPoll);
+  if (puller_->state() == PagePuller::State::kCutOff) throw LinkLost("the source", puller_->why_cut_off());
+  return puller_->bytes_total();
 }
 
 wire::Settled MemoryArrival::wait_until_settled() {
@@ -88,6 +104,7 @@ wire::Settled MemoryArrival::wait_until_settled() {
 
 void MemoryArrival::abort() noexcept {
   try {
+    puller_.reset();
     if (settling_) settling_->abort();
   } catch (const std::exception& failure) {
     base::log("ending the filler: {}", failure.what());

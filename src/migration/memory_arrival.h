@@ -9,6 +9,7 @@
 #include "memory/settling.h"
 #include "memory/store.h"
 #include "migration/lane_receiver.h"
+#include "migration/page_puller.h"
 #include "migration/wire.pb.h"
 
 namespace ferry::migration {
@@ -23,10 +24,13 @@ class MemoryArrival {
   void mark() { ++tunnel_round_; }
 
   // All pages are here. What the source has told besides is applied, and from now on faults are answered: CRIU may restore.
-  void start(const std::string& name, const wire::Restore& request, const base::Path& lazy_pages_directory);
+  void start(const wire::Plan& plan, const wire::Restore& request, const base::Path& lazy_pages_directory);
   void prefill();
   // It runs: the rest is put in place in the background.
   void begin_fill();
+  // Post-copy: some of it is still at the source. Throws LinkLost when that, or the way to it, has gone. Returns the bytes that came.
+  bool has_far() const { return puller_.has_value(); }
+  uint64_t wait_until_arrived();
   // Until all is in place, or it has ended before.
   wire::Settled wait_until_settled();
   // The tasks have been killed.
@@ -40,6 +44,7 @@ class MemoryArrival {
   unsigned tunnel_round_ = 0;
   std::optional<LaneReceiver> lanes_;
   std::optional<memory::Settling> settling_;
+  std::optional<PagePuller> puller_;
   base::MonoTime began_{};
 };
 

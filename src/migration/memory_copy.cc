@@ -29,7 +29,32 @@ std::vector<pid_t> MemoryCopy::pids() const { return process::read_tree(root_).p
 
 void MemoryCopy::scan() { take(tracker_.round(pids())); }
 
-void MemoryCopy::scan_frozen() { take(tracker_.last_round(pids())); }
+void MemoryCopy::scan_frozen(bool post_copy) {
+  take(tracker_.last_round(pids()));
+  if (post_copy) hold_back();
+}
+
+// Zeros cost nothing to tell, and the first pages are read before anyone could ask.
+void MemoryCopy::hold_back() {
+  far_.clear();
+  for (auto& space : round_.spaces) {
+    auto now = first_pages(space.pid);
+    now.insert(space.scan.zero);
+    auto far = space.scan.written.difference(now);
+    space.scan.written = space.scan.written.intersection(now);
+    if (!far.empty()) far_.emplace(space.inner_pid, std::move(far));
+  }
+  found_bytes_ = round_.written_pages() * memory::kPageBytes;
+}
+
+ServedSpaces MemoryCopy::served() const {
+  ServedSpaces served;
+  for (const auto& space : round_.spaces) {
+    if (!far_.contains(space.inner_pid)) continue;
+    served.emplace(space.inner_pid, kernel::find_process(space.pid).value_or(kernel::ProcessId{}));
+  }
+  return served;
+}
 
 void MemoryCopy::take(memory::WorkloadRound round) {
   const auto now = base::mono_now();
@@ -114,6 +139,7 @@ void MemoryCopy::describe(wire::Restore& request) const {
     told.set_pid(space.inner_pid);
     const auto sent = sent_.find(space.inner_pid);
     if (sent != sent_.end()) put(sent->second.difference(space.scan.present), *told.mutable_dropped());
+    if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
     put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
   }
 }

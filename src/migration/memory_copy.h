@@ -19,6 +19,7 @@
 #include "migration/events.h"
 #include "migration/lane_sender.h"
 #include "migration/page_encoder.h"
+#include "migration/page_server.h"
 
 namespace ferry::migration {
 
@@ -33,13 +34,18 @@ class MemoryCopy {
   void send(const std::function<void()>& meanwhile);
 
   // Frozen.
-  void scan_frozen();
+  // Post-copy: what is not needed for a start stays here, to be asked for; the rest is found, to be sent.
+  void scan_frozen(bool post_copy);
   void begin_send() { begin(); }
   void finish_send(const std::function<void()>& meanwhile);
   // What CRIU is not to see, from the last scan, with the smaps that it gets for each process (of our pid namespace).
   std::map<pid_t, criu::HiddenTask> hidden(const std::function<std::string(pid_t)>& smaps_of) const;
   // What the target's store must know besides.
   void describe(wire::Restore& request) const;
+
+  // Post-copy: whose memory is asked for, and the lanes on which. Nothing can be sent afterwards.
+  ServedSpaces served() const;
+  std::vector<transport::Link> release_lanes() { return lanes_.release(); }
 
   std::vector<pid_t> pids() const;  // of the workload, now
   uint64_t found_bytes() const { return found_bytes_; }      // by the last scan
@@ -51,6 +57,7 @@ class MemoryCopy {
  private:
   void take(memory::WorkloadRound round);
   void carry_over(memory::WorkloadRound& round) const;
+  void hold_back();
   void begin();
 
   pid_t root_;
@@ -61,6 +68,7 @@ class MemoryCopy {
   memory::WorkloadRound round_;       // found by the last scan
   bool sent_all_ = true;              // of it
   std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
+  std::map<int32_t, memory::PageSet> far_;   // post-copy: what stays here
   std::vector<PagePiece> pieces_;
   LaneSender lanes_;  // the last of these: its threads use the others until it ends
 

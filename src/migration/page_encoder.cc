@@ -36,7 +36,7 @@ memory::PageReader* PageEncoder::reader_of(pid_t pid) {
   return found->second ? &*found->second : nullptr;
 }
 
-void PageEncoder::encode(const PagePiece& piece, const LaneSender::Emit& emit) {
+uint64_t PageEncoder::encode(const PagePiece& piece, const LaneSender::Emit& emit) {
   std::vector<AddressRange> to_read;
   batch_.clear();
   batch_.space = piece.space;
@@ -46,7 +46,7 @@ void PageEncoder::encode(const PagePiece& piece, const LaneSender::Emit& emit) {
   const auto data = zero.empty() ? pages : pages.difference(zero);
 
   memory::PageReader* reader = reader_of(piece.pid);
-  if (reader == nullptr) return;  // it has gone: the next scan tells
+  if (reader == nullptr) return 0;  // it has gone: the next scan tells
   buffer_.resize(data.bytes());
   const auto read = reader->read(data.ranges(), buffer_);
   // Both in ascending order, merged: a batch's runs ascend.
@@ -62,6 +62,9 @@ void PageEncoder::encode(const PagePiece& piece, const LaneSender::Emit& emit) {
   }
   for (; next_zero != zero.end(); ++next_zero) add_zero(piece, *next_zero, emit);
   flush(emit);
+  uint64_t bytes = zero.bytes();
+  for (const AddressRange range : read) bytes += range.bytes();
+  return bytes;
 }
 
 // Split where zero pages begin and end.

@@ -29,7 +29,8 @@ void cut(const memory::PageSet& pages, PagePiece piece, std::vector<PagePiece>& 
 class PageEncoder {
  public:
   explicit PageEncoder(memory::CodecChooser& codecs) : codecs_(codecs) {}
-  void encode(const PagePiece& piece, const LaneSender::Emit& emit);
+  // Returns the bytes of memory that it could read (or knew to be zero): less, where pages have vanished.
+  uint64_t encode(const PagePiece& piece, const LaneSender::Emit& emit);
   // Readers hold on to address spaces: not longer than a round.
   void forget_tasks() { readers_.clear(); }
 

@@ -12,6 +12,7 @@ std::string_view name_of(Source state) {
     case Source::kSending: return "sending";
     case Source::kRestoring: return "restoring";
     case Source::kCommitted: return "committed";
+    case Source::kServing: return "serving";
     case Source::kDone: return "done";
     case Source::kAborted: return "aborted";
     case Source::kInDoubt: return "in-doubt";
@@ -28,6 +29,8 @@ std::string_view name_of(SourceEvent event) {
     case SourceEvent::kSent: return "sent";
     case SourceEvent::kRestored: return "restored";
     case SourceEvent::kRunning: return "running";
+    case SourceEvent::kRunningFar: return "running-far";
+    case SourceEvent::kArrived: return "arrived";
     case SourceEvent::kFailed: return "failed";
     case SourceEvent::kCancelled: return "cancelled";
     case SourceEvent::kNeverRan: return "never-ran";

@@ -22,12 +22,15 @@ enum class Source {
   kSending,
   kRestoring,   // the target builds it
   kCommitted,   // fence: from here only the target may run it
+  kServing,     // fence: it runs there, and the frozen copy here has memory that it still needs
   kDone,
   kAborted,     // it runs here as if nothing had happened
   kInDoubt,     // frozen here; the target does not answer
 };
 enum class SourceEvent {
   kReady, kCopied, kFrozen, kDumped, kSent, kRestored, kRunning,
+  kRunningFar,  // post-copy: as kRunning, with memory that is still here
+  kArrived,     // and it is needed no more
   kFailed,     // anything went wrong, here or there, or the link was lost
   kCancelled,  // Ctrl-C, `ferry cancel`
   kNeverRan,   // the target's word: its copy has not run and never will
@@ -52,10 +55,10 @@ enum class TargetEvent {
 
 inline constexpr std::array kSourceStates = {
     Source::kPreparing, Source::kCopying,   Source::kFreezing, Source::kDumping, Source::kSending,
-    Source::kRestoring, Source::kCommitted, Source::kDone,     Source::kAborted, Source::kInDoubt};
+    Source::kRestoring, Source::kCommitted, Source::kServing,  Source::kDone,    Source::kAborted, Source::kInDoubt};
 inline constexpr std::array kSourceEvents = {
     SourceEvent::kReady,    SourceEvent::kCopied,  SourceEvent::kFrozen, SourceEvent::kDumped,    SourceEvent::kSent,
-    SourceEvent::kRestored, SourceEvent::kRunning, SourceEvent::kFailed, SourceEvent::kCancelled, SourceEvent::kNeverRan};
+    SourceEvent::kRestored, SourceEvent::kRunning, SourceEvent::kRunningFar, SourceEvent::kArrived, SourceEvent::kFailed, SourceEvent::kCancelled, SourceEvent::kNeverRan};
 inline constexpr std::array kTargetStates = {Target::kPreparing, Target::kReady,    Target::kReceiving, Target::kRestoring,
                                              Target::kRestored,  Target::kResuming, Target::kRunning,   Target::kAborted};
 inline constexpr std::array kTargetEvents = {
@@ -94,10 +97,15 @@ inline constexpr std::array kSourceTable = [] {
       T{S::kRestoring, E::kCancelled, S::kAborted},
       T{S::kRestoring, E::kNeverRan, S::kAborted},
       T{S::kCommitted, E::kRunning, S::kDone},
+      T{S::kCommitted, E::kRunningFar, S::kServing},
       T{S::kCommitted, E::kNeverRan, S::kAborted},
       T{S::kCommitted, E::kFailed, S::kInDoubt},
       T{S::kCommitted, E::kCancelled, S::kCommitted},  // too late
+      T{S::kServing, E::kArrived, S::kDone},
+      T{S::kServing, E::kFailed, S::kServing},     // the link: both stay as they are
+      T{S::kServing, E::kCancelled, S::kServing},
       T{S::kInDoubt, E::kRunning, S::kDone},
+      T{S::kInDoubt, E::kRunningFar, S::kServing},
       T{S::kInDoubt, E::kNeverRan, S::kAborted},
       T{S::kInDoubt, E::kFailed, S::kInDoubt},
       T{S::kInDoubt, E::kCancelled, S::kInDoubt},
@@ -152,7 +160,7 @@ constexpr std::optional<Target> next(Target from, TargetEvent event) { return ne
 
 // States whose record must be on disk before anything that follows from them is done.
 constexpr bool is_fence(Source state) {
-  return state == Source::kCommitted || state == Source::kDone || state == Source::kAborted || state == Source::kInDoubt;
+  return state == Source::kCommitted || state == Source::kServing || state == Source::kDone || state == Source::kAborted || state == Source::kInDoubt;
 }
 constexpr bool is_fence(Target state) {
   return state == Target::kResuming || state == Target::kRunning || state == Target::kAborted;

@@ -61,8 +61,17 @@ TEST(Phase, AfterTheCommitOnlyTheTargetsWordBringsItBack) {
   for (const auto state : {Source::kCommitted, Source::kInDoubt}) {
     for (const auto event : kSourceEvents) {
       const auto to = next(state, event);
-      if (to == Source::kAborted) EXPECT_EQ(event, SourceEvent::kNeverRan) << name_of(state);
+      if (to == Source::kAborted) {
+        EXPECT_EQ(event, SourceEvent::kNeverRan) << name_of(state);
+      }
     }
+  }
+}
+
+TEST(Phase, ACopyThatServesItsMemoryNeverRunsAgain) {
+  for (const auto event : kSourceEvents) {
+    const auto to = next(Source::kServing, event);
+    EXPECT_TRUE(!to || to == Source::kServing || to == Source::kDone) << name_of(event);
   }
 }
 
@@ -88,7 +97,7 @@ TEST(Phase, EndsAreEnds) {
 }
 
 TEST(Phase, FencesAreWhatTheOtherSideMayRelyOn) {
-  for (const auto state : {Source::kCommitted, Source::kDone, Source::kAborted, Source::kInDoubt}) {
+  for (const auto state : {Source::kCommitted, Source::kServing, Source::kDone, Source::kAborted, Source::kInDoubt}) {
     EXPECT_TRUE(is_fence(state)) << name_of(state);
   }
   for (const auto state : {Target::kResuming, Target::kRunning, Target::kAborted}) {

@@ -92,6 +92,14 @@ std::vector<Resolution> resolve(const std::string& what, Decision decision) {
   return results;
 }
 
+std::optional<Logbook> find_serving(const std::string& name) {
+  for (auto& book : unfinished_logbooks()) {
+    const bool serves = book.role == Role::kSource && source_state(book.state) == Source::kServing;
+    if (serves && book.note.name == name && book.same_boot) return std::move(book);
+  }
+  return std::nullopt;
+}
+
 std::vector<Resolution> finish_earlier_jobs(const std::string& lock) {
   std::vector<Resolution> results;
   const auto books = all_logbooks();
@@ -99,6 +107,11 @@ std::vector<Resolution> finish_earlier_jobs(const std::string& lock) {
   for (const auto& book : books) {
     if (book.is_finished() || book.note.lock != lock) continue;
     const auto state = source_state(book.state).value_or(Source::kPreparing);
+    if (book.role == Role::kSource && state == Source::kServing) {
+      base::refuse(fmt::format("cannot move {}", book.note.name),
+                   fmt::format("it runs on {}, which still needs memory of the frozen copy here", book.note.peer),
+                   fmt::format("`ferry resolve {}` sends it there", book.note.name));
+    }
     if (book.role == Role::kSource && (state == Source::kCommitted || state == Source::kInDoubt)) {
       base::refuse(fmt::format("cannot move {}", book.note.name),
                    fmt::format("an earlier move of it ended in doubt: it may run on {} already", book.note.peer),

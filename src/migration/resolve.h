@@ -16,6 +16,9 @@ Resolution resolve_job(Role role, const std::string& job, Decision decision);
 // All that are unfinished here; `what` (a workload, a pid, a job) chooses among them, empty: all.
 std::vector<Resolution> resolve(const std::string& what, Decision decision);
 
+// Post-copy: a job of this workload whose frozen copy here has memory that it needs where it runs. Nothing: there is none.
+std::optional<Logbook> find_serving(const std::string& name);
+
 // For a new move or arrival under that lock, which the caller holds: what earlier jobs have left is put right first. Throws Error
 // (refused) when one of them is in doubt.
 std::vector<Resolution> finish_earlier_jobs(const std::string& lock);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/fault.h"
@@ -13,6 +14,7 @@
 #include "migration/container_source.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
+#include "migration/page_puller.h"
 #include "migration/resolve.h"
 #include "migration/source_move.h"
 #include "migration/state_cost.h"
@@ -35,7 +37,7 @@ constexpr milliseconds kStandStill{1'000};
 }  // namespace
 
 Mode parse_mode(std::string_view name) {
-  for (const Mode mode : {Mode::kAuto, Mode::kPre, Mode::kStop}) {
+  for (const Mode mode : {Mode::kAuto, Mode::kPre, Mode::kHybrid, Mode::kPost, Mode::kStop}) {
     if (name == name_of(mode)) return mode;
   }
   throw base::Error({fmt::format("there is no mode \"{}\"", name), "", fmt::format("say one of {}", fmt::join(kModeNames, ", ")), {}, {}},
@@ -54,7 +56,8 @@ void SourceMove::run() {
   } catch (const std::exception& failure) {
     give_up(failure);
   }
-  if (report_.result == "moved") end_here();
+  if (walk_ && walk_->state() == Source::kServing) serve();
+  if (report_.result == "moved" && (!post_copy_ || walk_->state() == Source::kDone)) end_here();
   clock_.stop();
   report_.phases = clock_.phases();
   report_.total_ms = clock_.elapsed_ms();
@@ -73,6 +76,7 @@ void SourceMove::prepare() {
   report_.memory_bytes = subject_.memory.whole;
   choose_mode();
   connect();
+  require_direct_way();
   FAULT_POINT("source.connected");
   open_journal();
   target_ahead_ = measure_clocks(*talk_);
@@ -127,18 +131,34 @@ void SourceMove::connect() {
 void SourceMove::choose_mode() {
   tracking_ = memory::probe();
   const bool can_track = tracking_.backend != memory::Backend::kNone;
-  const bool rounds = options_.mode != Mode::kStop && can_track && subject_.memory.by_ferry;
-  if (!rounds && options_.mode != Mode::kStop) {
-    const auto& why = can_track ? subject_.memory.why_not : tracking_.why;
+  const bool wants_rounds = options_.mode != Mode::kStop && options_.mode != Mode::kPost;
+  const bool wants_post_copy = options_.mode == Mode::kHybrid || options_.mode == Mode::kPost;
+  rounds_ = wants_rounds && can_track && subject_.memory.by_ferry;
+  post_copy_ = wants_post_copy && subject_.memory.by_ferry;
+  if (rounds_ != wants_rounds || post_copy_ != wants_post_copy) {
+    const auto& why = subject_.memory.by_ferry ? tracking_.why : subject_.memory.why_not;
+    if (wants_post_copy) {
+      base::refuse(fmt::format("cannot fetch the memory of {} after it runs there", subject_.workload.name), why, "use --mode stop");
+    }
     if (options_.mode == Mode::kPre) {
       base::refuse(fmt::format("cannot copy the memory of {} while it runs", subject_.workload.name), why, "use --mode stop");
     }
     observer_.notice(fmt::format("all memory goes within the pause: {}", why));
   }
-  report_.mode = rounds ? "pre" : "stop";
+  report_.mode = post_copy_ ? (rounds_ ? "hybrid" : "post") : (rounds_ ? "pre" : "stop");
 }
 
-int SourceMove::lanes() const { return peer_->way == transport::Way::kDirect ? options_.lanes : 0; }
+// Faults must not queue up behind other pages, and the pipe is one queue.
+void SourceMove::require_direct_way() const {
+  if (!post_copy_ || peer_->way == transport::Way::kDirect) return;
+  base::refuse(fmt::format("cannot move {} in mode {}", report_.name, report_.mode),
+               "what is fetched later needs direct connections, and there is only the SSH pipe", "use --mode pre, or allow a port (--port)");
+}
+
+int SourceMove::lanes() const {
+  if (peer_->way != transport::Way::kDirect) return 0;
+  return post_copy_ ? std::max(options_.lanes, kFewestPullLanes) : options_.lanes;
+}
 
 void SourceMove::choose_parking() {
   auto& parking = report_.parking;
@@ -190,13 +210,13 @@ void SourceMove::copy() {
   clock_.start("copy");
   send_workload_files();
   freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
-  if (report_.mode == "pre") {
+  if (rounds_) {
     memory_->scan();
     send_round();
   }
   start_criu();
-  if (report_.mode == "pre") {
-    copy_memory();
+  if (rounds_) {
+    post_copy_ ? copy_some_memory() : copy_memory();
   } else if (subject_.memory.by_ferry) {
     smaps_.read_if_changed(memory_->pids());
   }
@@ -221,6 +241,17 @@ void SourceMove::copy_memory() {
     }
     send_round();
   }
+}
+
+// What is written after the rounds is fetched once it runs there, so more of them only shorten that.
+void SourceMove::copy_some_memory() {
+  for (int round = 1; round < options_.rounds; ++round) {
+    smaps_.read_if_changed(memory_->pids());
+    memory_->scan();
+    send_round();
+  }
+  smaps_.read_if_changed(memory_->pids());
+  report_.freeze_reason = "what was written since is fetched once it runs there";
 }
 
 Outlook SourceMove::outlook() const {
@@ -338,7 +369,7 @@ void SourceMove::dump_once() {
 }
 
 void SourceMove::hide_memory() {
-  memory_->scan_frozen();
+  memory_->scan_frozen(post_copy_);
   criu::write_hidden_memory(dump_->hidden_file(), memory_->hidden([this](pid_t pid) { return smaps_.prepare(pid); }));
 }
 
@@ -394,6 +425,7 @@ void SourceMove::restore() {
     told.mutable_tids()->Assign(pinned.tids.begin(), pinned.tids.end());
   }
   if (subject_.memory.by_ferry) memory_->describe(*request.mutable_restore());
+  if (post_copy_) begin_serving();
   talk_->send(request);
   const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore",
                                                  [this] { if (parking_) parking_->throw_if_silent(report_.target); });
@@ -422,8 +454,41 @@ void SourceMove::commit() {
   const auto answer = talk_->receive_from_target(kTargetResumes, "\"running\"");
   if (!answer.has_running()) throw BrokenProtocol("it did not answer \"running\"");
   note_running(answer.running().resumed_monotonic_ns());
-  walk_->step(SourceEvent::kRunning);
+  walk_->step(running());
   FAULT_POINT("source.done");
+}
+
+// Faults come already while the target restores.
+void SourceMove::begin_serving() {
+  const auto spaces = memory_->served();
+  walk_->journal().note(kNoteServes, serves_note(spaces));
+  serving_.emplace(options_, report_.job, spaces, observer_.notice);
+  serving_->begin(*talk_, memory_->release_lanes());
+}
+
+// Its frozen copy here has memory that it needs there. Whatever ends this process, the guard goes on with it.
+void SourceMove::serve() {
+  clock_.start("pull");
+  const uint64_t all = subject_.memory.whole;
+  try {
+    talk_->watch(options_.wake_fd);
+    serving_->wait_until_arrived(options_.post_copy_timeout, [&](uint64_t served) { observer_.bytes(served, std::max(served, all)); });
+    walk_->step(SourceEvent::kArrived);
+  } catch (const Cancelled&) {
+    observer_.notice(fmt::format("{} runs on {}; the rest of its memory goes there in the background", report_.name, report_.target));
+  } catch (const std::exception& failure) {
+    walk_->step_if_writable(SourceEvent::kFailed);
+    explain(failure);
+    report_.unharmed = false;
+    report_.result = "in-doubt";
+    report_.error = {fmt::format("{} runs on {}, and waits there for memory from here", report_.name, report_.target),
+                     fmt::format("the connection was cut: {}", report_.error.why),
+                     fmt::format("ferry goes on trying in the background; `ferry resolve {}` does so now. The frozen copy here must stay: "
+                                 "nothing else has that memory", report_.name),
+                     {}, report_.journal};
+  }
+  report_.pulled_bytes = serving_->bytes_served();
+  report_.bytes_sent += serving_->bytes_sent();
 }
 
 void SourceMove::note_running(int64_t resumed_monotonic_ns) {
@@ -446,10 +511,11 @@ void SourceMove::remember_cost() const {
 // It lives over there: what is frozen here is only a copy.
 void SourceMove::end_here() {
   clock_.start("bury");
+  if (serving_) serving_->stop();
   const auto kill = [this](const auto& thaw) { dump_->kill(thaw); };
   const std::string untidy = bury(subject_.workload, *frozen_, *freezer_, {report_.target, subject_.files, kill});
   if (!untidy.empty()) observer_.notice(fmt::format("the move succeeded, but not all was tidied up here: {}", untidy));
-  if (memory_) report_.bytes_sent = memory_->bytes_sent();
+  if (memory_) report_.bytes_sent += memory_->bytes_sent();
   memory_.reset();
   images_.reset();
   end_job();
@@ -460,7 +526,7 @@ void SourceMove::end_here() {
   wire::ToTarget farewell;
   farewell.mutable_farewell();
   try {
-    talk_->send(farewell);
+    talk().send(farewell);
   } catch (const std::exception& gone) {
     base::log("no farewell: {}", gone.what());
   }
@@ -470,8 +536,8 @@ void SourceMove::end_here() {
 void SourceMove::settle() {
   clock_.start("settle");
   try {
-    talk_->watch(options_.wake_fd);
-    const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the last of its memory");
+    talk().watch(options_.wake_fd);
+    const auto answer = talk().receive_from_target(state_limit(report_.memory_bytes), "the last of its memory");
     if (!answer.has_settled()) throw BrokenProtocol("it did not answer \"settled\"");
     const auto& settled = answer.settled();
     report_.settle_ms = settled.settle_ms();

@@ -15,11 +15,13 @@ namespace ferry::migration {
 
 // How much of the memory is copied before the freeze. Settings of one machine, not code paths.
 enum class Mode {
-  kAuto,  // rounds, where the kernel can track writes; else as kStop
-  kPre,   // rounds, or it is refused
-  kStop,  // none: all of it within the pause
+  kAuto,    // rounds, where the kernel can track writes; else as kStop
+  kPre,     // rounds, or it is refused
+  kHybrid,  // some rounds; what is written after them is fetched once it runs there
+  kPost,    // none: all of it is fetched once it runs there
+  kStop,    // none: all of it within the pause
 };
-inline constexpr std::string_view kModeNames[] = {"auto", "pre", "stop"};
+inline constexpr std::string_view kModeNames[] = {"auto", "pre", "hybrid", "post", "stop"};
 inline std::string_view name_of(Mode mode) { return kModeNames[static_cast<size_t>(mode)]; }
 // Throws Error (usage).
 Mode parse_mode(std::string_view name);
@@ -33,6 +35,8 @@ struct MoveOptions {
   std::optional<transport::PortRange> ports;
   bool tunnel = false;
   Mode mode = Mode::kAuto;
+  int rounds = 1;                // hybrid
+  base::milliseconds post_copy_timeout{60'000};  // so long it waits for a connection that was cut
   PauseGoal pause;
   uint64_t bandwidth = 0;    // bytes per second for the memory; 0: as fast as it goes
   int lanes = 2;             // connections that carry memory; 0: it goes with the messages

@@ -39,8 +39,9 @@ void SourceMove::give_up(const std::exception& failure) {
     walk_->step_if_writable(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);
     return end_job();
   }
-  const auto verdict = ask_for_verdict(failure);
+  auto verdict = ask_for_verdict(failure);
   if (!verdict) return leave_in_doubt();
+  if (verdict == SourceEvent::kRunning) verdict = running();
   walk_->step_if_writable(*verdict);
   if (*verdict != SourceEvent::kNeverRan) return;
   let_it_run();
@@ -77,6 +78,7 @@ void SourceMove::tell_target_to_abort() {
 
 // CRIU takes its sockets out of repair mode and lets go of the tasks; then they are thawed.
 void SourceMove::let_it_run() {
+  serving_.reset();
   if (dump_) dump_->release();
   dump_.reset();
   if (frozen_) {

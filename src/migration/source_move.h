@@ -15,6 +15,7 @@
 #include "migration/memory_copy.h"
 #include "migration/parking_departure.h"
 #include "migration/plan.h"
+#include "migration/serving.h"
 #include "migration/source.h"
 
 namespace ferry::migration {
@@ -33,6 +34,7 @@ class SourceMove {
   void open_journal();
   void connect();
   void choose_mode();
+  void require_direct_way() const;
   int lanes() const;
   void choose_parking();
   void open_parking(const wire::Ready& target);
@@ -40,6 +42,7 @@ class SourceMove {
   memory::WorkloadTracker::StandStill stand_still();
   void copy();
   void copy_memory();
+  void copy_some_memory();
   void send_round();
   Outlook outlook() const;
   void start_criu();
@@ -54,6 +57,10 @@ class SourceMove {
   void send_workload_files();
   void restore();
   void commit();
+  void begin_serving();
+  void serve();
+  SourceEvent running() const { return post_copy_ ? SourceEvent::kRunningFar : SourceEvent::kRunning; }
+  Conversation& talk() { return serving_ ? serving_->talk() : *talk_; }
   void note_running(int64_t resumed_monotonic_ns);
   void remember_cost() const;
   void end_here();
@@ -87,6 +94,7 @@ class SourceMove {
   // Destroyed from the last to the first: CRIU lets go of the tasks, then they are thawed.
   std::optional<criu::ImageSet> images_;
   memory::Support tracking_;
+  bool rounds_ = false, post_copy_ = false;  // the mode
   std::optional<MemoryCopy> memory_;
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
@@ -94,6 +102,7 @@ class SourceMove {
   std::optional<ParkingDeparture> parking_;
   std::optional<Frozen> frozen_;
   std::optional<HeldDump> dump_;
+  std::optional<Serving> serving_;  // reads the frozen tasks' memory
 };
 
 }  // namespace ferry::migration

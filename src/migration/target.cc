@@ -11,6 +11,7 @@
 #include "migration/container_target.h"
 #include "migration/host.h"
 #include "migration/plan.h"
+#include "migration/pull_again.h"
 #include "migration/resolve.h"
 #include "migration/target_move.h"
 #include "runtime/launch.h"
@@ -73,7 +74,7 @@ void TargetMove::serve(const transport::Frame& frame) {
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
   const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() &&
                           !message.has_abort() && !message.has_settle() &&
-                          !message.has_container_inquiry() && !message.has_container_plan();
+                          !message.has_serve_pages() && !message.has_container_inquiry() && !message.has_container_plan();
   if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
@@ -82,6 +83,9 @@ void TargetMove::serve(const transport::Frame& frame) {
       finished_ = true;
       return;
     case wire::ToTarget::kSettle: return answer_settle(message.settle());
+    case wire::ToTarget::kServePages:
+      finished_ = true;
+      return pull_again(source_, talk_, message.serve_pages());
     case wire::ToTarget::kContainerInquiry:
       talk_.send(answer_inquiry(message.container_inquiry()));
       finished_ = true;
@@ -244,7 +248,7 @@ void TargetMove::restore(const wire::Restore& request) {
   auto own = earlier_ ? earlier_->left_files : std::vector<std::string>{};
   own.push_back(capsule::log_of(plan_.name()).string());
   incoming_->install(own);
-  if (memory_) memory_->start(plan_.name(), request, images_->directory());
+  if (memory_) memory_->start(plan_, request, images_->directory());
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");
@@ -282,6 +286,11 @@ void TargetMove::resume() {
 void TargetMove::settle() {
   memory_->begin_fill();
   wire::ToSource answer;
+  if (memory_->has_far()) {
+    answer.mutable_arrived()->set_bytes(memory_->wait_until_arrived());
+    talk_.send(answer);
+    FAULT_POINT("target.arrived");
+  }
   *answer.mutable_settled() = memory_->wait_until_settled();
   talk_.send(answer);
 }
