@@ -21,6 +21,8 @@ const std::set<std::string> kBeforeTheCommit = {
 const std::set<std::string> kOfContainers = {"target.created", "target.started"};  // DockerTest
 const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
+const std::set<std::string> kOfPostCopy = {"source.serving", "target.pulling", "target.arrived"};  // PostCopyFaults, of memory_test.cc
+
 // A point that somebody adds must be added here.
 TEST(FaultPoints, AreAllKnownHere) {
   std::set<std::string> found;
@@ -34,6 +36,7 @@ TEST(FaultPoints, AreAllKnownHere) {
   std::set<std::string> known = kBeforeTheCommit;
   known.insert(kOfContainers.begin(), kOfContainers.end());
   known.insert(kAfterTheCommit.begin(), kAfterTheCommit.end());
+  known.insert(kOfPostCopy.begin(), kOfPostCopy.end());
   EXPECT_EQ(found, known);
 }
 

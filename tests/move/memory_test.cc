@@ -4,6 +4,7 @@
 // are killed. The writer (workloads/memory_writer) knows what every page of it must hold.
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "support/move_test.h"
 
 namespace ferry::testing {
@@ -114,6 +115,148 @@ TEST_F(MemoryTest, WhenAllWhoFillAreKilledItWaitsAndNeverSeesAZero) {
   moving.signal(SIGTERM);
   moving.wait();
   ferry("west", {"stop", "writer"});
+}
+
+// ---- post-copy: it runs on the target, and its memory is still at the source ----
+
+class PostCopyTest : public MemoryTest {
+ protected:
+  Background begin_move(const Argv& options, const std::string& faults = {}) const {
+    Argv words{"move", "writer", "root@west", "--json", "-q"};
+    words.insert(words.end(), options.begin(), options.end());
+    return start_ferry("east", words, faults);
+  }
+  std::string memory_of(const std::string& host) const {
+    for (const auto& one : workloads(host)) {
+      if (one.at("name") == "writer") return one.value("memory", "");
+    }
+    return "";
+  }
+  void cut_link() const { lab().check("west", "ip link set eth0 down"); }
+  void heal_link() const { lab().check("west", "ip link set eth0 up"); }
+};
+
+TEST_F(PostCopyTest, AllOfItComesAfterItRuns) {
+  run_writer("96MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  const Json report = move("writer", "east", "west", {"--mode", "post"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("mode"), "post");
+  EXPECT_TRUE(report.at("rounds").empty());
+  EXPECT_GE(report.at("pulled_bytes"), 90 << 20);
+  EXPECT_GT(report.at("faults"), 0);
+  EXPECT_EQ(state_of("east", "writer"), "moved");
+  expect_whole(open);
+  ASSERT_FALSE(move("writer", "west", "east", {"--mode", "post"}).is_null());
+  expect_whole(open);
+}
+
+TEST_F(PostCopyTest, HybridFetchesOnlyWhatWasWrittenSinceItsRounds) {
+  run_writer("96MiB", "8MiB", "40MB/s");
+  Connection open = connect();
+  const Json report = move("writer", "east", "west", {"--mode", "hybrid"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("mode"), "hybrid");
+  EXPECT_EQ(report.at("rounds").size(), 1u);
+  EXPECT_GT(report.at("pulled_bytes"), 0);
+  EXPECT_LT(report.at("pulled_bytes"), 32 << 20);
+  expect_whole(open);
+}
+
+TEST_F(PostCopyTest, ThroughTheSshPipeItIsRefusedBeforeAnythingIsTouched) {
+  run_writer("8MiB", "4MiB", "5MB/s");
+  const Result moved = ferry("east", {"move", "writer", "root@west", "--mode", "post", "--tunnel"});
+  EXPECT_NE(moved.status, 0);
+  EXPECT_NE(moved.err.find("direct connections"), std::string::npos) << moved.err;
+  EXPECT_EQ(state_of("east", "writer"), "running");
+}
+
+// The frozen copy has the only copy of most pages: its ferry's guard goes on serving them.
+TEST_F(PostCopyTest, WhenTheSourcesFerryIsKilledItsGuardServesTheRest) {
+  run_writer("64MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  Background moving = begin_move({"--mode", "post", "--bandwidth", "4MB/s"});
+  ASSERT_TRUE(comes_true([&] { return memory_of("west") == "takes memory from east"; }, 60'000));
+  EXPECT_EQ(state_of("east", "writer"), "serving");
+  lab().check("east", "kill -9 $(pgrep -f '[f]erry move writer' | head -n 1)");
+  moving.wait();
+  ASSERT_TRUE(comes_true([&] { return state_of("east", "writer") == "moved"; }, 60'000));
+  EXPECT_EQ(memory_of("west"), "");
+  expect_whole(open);
+}
+
+TEST_F(PostCopyTest, WhenTheTargetsFerryIsKilledAnotherGoesOnFetching) {
+  run_writer("64MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  Background moving = begin_move({"--mode", "post", "--bandwidth", "8MB/s"});
+  ASSERT_TRUE(comes_true([&] { return memory_of("west") == "takes memory from east"; }, 60'000));
+  lab().check("west", "kill -9 $(pgrep -f '[f]erry receive' | head -n 1)");
+  EXPECT_EQ(moving.wait(), 0);
+  EXPECT_EQ(state_of("east", "writer"), "moved");
+  expect_whole(open);
+}
+
+TEST_F(PostCopyTest, AFillerThatIsKilledMeanwhileIsReplaced) {
+  run_writer("64MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  Background moving = begin_move({"--mode", "post", "--bandwidth", "8MB/s"});
+  ASSERT_TRUE(comes_true([&] { return memory_of("west") == "takes memory from east"; }, 60'000));
+  for (int i = 0; i < 10 && is_settling("west"); ++i) {
+    lab().shell("west", "kill -9 $(pgrep -f 'exe fill' | tail -n 1); sleep 0.1");
+  }
+  EXPECT_EQ(moving.wait(), 0);
+  expect_whole(open);
+}
+
+TEST_F(PostCopyTest, ALinkThatIsCutAndHealedCostsTimeAndNothingElse) {
+  run_writer("64MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  Background moving = begin_move({"--mode", "post", "--bandwidth", "4MB/s"});
+  ASSERT_TRUE(comes_true([&] { return memory_of("west") == "takes memory from east"; }, 60'000));
+  cut_link();
+  EXPECT_FALSE(comes_true([&] { return state_of("east", "writer") != "serving"; }, 15'000));
+  heal_link();
+  EXPECT_EQ(moving.wait(), 0);
+  expect_whole(open);
+}
+
+class PostCopyFaults : public PostCopyTest, public ::testing::WithParamInterface<std::string> {};
+
+// Before the commit or after it: it runs on one host, and its memory is whole there.
+TEST_P(PostCopyFaults, LeaveOneCopyWithAllOfItsMemory) {
+  run_writer("48MiB", "16MiB", "20MB/s");
+  Connection open = connect();
+  begin_move({"--mode", "post"}, GetParam() + "=kill").wait();
+  ASSERT_TRUE(comes_true([&] {
+    const auto east = state_of("east", "writer"), west = state_of("west", "writer");
+    return (east == "running" && west != "running") || (east == "moved" && west == "running" && memory_of("west").empty());
+  }, 60'000)) << state_of("east", "writer") << " " << state_of("west", "writer");
+  expect_whole(open);
+}
+
+INSTANTIATE_TEST_SUITE_P(, PostCopyFaults, ::testing::Values("source.serving", "target.pulling", "target.arrived"),
+                         [](const auto& one) { return std::string(one.param).replace(6, 1, ""); });
+
+// Longer than the user wants to wait: nothing is lost on either side, and it goes on when it can.
+TEST_F(PostCopyTest, ALinkThatStaysCutLeavesItWaitingUntilSomebodyResolvesIt) {
+  run_writer("64MiB", "16MiB", "20MB/s");
+  Background moving = begin_move({"--mode", "post", "--bandwidth", "4MB/s", "--post-copy-timeout", "2s"});
+  ASSERT_TRUE(comes_true([&] { return memory_of("west") == "takes memory from east"; }, 60'000));
+  cut_link();
+  EXPECT_EQ(moving.wait(), static_cast<int>(base::Exit::kInDoubt));
+  EXPECT_EQ(state_of("east", "writer"), "serving");
+  EXPECT_NE(ferry("east", {"stop", "writer"}).status, 0);
+  EXPECT_NE(ferry("east", {"move", "writer", "root@west"}).status, 0);
+  EXPECT_NE(ferry("east", {"resolve", "writer", "--run-here"}).status, 0);
+  EXPECT_TRUE(comes_true([&] { return memory_of("west") == "waits for memory from east"; }, 60'000)) << memory_of("west");
+  heal_link();
+  // Its guard may be faster.
+  EXPECT_TRUE(comes_true([&] {
+    ferry("east", {"resolve", "writer"});
+    return state_of("east", "writer") == "moved";
+  }, 90'000));
+  Connection open = connect();
+  expect_whole(open);
 }
 
 }  // namespace

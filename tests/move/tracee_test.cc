@@ -21,7 +21,8 @@ struct Mode {
   Argv options;  // of `ferry move`
 };
 void PrintTo(const Mode& mode, std::ostream* out) { *out << mode.name; }
-const std::vector<Mode> kModes = {{"pre", {"--mode", "pre"}}, {"stop", {"--mode", "stop"}}};
+const std::vector<Mode> kModes = {{"pre", {"--mode", "pre"}}, {"stop", {"--mode", "stop"}},
+                                  {"post", {"--mode", "post"}}, {"hybrid", {"--mode", "hybrid"}}};
 
 // What does not survive. A refusal comes before harm: the tracee goes on at the source and passes there.
 struct Limit {
