@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "kernel/tcp_repair.h"
 #include "process/listeners.h"
+#include "process/vfork.h"
 
 namespace ferry::migration {
 namespace {
@@ -68,7 +69,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
     require_seizable();
     if (accepts.count() > 0) let_it_accept(accepts);
-    freezer_.freeze(kFreezeLimit);
+    freeze_outside_vfork();
     require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
     shut_port();
@@ -110,6 +111,24 @@ void Frozen::shut_port() {
   handover::Port::existing(workload_.name, *workload_.identity).shut();
   shut_ = true;
   if (port_events_.shut) port_events_.shut();
+}
+
+// posix_spawn(3) is in vfork(2) for a millisecond, and some workloads call it all the time.
+void Frozen::freeze_outside_vfork() const {
+  const auto deadline = base::mono_now() + process::kVforkLimit;
+  for (;;) {
+    freezer_.freeze(kFreezeLimit);
+    auto waiting = process::find_vfork(freezer_.pids());
+    if (!waiting) return;
+    freezer_.thaw();
+    waiting = process::wait_for_vforks(freezer_.pids(), deadline);
+    if (base::mono_now() < deadline) continue;
+    base::refuse(fmt::format("cannot move {}", workload_.name),
+                 waiting ? fmt::format("{} (pid {}) waits in vfork(2) for its child (pid {}), and cannot be stopped", kernel::comm_of(waiting->parent),
+                                       waiting->parent, waiting->child)
+                         : "it is in vfork(2) whenever it is frozen",
+                 "let the child call exec or end first");
+  }
 }
 
 // Without the port no more come. A workload of the host's own network just gets a moment without one.

@@ -56,6 +56,7 @@ class Frozen {
  private:
   void require_one_tree() const;
   void require_seizable() const;
+  void freeze_outside_vfork() const;
   void let_it_accept(base::milliseconds limit);
   void shut_port();
   void put_back();

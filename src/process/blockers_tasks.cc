@@ -14,6 +14,7 @@
 
 #include "kernel/namespaces.h"
 #include "process/blocker_kinds.h"
+#include "process/vfork.h"
 
 namespace ferry::process {
 namespace {
@@ -40,6 +41,15 @@ void look_for_stop(const Task& task, Reasons& reasons) {
   if (kernel::task_state(task.pid) != 'T') return;
   reasons.push_back({task.label() + " is stopped", "CRIU cannot take hold of a stopped task in a frozen cgroup",
                      fmt::format("let it go on first: kill -CONT {}", task.pid)});
+}
+
+void look_for_vfork(const View& view, Reasons& reasons) {
+  const auto waiting = wait_for_vforks(view.tree.pids, base::mono_now() + kVforkLimit);
+  if (!waiting) return;
+  reasons.push_back({fmt::format("{} (pid {}) waits in vfork(2) for its child {} (pid {})", kernel::comm_of(waiting->parent), waiting->parent,
+                                 kernel::comm_of(waiting->child), waiting->child),
+                     "nothing but SIGKILL interrupts that wait, so CRIU cannot stop it",
+                     "let the child call exec or end first; it has not within a second"});
 }
 
 void look_for_dead_leader(const Task& task, Reasons& reasons) {
@@ -82,6 +92,7 @@ void look_at_scheduling(const Task& task, Reasons& reasons) {
 
 void add_task_blockers(const View& view, Reasons& reasons) {
   look_for_chroot(view, reasons);
+  look_for_vfork(view, reasons);
   for (const auto& task : view.tasks) {
     look_for_tracer(task, reasons);
     look_for_stop(task, reasons);
