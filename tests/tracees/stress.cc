@@ -3,12 +3,14 @@
 // All that a program can do to its memory, at random, by several threads and a forked child, until go. Versions of all pages stand in
 // shared memory, which moves by other means. FERRY_STRESS_SEED or the clock is the seed; the log tells it.
 #include <deque>
+#include <mutex>
 
 #include "pages.h"
 
 namespace {
 
 constexpr size_t kThreads = 3, kPages = 1024, kRun = 24;
+std::mutex layout;  // held by whoever may leave a gap or fill one
 
 // One thread's memory: it alone changes it.
 class Arena {
@@ -51,19 +53,34 @@ class Arena {
     for (size_t i = first; i < first + count; ++i) region_.now_zero(i);
     region_.rewrite(first);
   }
-  // mremap(2) takes one VMA at a time, and there are many by now: page runs of one VMA each are found by trying.
   void move() {
+    const std::lock_guard nobody_maps_into_the_gap(layout);
     Page* const to = place(where_ ^= 1);
-    for (size_t at = 0; at < kPages;) {
-      size_t run = kPages - at;
-      while (::mremap(&region_.page(at), run * kPage, run * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, to + at) == MAP_FAILED) {
-        require(errno == EFAULT && run > 1, "mremap");
-        run = (run + 1) / 2;
-      }
-      must(::mmap(&region_.page(at), run * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED ? 0 : -1);
-      at += run;
-    }
+    for (size_t at = 0; at < kPages;) at += move_some(at, to);
     region_.moved_to(to);
+  }
+  // mremap(2) takes one VMA at a time, and there are many by now: page runs of one VMA each are found by trying. From Linux 6.17 on it
+  // takes several, but for those with a userfaultfd; at the first of these it gives up, with those before it moved.
+  size_t move_some(size_t at, Page* to) {
+    for (size_t run = kPages - at;; run = (run + 1) / 2) {
+      const bool whole = ::mremap(&region_.page(at), run * kPage, run * kPage, MREMAP_MAYMOVE | MREMAP_FIXED, to + at) != MAP_FAILED;
+      require(whole || errno == EFAULT, "mremap");
+      const size_t moved = whole ? run : unmapped_pages(at, run);
+      require(moved > 0 || run > 1, "mremap of one page");
+      if (moved == 0) continue;
+      constexpr int kReserve = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+      require(::mmap(&region_.page(at), moved * kPage, PROT_NONE, kReserve, -1, 0) == &region_.page(at), "mmap of the gap");
+      return moved;
+    }
+  }
+  size_t unmapped_pages(size_t at, size_t most) const {
+    unsigned char resident;
+    size_t count = 0;
+    while (count < most && ::mincore(&region_.page(at + count), kPage, &resident) == -1) {
+      require(errno == ENOMEM, "mincore");
+      ++count;
+    }
+    return count;
   }
   void protect(size_t first, size_t count, Random& random) {
     must(::mprotect(&region_.page(first), count * kPage, random() % 2 == 0 ? PROT_NONE : PROT_READ));
@@ -72,6 +89,7 @@ class Arena {
     for (size_t i = first; i < first + count; ++i) region_.check(i);
   }
   void shrink_and_grow(size_t count) {
+    const std::lock_guard nobody_maps_into_the_gap(layout);
     Page* const end = &region_.page(kPages - count);
     must(::munmap(end, count * kPage));
     sleep_ns(2 * kMillisecond_ns);
@@ -103,7 +121,10 @@ class Arena {
     must(::munlock(&region_.page(first), count * kPage));
   }
   static void short_lived(size_t count) {
-    Page* const pages = map_pages(count);
+    Page* const pages = [count] {
+      const std::lock_guard no_gap_is_open(layout);
+      return map_pages(count);
+    }();
     for (size_t i = 0; i < count; ++i) write_page(pages[i], i, 3);
     sleep_ns(2 * kMillisecond_ns);
     for (size_t i = 0; i < count; ++i) require_page(pages[i], i, 3);
