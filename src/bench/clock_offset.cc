@@ -2,6 +2,7 @@
 #include "bench/clock_offset.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,6 +43,7 @@ ClockOffset best_of(const std::vector<ClockAnswer>& answers) {
 base::Argv clock_answerer() { return {"bash", "-c", kAnswer}; }
 
 ClockOffset measure_clock_offset(const base::Argv& answerer) {
+  ::signal(SIGPIPE, SIG_IGN);  // an answerer that has ended is an error like others
   base::FdPair in = base::make_pipe(), out = base::make_pipe();
   base::SpawnOptions options;
   options.stdin_fd = in.first.get();
