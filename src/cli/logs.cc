@@ -32,8 +32,9 @@ void show(const std::string& name, bool follow) {
   const Interrupt interrupt;
   while (!base::wait_readable(interrupt.fd(), kFollowIntervalMs)) {
     copy_rest(log.get(), STDOUT_FILENO);
-    const auto record = runtime::require_here(name);  // says where it went when it moves away meanwhile
-    if (!capsule::is_running(record)) break;
+    const bool moves = capsule::Lock::find_holder(name).has_value();  // asked first: a move says where it went before it lets go
+    const auto record = runtime::require_here(name);                  // says where it went when it has moved away meanwhile
+    if (!capsule::is_running(record) && !moves) break;
   }
   copy_rest(log.get(), STDOUT_FILENO);
 }

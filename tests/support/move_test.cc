@@ -69,8 +69,9 @@ std::string MoveTest::traces(const std::string& host) const { return traces_on(l
 
 void MoveTest::expect_traces(const std::string& host, const std::string& before) const {
   constexpr int kSessionEnds_ms = 5000;
-  comes_true([&] { return traces(host) == before; }, kSessionEnds_ms);
-  EXPECT_EQ(traces(host), before) << "on " << host;
+  std::string now;
+  comes_true([&] { return (now = traces(host)) == before; }, kSessionEnds_ms);
+  EXPECT_EQ(now, before) << "on " << host;
 }
 
 }  // namespace ferry::testing

@@ -6,22 +6,21 @@ namespace {
 
 // Processes of sshd, which come and go with each session, and this script itself are no traces, nor is the empty cgroup that
 // all of ferry's are made in, nor its lock files (the lock is flock's), nor what CRIU remembers of the kernel and mount(8) of its mounts. Link-local addresses
-// are made up anew with each port.
-constexpr const char* kTraces = R"(
-echo "# images";    ls -A /dev/shm
-echo "# cgroups";   find /sys/fs/cgroup -mindepth 2 -type d ! -name ferry | sort
-echo "# links";     ip -o link | awk -F': ' '{print $2}' | cut -d@ -f1 | sort
-echo "# ports";     ip -o link show master br0 | awk -F': ' '{print $2}' | cut -d@ -f1 | sort
-echo "# addresses"; ip -o addr | awk '$4 !~ /^fe80:/ {print $2, $4}' | sort
-echo "# mounts";    awk '{print $5}' /proc/self/mountinfo | sort
-echo "# namespaces"; for t in mnt net pid time; do
-                       echo $t $(readlink /proc/[0-9]*/ns/$t | sort -u | wc -l); done
-echo "# processes"; ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; print}' |
-                       sed 's/ --control .*//' | sort
-echo "# workloads"; ls -A /var/lib/ferry/workloads 2>/dev/null
-echo "# staged";    find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' 2>/dev/null
-echo "# run";       find /run -xdev ! -path '/run/sshd*' ! -path '/run/mount*' ! -name criu.kdat ! -path '/run/ferry*' | sort
-echo "# firewall";  nft list ruleset 2>/dev/null; cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
+// are made up anew with each port. It is asked for hundreds of times: few processes, and one sort.
+constexpr const char* kTraces = R"({
+find /dev/shm -mindepth 1 -maxdepth 1 -printf 'image %f\n'
+find /sys/fs/cgroup -mindepth 2 -type d ! -name ferry -printf 'cgroup %p\n'
+find /var/lib/ferry/workloads -mindepth 1 -maxdepth 1 -printf 'workload %f\n' 2>/dev/null
+find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' -printf 'staged %p\n' 2>/dev/null
+find /run -xdev ! -path '/run/sshd*' ! -path '/run/mount*' ! -name criu.kdat ! -path '/run/ferry*' -printf 'run %p\n'
+readlink /proc/[0-9]*/ns/{mnt,net,pid,time} | sort -u | awk -F: '{++count[$1]} END {for (kind in count) print "namespaces", kind, count[kind]}'
+ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; sub(/ --control .*/, ""); print "process", $0}'
+ip -o link | awk -F': ' '{sub(/@.*/, "", $2); print "link", $2; if (/ master br0 /) print "port", $2}'
+ip -o addr | awk '$4 !~ /^fe80:/ {print "address", $2, $4}'
+awk '{print "mount", $5}' /proc/self/mountinfo
+cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
+} | sort
+nft list ruleset 2>/dev/null
 true)";
 
 }  // namespace
