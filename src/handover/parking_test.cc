@@ -250,19 +250,70 @@ TEST_F(ParkingTest, ABridgeWithoutAMacOfItsOwnKeepsTheOneItHas) {
   });
 }
 
-TEST_F(ParkingTest, StragglersAreWhatComesForItToAShutPort) {
-  on_a_segment([](Segment& segment) {
+class DiversionTest : public ParkingTest {
+ protected:
+  static std::vector<int> take(Diversion& diversion) {
+    std::vector<std::string> frames;
+    diversion.take(1'000, [&](Frame frame) {
+      if (destination_of(frame) == kMac) frames.push_back(bytes_of(frame));
+    });
+    return numbers_in(frames);
+  }
+  static void put_on_bridge(Segment& segment) {
     segment.net.set_master(segment.workload.port(), "br0");
     while (segment.client.received().empty()) segment.workload.send(frame(kMac, kClient, 0));  // a new port takes a moment
-    Stragglers stragglers("br0", kIdentity);
-    stragglers.stand_by();
+    (void)segment.other.received();
+  }
+};
+
+TEST_F(DiversionTest, EachFrameGoesToThePortOrTheDiversion) {
+  on_a_segment([](Segment& segment) {
+    put_on_bridge(segment);
+    Diversion diversion("br0", kIdentity);
+    diversion.stand_by();
     segment.client_sends(0, 2);
     EXPECT_EQ(segment.workload.received(), numbers(0, 2));
-    segment.net.set_master(segment.workload.port(), "");
+    diversion.begin();
     segment.client_sends(2, 5);
+    segment.workload.send(frame(kMac, kClient, 0));  // what it had to say still: changes nothing
+    segment.client_sends(5, 7);
+    segment.net.set_master(segment.workload.port(), "");
+    segment.client_sends(7, 9);
     segment.client.send(frame(kClient, MacAddr::parse("02:55:00:00:00:05"), 9));  // somebody else's, flooded
-    EXPECT_EQ(numbers_in(stragglers.take()), numbers(2, 5));
+    EXPECT_EQ(take(diversion), numbers(2, 9));
     EXPECT_TRUE(segment.workload.received().empty());
+  });
+}
+
+TEST_F(DiversionTest, LoosenedItGivesWayToAnAnnouncement) {
+  on_a_segment([](Segment& segment) {
+    put_on_bridge(segment);
+    Diversion diversion("br0", kIdentity);
+    diversion.stand_by();
+    diversion.begin();
+    segment.other.send(frame(kMac, kClient, 0));
+    segment.client_sends(0, 2);
+    EXPECT_EQ(take(diversion), numbers(0, 2));
+    diversion.loosen();
+    segment.client_sends(2, 4);
+    EXPECT_EQ(take(diversion), numbers(2, 4));
+    segment.other.send(frame(kMac, kClient, 0));
+    segment.client_sends(4, 6);
+    EXPECT_TRUE(take(diversion).empty());
+    EXPECT_EQ(segment.other.received(), numbers(4, 6));
+  });
+}
+
+TEST_F(DiversionTest, HandedOverInOrder) {
+  on_a_segment([](Segment& segment) {
+    put_on_bridge(segment);
+    Diversion diversion("br0", kIdentity);
+    diversion.stand_by();
+    diversion.begin();
+    segment.client_sends(0, 100);
+    diversion.hand_over(segment.workload.port(), [&](Frame frame) { LinkSocket(segment.workload.port()).send(frame); });
+    segment.client_sends(100, 103);
+    EXPECT_EQ(segment.workload.received(20), numbers(0, 103));
   });
 }
 

@@ -108,6 +108,7 @@ void Frozen::require_one_tree() const {
 
 void Frozen::shut_port() {
   if (!workload_.identity || shut_) return;
+  if (port_events_.will_shut) port_events_.will_shut();
   handover::Port::existing(workload_.name, *workload_.identity).shut();
   shut_ = true;
   if (port_events_.shut) port_events_.shut();

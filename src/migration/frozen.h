@@ -31,7 +31,7 @@ class Frozen {
   // miss it); the workload then runs on.
   // Of its port on the bridge: shut when it is frozen, opened (and announced) when it goes on here.
   struct PortEvents {
-    std::function<void()> shut, opened;
+    std::function<void()> will_shut, shut, opened;
   };
   // For so long at most it may first, with its port shut, accept the clients that wait for it.
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts = {},

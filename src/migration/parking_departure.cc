@@ -20,6 +20,7 @@ namespace {
 constexpr milliseconds kTargetSilence{2'000};
 constexpr milliseconds kTargetTells{500};    // the frames are given to the workload within a few milliseconds
 constexpr milliseconds kTargetReturns{300};
+constexpr size_t kMostAtOnce = 64;
 
 }  // namespace
 
@@ -40,9 +41,16 @@ void ParkingDeparture::stand_by() {
   lane_.post([this] { lane_.begin_beats(); });
 }
 
+// On the mover's thread, which does not wait for the lane's. Said first: what comes from the switch on is sent to the target.
+void ParkingDeparture::port_will_shut() {
+  open_ = false;
+  stragglers_.begin();
+}
+
 void ParkingDeparture::port_is_shut() {
+  stragglers_.loosen();  // the target's announcement shall count on this bridge, too
   lane_.post([this, now = base::mono_now()] {
-    open_ = false;
+    open_ = false;  // should the port have been opened just before
     shut_at_ = now;
     workload_.reset();
     wire::ParkingMessage message;
@@ -60,14 +68,25 @@ void ParkingDeparture::port_is_shut() {
 
 void ParkingDeparture::port_is_open() {
   lane_.post([this] {
-    open_ = true;
     workload_.emplace(link_);
-    for (const auto& frame : returned_) give_to_workload(frame);
+    for (const auto& frame : returned_) give_to_workload(std::as_bytes(std::span(frame)));
     returned_.clear();
+    lead_back();
+    open_ = true;
     wire::ParkingMessage message;
     message.mutable_open();
     lane_.send(message);
   });
+}
+
+void ParkingDeparture::lead_back() {
+  try {
+    stragglers_.hand_over(link_, [this](handover::Frame frame) {
+      if (handover::destination_of(frame) == identity_.mac) give_to_workload(frame);
+    });
+  } catch (const base::SysError& failure) {  // shut again, say: the bridge forgets us at the end
+    base::log("parking: {}", failure.what());
+  }
 }
 
 void ParkingDeparture::throw_if_silent(const std::string& target) const {
@@ -109,7 +128,7 @@ void ParkingDeparture::hear_taken() {
 void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
   for (const auto& frame : frames.frames()) {
     if (workload_) {
-      give_to_workload(frame);
+      give_to_workload(std::as_bytes(std::span(frame)));
     } else {
       returned_.push_back(frame);
     }
@@ -118,8 +137,11 @@ void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
 
 // With the port open its own bridge delivers them.
 void ParkingDeparture::forward() {
-  auto frames = stragglers_.take();
-  if (open_ || frames.empty()) return;
+  std::vector<std::string> frames;
+  stragglers_.take(kMostAtOnce, [&](handover::Frame frame) {
+    if (!open_ && handover::destination_of(frame) == identity_.mac) frames.push_back(handover::bytes_of(frame));
+  });
+  if (frames.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     report_.forwarded += frames.size();
@@ -127,9 +149,9 @@ void ParkingDeparture::forward() {
   lane_.send_frames(std::move(frames));
 }
 
-void ParkingDeparture::give_to_workload(const std::string& frame) {
+void ParkingDeparture::give_to_workload(handover::Frame frame) {
   try {
-    workload_->send(std::as_bytes(std::span(frame)));
+    workload_->send(frame);
   } catch (const base::SysError& full) {
     base::log("a parked frame: {}", full.what());
   }

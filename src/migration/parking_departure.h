@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parking at the source: tells the target when the workload's port is shut and open again, sends on what still comes here, and gives
-// the workload what waited at the target, should it run on here.
+// Parking at the source: leads the workload's frames away from its port before that is shut, tells the target, sends on what still
+// comes here, and gives the workload what waited here and there, should it run on here.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "handover/parking.h"
+#include "handover/diversion.h"
+#include "handover/link_socket.h"
 #include "migration/events.h"
 #include "migration/parking_lane.h"
 #include "runtime/workload.h"
@@ -25,8 +27,9 @@ class ParkingDeparture {
   ParkingDeparture& operator=(const ParkingDeparture&) = delete;
 
   void stand_by();     // the freeze begins
+  void port_will_shut();
   void port_is_shut();
-  void port_is_open(); // and announced
+  void port_is_open();  // and announced
   // The target's ferry is not there any more: LinkLost. Before the commit.
   void throw_if_silent(const std::string& target) const;
   // It runs at the target: what was parked. Waits a moment for the target's word.
@@ -39,14 +42,15 @@ class ParkingDeparture {
   void hear_taken();
   void take_back(const wire::ParkingFrames& frames);
   void forward();
-  void give_to_workload(const std::string& frame);
+  void lead_back();
+  void give_to_workload(handover::Frame frame);
 
   const handover::Identity identity_;
   const std::string link_;
   const base::Fd netns_;
-  handover::Stragglers stragglers_;
+  handover::Diversion stragglers_;
+  std::atomic<bool> open_ = true;
   // On the lane's thread.
-  bool open_ = true;
   base::MonoTime shut_at_{};
   std::optional<handover::LinkSocket> workload_;
   std::vector<std::string> returned_;  // while the port is shut

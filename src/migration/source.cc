@@ -321,7 +321,9 @@ void SourceMove::stop_workload(milliseconds accepts) {
   frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
   report_.frozen_real_ns = base::real_ns();
   Frozen::PortEvents events;
-  if (parking_) events = {[this] { parking_->port_is_shut(); }, [this] { parking_->port_is_open(); }};
+  if (parking_) {
+    events = {[this] { parking_->port_will_shut(); }, [this] { parking_->port_is_shut(); }, [this] { parking_->port_is_open(); }};
+  }
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
 }
 
