@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "report/findings.h"
 #include "report/page.h"
@@ -57,9 +58,13 @@ void write_findings(Page& page) {
   });
 }
 
-std::vector<SeenFailure> failures_of(const Experiment& experiment) {
+std::vector<SeenFailure> failures_of(const Groups& groups) {
+  std::map<const Move*, std::string> labels;
+  for (const Group& group : groups.all) {
+    for (const Move* move : group.moves) labels[move] = group.label;
+  }
   std::vector<SeenFailure> seen;
-  for (const Move& move : experiment.moves) {
+  for (const Move& move : groups.experiment.moves) {
     if (arrived(move)) continue;
     const auto same = [&](const SeenFailure& other) {
       const Move& known = *other.move;
@@ -73,7 +78,7 @@ std::vector<SeenFailure> failures_of(const Experiment& experiment) {
     };
     const auto found = std::ranges::find_if(seen, same);
     if (found == seen.end()) {
-      seen.push_back({&move, 1});
+      seen.push_back({&move, 1, labels[&move]});
     } else {
       ++found->times;
     }
@@ -87,7 +92,7 @@ void write_failure(Page& page, const SeenFailure& seen) {
   const Move& move = *seen.move;
   page.html.element("div", {{"class", "failure"}}, [&] {
     std::string heading =
-        words(page.language, Word::kFailureHeading, move.way, move.source, move.target,
+        words(page.language, Word::kFailureHeading, seen.label, move.source, move.target,
               name_word(page.language, NameOf::kResult, move.result));
     if (seen.times > 1)
       heading += fmt::format(" ({})", words(page.language, Word::kFailureTimes, seen.times));
@@ -110,7 +115,7 @@ void write_failure(Page& page, const SeenFailure& seen) {
 }  // namespace
 
 void write_failures(Page& page) {
-  const auto seen = failures_of(page.groups.experiment);
+  const auto seen = failures_of(page.groups);
   if (seen.empty()) return;
   page.section("failures", Word::kFailures, [&] {
     for (const SeenFailure& failure : seen) write_failure(page, failure);

@@ -99,7 +99,7 @@ void Writer::head() {
 void Writer::failure(const SeenFailure& seen) {
   const Move& move = *seen.move;
   out_ += fmt::format(
-      "- **{}**", plain(words(language_, Word::kFailureHeading, move.way, move.source, move.target,
+      "- **{}**", plain(words(language_, Word::kFailureHeading, seen.label, move.source, move.target,
                               name_word(language_, NameOf::kResult, move.result))));
   if (seen.times > 1)
     out_ += fmt::format(" ({})", words(language_, Word::kFailureTimes, seen.times));
@@ -123,7 +123,7 @@ void Writer::findings_and_failures() {
   if (found.empty()) out_ += fmt::format("{}\n", say(Word::kNoMoves));
   for (const Finding& finding : found) out_ += fmt::format("- {}\n", plain(finding.text));
   out_ += "\n";
-  const auto failures = failures_of(groups_.experiment);
+  const auto failures = failures_of(groups_);
   if (failures.empty()) return;
   heading(Word::kFailures);
   for (const SeenFailure& seen : failures) failure(seen);
