@@ -60,12 +60,12 @@ std::optional<report::Quantiles> while_copying(const load::Result& result, const
 }
 
 void add_counts(report::Move& move, const load::Counts& counts) {
-  move.requests = std::accumulate(counts.begin(), counts.end(), uint64_t{0});
-  move.errors = load::errors_in(counts);
-  move.resets = load::at(counts, load::Outcome::kReset);
+  move.requests = move.requests.value_or(0) + std::accumulate(counts.begin(), counts.end(), uint64_t{0});
+  move.errors = move.errors.value_or(0) + load::errors_in(counts);
+  move.resets = move.resets.value_or(0) + load::at(counts, load::Outcome::kReset);
   for (size_t i = 0; i < load::kOutcomes; ++i) {
     if (!load::is_error(static_cast<load::Outcome>(i)) || counts[i] == 0) continue;
-    move.errors_by_kind[std::string(load::kOutcomeNames[i])] = counts[i];
+    move.errors_by_kind[std::string(load::kOutcomeNames[i])] += counts[i];
   }
 }
 
@@ -105,10 +105,8 @@ void add_client_view(report::Move& move, const load::Result& result, const Windo
   add_counts(move, result.counts_within(window.from_ns, window.to_ns));
   int64_t served_again = window.ended_ns;
   if (window.frozen_ns != 0) {
-    // The middle: an answer sent just before the freeze may come just after it.
-    const int64_t middle = window.frozen_ns + (window.resumed_ns - window.frozen_ns) / 2;
-    move.client_gap_ms = result.client_gap_ms(middle);
-    served_again = std::max(served_again, result.gap_around(middle).to_ns);
+    move.client_gap_ms = result.client_gap_ms(window.middle());
+    served_again = std::max(served_again, result.gap_around(window.middle()).to_ns);
   }
   const int64_t warm = std::max(window.from_ns, result.real(result.start_ns) + kWarmUpNs);
   move.before = quantiles_of(result, warm, window.started_ns);
@@ -117,6 +115,10 @@ void add_client_view(report::Move& move, const load::Result& result, const Windo
   move.copying = while_copying(result, move, window);
   move.worst_latency_ms = move.during->max_ms;
   move.timeline = timeline_of(result, window);
+}
+
+void add_idle_view(report::Move& move, const load::Result& idle, const Window& window) {
+  add_counts(move, idle.counts_within(window.from_ns, window.to_ns));
 }
 
 }  // namespace ferry::bench

@@ -71,6 +71,7 @@ void add_client(MoveTable& rows) {
   rows.add(
       "gap in the client's answers *", [](auto& move) { return optional_ms(move.client_gap_ms); },
       Tone::kBold);
+  rows.add("gap in the replies to ping", [](auto& move) { return optional_ms(move.ping_gap_ms); });
   rows.add("requests", [](auto& move) { return optional_count(move.requests); });
   rows.add("  failed", [](auto& move) { return optional_count(move.errors); });
   rows.add("  of these reset", [](auto& move) { return optional_count(move.resets); });

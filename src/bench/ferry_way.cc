@@ -107,6 +107,7 @@ void FerryWay::start(const Workload& workload, const std::string& host) {
 
 MadeMove FerryWay::move(const Leg& leg) {
   base::Argv argv{"ferry", "move", kName, hosts_.login(leg.to), "--mode", mode_};
+  if (!parking_) argv.push_back("--no-parking");
   const auto typed = fmt::format("{}", fmt::join(argv, " "));
   argv.insert(argv.end(), {"--json", "-q"});
   const int64_t started_ns = base::real_ns();

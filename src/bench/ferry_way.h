@@ -14,9 +14,12 @@ std::vector<std::string> ferry_modes();
 
 class FerryWay final : public Way {
  public:
-  FerryWay(const Hosts& hosts, std::string mode) : hosts_(hosts), mode_(std::move(mode)) {}
+  FerryWay(const Hosts& hosts, std::string mode, bool parking = true)
+      : hosts_(hosts), mode_(std::move(mode)), parking_(parking) {}
 
-  std::string name() const override { return "ferry (" + mode_ + ")"; }
+  std::string name() const override {
+    return "ferry (" + mode_ + (parking_ ? ")" : ", no parking)");
+  }
   void start(const Workload& workload, const std::string& host) override;
   MadeMove move(const Leg& leg) override;
   bool end() override;
@@ -27,6 +30,7 @@ class FerryWay final : public Way {
  private:
   const Hosts& hosts_;
   std::string mode_;
+  bool parking_;
   std::string at_;  // the host where it is
 };
 

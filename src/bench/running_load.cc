@@ -61,8 +61,10 @@ base::Argv argv_of(const LoadTarget& target, const LoadSpec& spec) {
 }  // namespace
 
 std::string LoadSpec::words() const {
-  return fmt::format("{:g} requests/s on {} connections that are kept open, due on a schedule",
-                     rate, connections);
+  std::string text = fmt::format(
+      "{:g} requests/s on {} connections that are kept open, due on a schedule", rate, connections);
+  if (idle > 0) text += fmt::format(", and {} that are idle but once in {:g} s", idle, kIdlePeriodS);
+  return text;
 }
 
 RunningLoad::RunningLoad(const Hosts& hosts, const LoadTarget& target, const LoadSpec& spec)

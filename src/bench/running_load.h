@@ -11,9 +11,13 @@ namespace ferry::bench {
 struct LoadSpec {
   double rate = 200;    // requests per second, due on a schedule
   int connections = 8;  // kept open
+  int idle = 0;         // so many more, each used once in kIdlePeriodS only
+  std::chrono::nanoseconds ping{0};  // beside it the address is pinged so often; 0: not
 
   std::string words() const;
 };
+
+inline constexpr double kIdlePeriodS = 20;
 
 class RunningLoad {
  public:

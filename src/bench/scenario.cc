@@ -18,6 +18,7 @@ constexpr const char* kDirtyRate = "dirty rate";
 constexpr const char* kLinkRate = "link rate";
 constexpr const char* kLinkDelay = "link delay";
 constexpr const char* kConnections = "connections";
+constexpr const char* kIdle = "idle connections";
 
 std::string rate_text(uint64_t bytes_per_second) {
   return bytes_per_second == 0 ? "none" : base::format_bytes(bytes_per_second) + "/s";
@@ -65,6 +66,7 @@ std::string count_text(int count) { return std::to_string(count); }
 std::vector<Cell> cells_of(const Scenario& scenario) {
   std::vector<Cell> cells(1);
   cells[0].load.rate = scenario.rate;
+  cells[0].load.ping = scenario.ping;
   multiply(
       cells, kLinkRate, scenario.link_bytes_per_second,
       [](Cell& cell, uint64_t rate) { return cell.link_bytes_per_second = rate, true; },
@@ -95,6 +97,9 @@ std::vector<Cell> cells_of(const Scenario& scenario) {
   multiply(
       cells, kConnections, scenario.connections,
       [](Cell& cell, int count) { return cell.load.connections = count, true; }, count_text);
+  multiply(
+      cells, kIdle, scenario.idle_connections,
+      [](Cell& cell, int count) { return cell.load.idle = count, true; }, count_text);
   return cells;
 }
 
@@ -109,6 +114,7 @@ std::vector<report::Parameter> parameters_of(const Scenario& scenario) {
   add_parameter(all, kMemory, scenario.memory_bytes, "bytes", base::format_bytes, as_number);
   add_parameter(all, kDirtyRate, scenario.dirty_bytes_per_second, "bytes/s", rate_text, as_number);
   add_parameter(all, kConnections, scenario.connections, "", count_text, as_number);
+  add_parameter(all, kIdle, scenario.idle_connections, "", count_text, as_number);
   return all;
 }
 

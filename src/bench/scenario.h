@@ -27,7 +27,10 @@ struct Scenario {
   std::vector<uint64_t> memory_bytes, dirty_bytes_per_second, link_bytes_per_second;
   std::vector<std::chrono::nanoseconds> link_delay;
   std::vector<int> connections{8};
+  std::vector<int> idle_connections;  // beside those
+  std::vector<bool> parking{true};    // of ferry: each of its modes with it, without it
   double rate = 200;
+  std::chrono::nanoseconds ping{0};  // LoadSpec::ping
   int moves = 2;  // in a repetition, of each way: there and back
   int repeat = 3;
   base::milliseconds calm{2'500};

@@ -100,6 +100,16 @@ std::vector<Setting> varied_settings() {
          s.connections = each<int>(
              v, [](const auto& one) { return number_from<int>(one, 1, kMostConnections); });
        }},
+      {"idle_connections", true, text(fmt::format("numbers from 0 to {}", kMostConnections)),
+       [](Scenario& s, const Values& v) {
+         s.idle_connections = each<int>(
+             v, [](const auto& one) { return number_from<int>(one, 0, kMostConnections); });
+       }},
+      {"parking", true, text("\"on\", \"off\", or both"),
+       [](Scenario& s, const Values& v) {
+         s.parking.clear();
+         for (const auto& value : only_of(v, {"on", "off"})) s.parking.push_back(value == "on");
+       }},
   };
 }
 
@@ -107,6 +117,8 @@ std::vector<Setting> how_settings() {
   return {
       {"rate", false, text(fmt::format("requests per second, 1 to {:g}", kHighestRate)),
        [](Scenario& s, const Values& v) { s.rate = number_from<double>(v[0], 1, kHighestRate); }},
+      {"ping", false, text("a duration such as \"2ms\""),
+       [](Scenario& s, const Values& v) { s.ping = base::parse_duration(v[0]); }},
       {"moves", false, text(fmt::format("a number from 1 to {}", kMostMoves)),
        [](Scenario& s, const Values& v) { s.moves = number_from<int>(v[0], 1, kMostMoves); }},
       {"repeat", false, text(fmt::format("a number from 1 to {}", kMostRepeats)),

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "bench/client_view.h"
+#include "bench/clients.h"
 
 namespace ferry::bench {
 
@@ -22,14 +23,14 @@ class Session {
 
   std::vector<report::Move> run() {
     start();
-    std::optional<RunningLoad> load;
+    std::optional<Clients> clients;
     const auto target = workload_->load_target();
     if (plan_.load && target) {
-      load.emplace(hosts_, *target, *plan_.load);
+      clients.emplace(hosts_, *target, *plan_.load);
       progress_.say(fmt::format("{} sends {}", hosts_.roles().client, plan_.load->words()));
     }
     move_along();
-    if (load) end_load(*load);
+    if (clients) seen_ = clients->finish();
     add_client_views();
     check_state();
     std::vector<report::Move> moves;
@@ -77,22 +78,16 @@ class Session {
     progress_.say(text);
   }
 
-  // Its failure must not cost what is known of the moves.
-  void end_load(RunningLoad& load) {
-    try {
-      result_ = load.finish();
-    } catch (const base::Error& failure) {
-      if (failure.exit() == base::Exit::kCancelled) throw;
-      load_failure_ = failure.what();
-    }
-  }
-
   void add_client_views() {
-    if (!result_) return;
+    if (!seen_.load) return;
+    const load::Result& result = *seen_.load;
     const auto windows =
-        windows_of(made_, result_->real(result_->start_ns), result_->real(result_->end_ns) + 1);
+        windows_of(made_, result.real(result.start_ns), result.real(result.end_ns) + 1);
     for (size_t i = 0; i < windows.size(); ++i) {
-      add_client_view(made_[i].move, *result_, windows[i]);
+      report::Move& move = made_[i].move;
+      add_client_view(move, result, windows[i]);
+      if (seen_.idle) add_idle_view(move, *seen_.idle, windows[i]);
+      if (windows[i].frozen_ns != 0) move.ping_gap_ms = silence_ms(seen_.replies_ns, windows[i].middle());
     }
   }
 
@@ -100,12 +95,12 @@ class Session {
   void check_state() {
     StateCheck check;
     try {
-      check = workload_->check(way_, result_ ? &*result_ : nullptr);
+      check = workload_->check(way_, seen_.load ? &*seen_.load : nullptr);
     } catch (const base::Error& silent) {
       if (silent.exit() == base::Exit::kCancelled) throw;
       check.differences = {fmt::format("it does not answer any more: {}", silent.what())};
     }
-    if (!load_failure_.empty()) check.differences.push_back(load_failure_);
+    check.differences.insert(check.differences.end(), seen_.failures.begin(), seen_.failures.end());
     for (MadeMove& made : made_) {
       made.move.state_intact = check.differences.empty();
       const auto& words = check.differences.empty() ? check.words : check.differences;
@@ -122,8 +117,7 @@ class Session {
   const Progress& progress_;
   std::unique_ptr<Workload> workload_;
   std::vector<MadeMove> made_;
-  std::optional<load::Result> result_;
-  std::string load_failure_;
+  ClientRecords seen_;
 };
 
 bool try_to_end(Way& way) {

@@ -51,6 +51,11 @@ constexpr std::array kMeasures = {
               if (!move.worst_latency_ms || !move.frozen_ms) return std::nullopt;
               return *move.worst_latency_ms - *move.frozen_ms;
             }},
+    Measure{"ping_gap_ms - frozen_ms",
+            [](const Move& move) -> Value {
+              if (!move.ping_gap_ms || !move.frozen_ms) return std::nullopt;
+              return *move.ping_gap_ms - *move.frozen_ms;
+            }},
     Measure{"errors", [](const Move& move) { return as_double(move.errors); }},
     Measure{"resets", [](const Move& move) { return as_double(move.resets); }},
     // Of the requests due while memory was copied and the workload ran, against those before.

@@ -43,7 +43,11 @@ Names baselines_from(const Names& names) { return chosen("baseline", names, base
 std::vector<WayMaker> ways_of(const Scenario& scenario) {
   std::vector<WayMaker> ways;
   for (const auto& mode : scenario.modes) {
-    ways.push_back([mode](const Hosts& hosts) { return std::make_unique<FerryWay>(hosts, mode); });
+    for (const bool parking : scenario.parking) {
+      ways.push_back([mode, parking](const Hosts& hosts) {
+        return std::make_unique<FerryWay>(hosts, mode, parking);
+      });
+    }
   }
   for (const auto& baseline : scenario.baselines) {
     const auto memory = baseline == "criu" ? HandCriu::Memory::kCopied : HandCriu::Memory::kPulled;

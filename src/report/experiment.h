@@ -67,6 +67,7 @@ struct Move {
   std::optional<double> frozen_ms;         // by ferry's clocks; none for a native way
   std::optional<double> client_gap_ms;     // from the last answer before the freeze to the first one after
   std::optional<double> worst_latency_ms;  // of the requests due during the move
+  std::optional<double> ping_gap_ms;       // without a reply of its address, around the freeze
   std::optional<double> total_ms, settle_ms;
   std::optional<uint64_t> requests, errors, resets;
   std::map<std::string, uint64_t> errors_by_kind;

@@ -107,6 +107,7 @@ void measured_fields(auto& archive, Is<Move> auto& move) {
   archive("frozen_ms", move.frozen_ms);
   archive("client_gap_ms", move.client_gap_ms);
   archive("worst_latency_ms", move.worst_latency_ms);
+  archive.if_any("ping_gap_ms", move.ping_gap_ms);
   archive("total_ms", move.total_ms);
   archive.if_any("settle_ms", move.settle_ms);
   archive("bytes_sent", move.bytes_sent);
