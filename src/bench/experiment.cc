@@ -52,9 +52,11 @@ class Experimenter {
     experiment.ferry_version = FERRY_VERSION;
     experiment.machine = Machine::look().machine;
     experiment.parameters = parameters_of(scenario_);
-    LoadSpec load{scenario_.rate, scenario_.connections.front()};
+    const LoadSpec load = cells_of(scenario_).front().load;
     experiment.load = load.words();
-    if (scenario_.connections.size() > 1) experiment.load += ", and as many as varied";
+    if (scenario_.connections.size() > 1 || scenario_.idle_connections.size() > 1) {
+      experiment.load += ", and as many as varied";
+    }
   }
 
   void note(std::string text) {
