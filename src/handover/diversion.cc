@@ -9,7 +9,6 @@ namespace {
 
 // A flood of new frames must not keep the MAC here for ever: after so many the rest may be overtaken.
 constexpr size_t kMostInOrder = 4 * static_cast<size_t>(kMostWaiting);
-constexpr size_t kMostAtOnce = 64;
 
 }  // namespace
 

@@ -18,6 +18,7 @@ namespace ferry::handover {
 // Of each kind of waiting frame, so many. 1 Gbit/s of the smallest ones for 7 ms, of large ones for 120 ms; in memory that is up to 40 MB,
 // and only while they wait.
 inline constexpr int kMostWaiting = 10'000;
+inline constexpr size_t kMostAtOnce = 64;  // taken, before anything else is looked at
 
 class Diversion {
  public:
@@ -40,7 +41,6 @@ class Diversion {
 
   uint64_t dropped() const { return tap_.dropped(); }
   int fd() const { return tap_.fd(); }  // readable: something came
-  const Identity& identity() const { return identity_; }
 
  private:
   BridgeTap tap_;

@@ -259,6 +259,17 @@ class DiversionTest : public ParkingTest {
     });
     return numbers_in(frames);
   }
+  // The workload is at its port on the bridge, a diversion stands by.
+  void beside_a_workload(const std::function<void(Segment&, Diversion&)>& work) {
+    on_a_segment([&](Segment& segment) {
+      put_on_bridge(segment);
+      Diversion diversion("br0", kIdentity);
+      diversion.stand_by();
+      work(segment, diversion);
+    });
+  }
+
+ private:
   static void put_on_bridge(Segment& segment) {
     segment.net.set_master(segment.workload.port(), "br0");
     while (segment.client.received().empty()) segment.workload.send(frame(kMac, kClient, 0));  // a new port takes a moment
@@ -267,10 +278,7 @@ class DiversionTest : public ParkingTest {
 };
 
 TEST_F(DiversionTest, EachFrameGoesToThePortOrTheDiversion) {
-  on_a_segment([](Segment& segment) {
-    put_on_bridge(segment);
-    Diversion diversion("br0", kIdentity);
-    diversion.stand_by();
+  beside_a_workload([](Segment& segment, Diversion& diversion) {
     segment.client_sends(0, 2);
     EXPECT_EQ(segment.workload.received(), numbers(0, 2));
     diversion.begin();
@@ -286,10 +294,7 @@ TEST_F(DiversionTest, EachFrameGoesToThePortOrTheDiversion) {
 }
 
 TEST_F(DiversionTest, LoosenedItGivesWayToAnAnnouncement) {
-  on_a_segment([](Segment& segment) {
-    put_on_bridge(segment);
-    Diversion diversion("br0", kIdentity);
-    diversion.stand_by();
+  beside_a_workload([](Segment& segment, Diversion& diversion) {
     diversion.begin();
     segment.other.send(frame(kMac, kClient, 0));
     segment.client_sends(0, 2);
@@ -305,10 +310,7 @@ TEST_F(DiversionTest, LoosenedItGivesWayToAnAnnouncement) {
 }
 
 TEST_F(DiversionTest, HandedOverInOrder) {
-  on_a_segment([](Segment& segment) {
-    put_on_bridge(segment);
-    Diversion diversion("br0", kIdentity);
-    diversion.stand_by();
+  beside_a_workload([](Segment& segment, Diversion& diversion) {
     diversion.begin();
     segment.client_sends(0, 100);
     diversion.hand_over(segment.workload.port(), [&](Frame frame) { LinkSocket(segment.workload.port()).send(frame); });

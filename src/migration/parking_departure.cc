@@ -20,7 +20,6 @@ namespace {
 constexpr milliseconds kTargetSilence{2'000};
 constexpr milliseconds kTargetTells{500};    // the frames are given to the workload within a few milliseconds
 constexpr milliseconds kTargetReturns{300};
-constexpr size_t kMostAtOnce = 64;
 
 }  // namespace
 
@@ -138,7 +137,7 @@ void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
 // With the port open its own bridge delivers them.
 void ParkingDeparture::forward() {
   std::vector<std::string> frames;
-  stragglers_.take(kMostAtOnce, [&](handover::Frame frame) {
+  stragglers_.take(handover::kMostAtOnce, [&](handover::Frame frame) {
     if (!open_ && handover::destination_of(frame) == identity_.mac) frames.push_back(handover::bytes_of(frame));
   });
   if (frames.empty()) return;

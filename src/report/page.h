@@ -48,7 +48,7 @@ std::vector<TypedCommands> typed_commands(const Groups& groups, Language languag
 struct SeenFailure {
   const Move* move;
   size_t times;
-  std::string label = {};  // of its group: the way, and what else tells it from others
+  std::string label;  // of its group: the way, and what else tells it from others
 };
 std::vector<SeenFailure> failures_of(const Groups& groups);
 
