@@ -19,7 +19,7 @@ rate = 100
 connections = 4
 repeat = 1
 moves = 2
-calm = "900ms"  # of which the load takes a moment to begin
+calm = "2s"  # a load takes a moment to begin, and by hand TCP waits long for its next try
 )";
 
 void expect_client_view(const Json& move) {
