@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "criu/prepared_smaps.h"
 
 namespace ferry::criu {
 namespace {
@@ -67,6 +68,15 @@ void append(std::string& bytes, const T& value) {
 }
 
 }  // namespace
+
+bool agrees_with_smaps(const HiddenTask& task) {
+  if (task.smaps.empty()) return true;
+  const auto wanted = ranges_on_demand(task.smaps);
+  const auto same = [](const hidden::Range& one, const hidden::Range& other) {
+    return one.start == other.start && one.end == other.end;
+  };
+  return !wanted || std::ranges::equal(*wanted, tidy(task.ranges), same);
+}
 
 void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks) {
   Body body(sizeof(hidden::Header) + tasks.size() * sizeof(hidden::Task));

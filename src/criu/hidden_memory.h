@@ -32,6 +32,10 @@ struct HiddenTask {
   std::string smaps;  // criu/prepared_smaps.h; empty: CRIU reads the kernel's
 };
 
+// Whether what is hidden is just what a CRIU that reads `smaps` would restore on demand. Without a
+// text, or where CRIU would fail in any case, there is nothing to compare.
+bool agrees_with_smaps(const HiddenTask& task);
+
 // By pid as CRIU sees it. The file is complete or not there. Throws SysError.
 void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks);
 

@@ -61,6 +61,18 @@ TEST(HiddenMemory, RangesThatTouchBecomeOneAndGuardsStayWithinThem) {
             (Pairs{{0x2000, 0x4000}, {0x5000, 0x6000}, {0x8000, 0x9000}}));
 }
 
+TEST(HiddenMemory, AgreesWithSmapsOrNot) {
+  const std::string smaps =
+      "1000-3000 rw-p 00000000 00:00 0 \nVmFlags: rd wr mr mw me ac \n"
+      "3000-4000 rw-p 00000000 00:00 0 \nVmFlags: rd wr mr mw me lo ac \n"
+      "5000-6000 r--p 00000000 08:01 9    /a/file\nVmFlags: rd mr mw me \n"
+      "7000-9000 rw-p 00000000 00:00 0    [heap]\nVmFlags: rd wr mr mw me ac \n";
+  EXPECT_TRUE(agrees_with_smaps({{{0x7000, 0x9000}, {0x2000, 0x3000}, {0x1000, 0x2000}}, {}, smaps}));
+  EXPECT_FALSE(agrees_with_smaps({{{0x1000, 0x4000}, {0x7000, 0x9000}}, {}, smaps})) << "locked";
+  EXPECT_FALSE(agrees_with_smaps({{{0x1000, 0x3000}}, {}, smaps})) << "CRIU would expect the heap";
+  EXPECT_TRUE(agrees_with_smaps({{{0x1000, 0x3000}}, {}, ""}));
+}
+
 TEST(HiddenMemory, AFileThatIsNotWholeIsNone) {
   std::string file = written({{1, {{{0x1000, 0x2000}}, {}, "smaps"}}});
   for (size_t size = 0; size < file.size(); ++size)

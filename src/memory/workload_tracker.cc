@@ -58,8 +58,10 @@ void WorkloadTracker::check_direct_io(pid_t pid, Space& space) {
 }
 
 bool WorkloadTracker::look_at_plane(pid_t pid, Space& space) {
-  auto plane = space.plane.vmas.empty() ? try_plane_of(pid) : try_refresh(pid, space.plane);
+  const bool anew = space.distrusted || space.plane.vmas.empty();
+  auto plane = anew ? try_plane_of(pid) : try_refresh(pid, space.plane);
   if (!plane) return false;
+  space.distrusted = false;
   space.plane = std::move(*plane);
   return true;
 }
@@ -122,6 +124,10 @@ WorkloadRound WorkloadTracker::round(const std::vector<pid_t>& pids) {
     ++entry;
   }
   return round;
+}
+
+void WorkloadTracker::distrust_flags() {
+  for (auto& [pid, space] : spaces_) space.distrusted = true;
 }
 
 WorkloadRound WorkloadTracker::last_round(const std::vector<pid_t>& pids) {

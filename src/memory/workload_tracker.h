@@ -54,6 +54,10 @@ class WorkloadTracker {
   // All tasks are frozen. Those that were not tracked are told whole. When the move fails, round() goes on as before.
   WorkloadRound last_round(const std::vector<pid_t>& pids);
 
+  // What is known of the memory's flags may be wrong (Plane: maps do not show all of them): the next round asks for them anew, which
+  // walks all page tables.
+  void distrust_flags();
+
   const Support& support() const { return support_; }
 
  private:
@@ -65,6 +69,7 @@ class WorkloadTracker {
     std::string why_untracked;
     bool stands_still = false;  // scans need that
     bool told = false;          // a round had its pages
+    bool distrusted = false;    // `plane` may be wrong
   };
   using Spaces = std::map<pid_t, Space>;  // by the process that names it
 

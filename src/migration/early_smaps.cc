@@ -4,13 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "base/fault.h"
 #include "base/fd.h"
 #include "criu/prepared_smaps.h"
 
 namespace ferry::migration {
 
 namespace {
+
+// Faults: as of a very large workload, and as on a machine that has nothing else to do.
+constexpr std::chrono::milliseconds kLate{1'000}, kInTime{10'000};
 
 std::string read_of(pid_t pid, const char* file) {
   return base::try_read_file(fmt::format("/proc/{}/{}", pid, file)).value_or("");
@@ -30,18 +35,33 @@ std::optional<std::string> EarlySmaps::try_prepare(pid_t pid) const {
   return criu::prepare_smaps(early->second, read_of(pid, "maps"));
 }
 
-std::string EarlySmaps::prepare(pid_t pid) {
+std::string EarlySmaps::text_of(pid_t pid, Trust trust) {
   given_.erase(pid);
-  const auto prepared = try_prepare(pid);
-  return prepared ? given_[pid] = *prepared : std::string();
+  const auto prepared = trust == Trust::kYes ? try_prepare(pid) : std::nullopt;
+  return prepared ? given_[pid] = *prepared : read_of(pid, "smaps");
 }
 
 void EarlySmaps::begin_check() {
-  check_ = std::async(std::launch::async, [this] {
-    return std::ranges::all_of(given_, [](const auto& one) { return criu::same_for_criu(one.second, read_of(one.first, "smaps")); });
-  });
+  const bool late = base::fault_due("source.flags_check", "late");
+  check_ = std::async(std::launch::async, [given = given_, late] {
+             if (late) std::this_thread::sleep_for(kLate);
+             return std::ranges::all_of(given, [](const auto& one) {
+               return criu::same_for_criu(one.second, read_of(one.first, "smaps"));
+             });
+           }).share();
 }
 
 bool EarlySmaps::holds() { return !check_.valid() || check_.get(); }
+
+bool EarlySmaps::is_known_to_differ() {
+  const auto limit = base::fault_due("source.flags_check", "in-time") ? kInTime : std::chrono::milliseconds(0);
+  return check_.valid() && check_.wait_for(limit) == std::future_status::ready && !check_.get();
+}
+
+void EarlySmaps::forget() {
+  check_ = {};  // waits for it
+  early_.clear();
+  given_.clear();
+}
 
 }  // namespace ferry::migration

@@ -2,7 +2,7 @@
 //
 // Keeps CRIU from waiting for the kernel's walk through all page tables (criu/prepared_smaps.h): smaps is read while the workload runs,
 // put beside the maps of the frozen one for CRIU, and compared with the kernel's own word before the move is committed, while the
-// target restores. A difference (an mlock or madvise in between, which maps do not show) means: dump once more, with the kernel's own.
+// target restores. A difference (an mlock or madvise in between, which maps do not show) means: dump once more.
 #pragma once
 
 #include <sys/types.h>
@@ -20,17 +20,20 @@ class EarlySmaps {
   // Of every process of the workload, running, where what is known does not fit its maps any more. Calls that map memory wait for it,
   // 15 ms per GiB, so it is not done more often than it must.
   void read_if_changed(const std::vector<pid_t>& pids);
-  // For CRIU, of a frozen one; empty: let it ask the kernel.
-  std::string prepare(pid_t pid);
-  // Of the frozen tasks, in the background: what prepare() gave was true.
+  // For CRIU, of a frozen one: prepared, or else the kernel's own.
+  enum class Trust { kNo, kYes };
+  std::string text_of(pid_t pid, Trust trust);
+  // Of the frozen tasks, in the background: what was prepared was true.
   void begin_check();
-  [[nodiscard]] bool holds();
+  [[nodiscard]] bool holds();               // waits for it
+  [[nodiscard]] bool is_known_to_differ();  // does not wait
+  void forget();                            // all that was read
 
  private:
   std::optional<std::string> try_prepare(pid_t pid) const;
 
   std::map<pid_t, std::string> early_, given_;
-  std::future<bool> check_;
+  std::shared_future<bool> check_;
 };
 
 }  // namespace ferry::migration

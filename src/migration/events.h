@@ -77,6 +77,8 @@ struct Report {
   uint64_t bytes_sent = 0, memory_bytes = 0;
   std::vector<PhaseTime> phases;
   std::vector<Round> rounds;
+  int taken_back = 0;             // freezes that were: what had been dumped was not so any more
+  bool flags_changed = false;     // why it failed: source_again.cc
   double expected_pause_ms = 0;   // when it was decided to freeze; 0: nothing was expected
   std::string freeze_reason;      // in words
   double settle_ms = 0;           // from running until all of the memory was in place

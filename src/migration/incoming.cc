@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "migration/conversation.h"
@@ -41,6 +43,7 @@ void Incoming::begin(const wire::FileStart& file) {
   const bool plain = !file.path().empty() && file.path().find('/') == std::string::npos && file.path()[0] != '.';
   if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
   image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
+  image_names_.push_back(file.path());
 }
 
 void Incoming::take(std::span<const std::byte> data) {
@@ -51,6 +54,13 @@ void Incoming::take(std::span<const std::byte> data) {
     base::write_full(image_.get(), data);
   }
   left_ -= data.size();
+}
+
+// Which there are differs from dump to dump, and CRIU takes what it finds.
+void Incoming::forget_images() {
+  if (!is_complete()) throw BrokenProtocol(fmt::format("{} ended {} bytes early", current_.path(), left_));
+  image_.reset();
+  for (const auto& name : std::exchange(image_names_, {})) std::filesystem::remove(images_ / name);
 }
 
 void Incoming::install(const std::vector<std::string>& own) {

@@ -28,6 +28,8 @@ class Incoming {
   void begin(const wire::FileStart& file);
   void take(std::span<const std::byte> data);
   bool is_complete() const { return left_ == 0; }
+  // Others will come. Throws SysError.
+  void forget_images();
 
   // Puts the workload's files in their places; `own` are those that it may replace: its own from an earlier stay.
   void install(const std::vector<std::string>& own);
@@ -49,6 +51,7 @@ class Incoming {
   wire::FileStart current_;
   uint64_t left_ = 0;
   base::Fd image_;
+  std::vector<std::string> image_names_;  // of those that have come
 };
 
 }  // namespace ferry::migration

@@ -34,13 +34,14 @@ void MemoryCopy::scan_frozen(bool post_copy) {
   if (post_copy) hold_back();
 }
 
-// Zeros cost nothing to tell, and the first pages are read before anyone could ask.
+// Zeros cost nothing to tell, and the first pages are read before anyone could ask. What was found earlier and has no content any more
+// must not be asked for: it may be a guard by now.
 void MemoryCopy::hold_back() {
   far_.clear();
   for (auto& space : round_.spaces) {
     auto now = first_pages(space.pid);
     now.insert(space.scan.zero);
-    auto far = space.scan.written.difference(now);
+    auto far = space.scan.written.difference(now).intersection(space.scan.present);
     space.scan.written = space.scan.written.intersection(now);
     if (!far.empty()) far_.emplace(space.inner_pid, std::move(far));
   }
@@ -60,21 +61,22 @@ void MemoryCopy::take(memory::WorkloadRound round) {
   const auto now = base::mono_now();
   since_last_scan_ms_ = scanned_at_ == base::MonoTime{} ? 0 : base::ms_between(scanned_at_, now);
   scanned_at_ = now;
-  if (!sent_all_) carry_over(round);
-  sent_all_ = false;
+  for (auto& space : round.spaces) carry_over(space);
   round_ = std::move(round);
   found_bytes_ = round_.written_pages() * memory::kPageBytes;
 }
 
-// What the scan before has found and nobody has sent: it was protected again, so this one does not tell of it.
-void MemoryCopy::carry_over(memory::WorkloadRound& round) const {
-  for (const auto& before : round_.spaces) {
-    const auto now = std::ranges::find(round.spaces, before.inner_pid, &memory::SpaceRound::inner_pid);
-    if (now == round.spaces.end() || now->fresh) continue;
-    const auto left = before.scan.written.difference(now->scan.written).intersection(now->plane.pages());
-    now->scan.zero.insert(before.scan.zero.intersection(left));
-    now->scan.written.insert(left);
-  }
+// What a scan has found and nobody has sent was protected again, so this one does not tell of it. Nor does a later one, if
+// the page is of no plane just now (locked, say): it waits until it is.
+void MemoryCopy::carry_over(memory::SpaceRound& now) {
+  auto& left = left_[now.inner_pid];
+  if (now.fresh) left = {};
+  const auto before = left.written.difference(now.scan.written).intersection(now.plane.pages());
+  now.scan.zero.insert(left.zero.intersection(before));
+  left.zero = left.zero.difference(now.scan.written);
+  now.scan.written.insert(before);
+  left.written.insert(now.scan.written);
+  left.zero.insert(now.scan.zero);
 }
 
 void MemoryCopy::send(const std::function<void()>& meanwhile) {
@@ -105,8 +107,12 @@ void MemoryCopy::begin() {
 void MemoryCopy::finish_send(const std::function<void()>& meanwhile) {
   lanes_.finish(meanwhile);
   for (auto& encoder : encoders_) encoder.forget_tasks();
-  for (const auto& space : round_.spaces) sent_[space.inner_pid].insert(space.scan.written);
-  sent_all_ = true;
+  for (const auto& space : round_.spaces) {
+    sent_[space.inner_pid].insert(space.scan.written);
+    auto& left = left_[space.inner_pid];
+    left.written = left.written.difference(space.scan.written);
+    left.zero = left.zero.intersection(left.written);
+  }
   const double took_ms = base::ms_between(began_, base::mono_now());
   const uint64_t wire = lanes_.bytes_sent() - sent_before_;
   if (found_bytes_ >= kTellingBytes && took_ms > 0) bytes_per_ms_ = static_cast<double>(found_bytes_) / took_ms;

@@ -33,6 +33,9 @@ class MemoryCopy {
   // Sends what it has found. `meanwhile` may throw to end it.
   void send(const std::function<void()>& meanwhile);
 
+  // The next scan asks for all flags anew (memory/workload_tracker.h).
+  void distrust_flags() { tracker_.distrust_flags(); }
+
   // Frozen.
   // Post-copy: what is not needed for a start stays here, to be asked for; the rest is found, to be sent.
   void scan_frozen(bool post_copy);
@@ -56,7 +59,7 @@ class MemoryCopy {
 
  private:
   void take(memory::WorkloadRound round);
-  void carry_over(memory::WorkloadRound& round) const;
+  void carry_over(memory::SpaceRound& now);
   void hold_back();
   void begin();
 
@@ -66,7 +69,10 @@ class MemoryCopy {
   memory::CodecChooser codecs_;
   std::deque<PageEncoder> encoders_;  // one per worker of the lanes
   memory::WorkloadRound round_;       // found by the last scan
-  bool sent_all_ = true;              // of it
+  struct Left {
+    memory::PageSet written, zero;
+  };
+  std::map<int32_t, Left> left_;  // by the space's name: found by a scan and not sent since
   std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
   std::map<int32_t, memory::PageSet> far_;   // post-copy: what stays here
   std::vector<PagePiece> pieces_;

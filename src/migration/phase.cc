@@ -34,6 +34,7 @@ std::string_view name_of(SourceEvent event) {
     case SourceEvent::kFailed: return "failed";
     case SourceEvent::kCancelled: return "cancelled";
     case SourceEvent::kNeverRan: return "never-ran";
+    case SourceEvent::kTakenBack: return "taken-back";
   }
   return "?";
 }
@@ -63,6 +64,7 @@ std::string_view name_of(TargetEvent event) {
     case TargetEvent::kFailed: return "failed";
     case TargetEvent::kAbortAsked: return "abort-asked";
     case TargetEvent::kLinkLost: return "link-lost";
+    case TargetEvent::kTakenBack: return "taken-back";
   }
   return "?";
 }

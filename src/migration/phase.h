@@ -34,6 +34,7 @@ enum class SourceEvent {
   kFailed,     // anything went wrong, here or there, or the link was lost
   kCancelled,  // Ctrl-C, `ferry cancel`
   kNeverRan,   // the target's word: its copy has not run and never will
+  kTakenBack,  // what was dumped is not so: it goes on here for now, and will be frozen once more
 };
 
 enum class Target {
@@ -51,6 +52,7 @@ enum class TargetEvent {
   kFailed,
   kAbortAsked,
   kLinkLost,
+  kTakenBack,
 };
 
 inline constexpr std::array kSourceStates = {
@@ -58,12 +60,14 @@ inline constexpr std::array kSourceStates = {
     Source::kRestoring, Source::kCommitted, Source::kServing,  Source::kDone,    Source::kAborted, Source::kInDoubt};
 inline constexpr std::array kSourceEvents = {
     SourceEvent::kReady,    SourceEvent::kCopied,  SourceEvent::kFrozen, SourceEvent::kDumped,    SourceEvent::kSent,
-    SourceEvent::kRestored, SourceEvent::kRunning, SourceEvent::kRunningFar, SourceEvent::kArrived, SourceEvent::kFailed, SourceEvent::kCancelled, SourceEvent::kNeverRan};
+    SourceEvent::kRestored, SourceEvent::kRunning, SourceEvent::kRunningFar, SourceEvent::kArrived, SourceEvent::kFailed,
+    SourceEvent::kCancelled, SourceEvent::kNeverRan, SourceEvent::kTakenBack};
 inline constexpr std::array kTargetStates = {Target::kPreparing, Target::kReady,    Target::kReceiving, Target::kRestoring,
                                              Target::kRestored,  Target::kResuming, Target::kRunning,   Target::kAborted};
 inline constexpr std::array kTargetEvents = {
     TargetEvent::kPrepared, TargetEvent::kFrozen, TargetEvent::kRestoreAsked, TargetEvent::kBuilt,   TargetEvent::kGranted,
-    TargetEvent::kResumed,  TargetEvent::kFailed, TargetEvent::kAbortAsked,   TargetEvent::kLinkLost};
+    TargetEvent::kResumed,  TargetEvent::kFailed, TargetEvent::kAbortAsked,   TargetEvent::kLinkLost,
+    TargetEvent::kTakenBack};
 
 template <typename State, typename Event>
 struct Transition {
@@ -90,6 +94,7 @@ inline constexpr std::array kSourceTable = [] {
       T{S::kDumping, E::kFailed, S::kAborted},
       T{S::kDumping, E::kCancelled, S::kAborted},
       T{S::kSending, E::kSent, S::kRestoring},
+      T{S::kSending, E::kTakenBack, S::kCopying},
       T{S::kSending, E::kFailed, S::kAborted},
       T{S::kSending, E::kCancelled, S::kAborted},
       T{S::kRestoring, E::kRestored, S::kCommitted},
@@ -126,6 +131,7 @@ inline constexpr std::array kTargetTable = [] {
       T{S::kReady, E::kAbortAsked, S::kAborted},
       T{S::kReady, E::kLinkLost, S::kAborted},
       T{S::kReceiving, E::kRestoreAsked, S::kRestoring},
+      T{S::kReceiving, E::kTakenBack, S::kReady},
       T{S::kReceiving, E::kFailed, S::kAborted},
       T{S::kReceiving, E::kAbortAsked, S::kAborted},
       T{S::kReceiving, E::kLinkLost, S::kAborted},

@@ -32,7 +32,6 @@ constexpr int kDumpTries = 5;
 constexpr milliseconds kAccepts{200};
 constexpr milliseconds kBetweenDumps{50};
 constexpr milliseconds kCancelPoll{10};
-constexpr milliseconds kStandStill{1'000};
 
 }  // namespace
 
@@ -48,9 +47,14 @@ void SourceMove::run() {
   try {
     prepare();
     copy();
-    freeze();
-    dump();
-    send();
+    for (;;) {
+      freeze();
+      dump();
+      send();
+      if (!smaps_.is_known_to_differ()) break;
+      take_back();
+    }
+    walk_->step(SourceEvent::kSent);
     restore();
     commit();
   } catch (const std::exception& failure) {
@@ -194,118 +198,6 @@ void SourceMove::open_lanes() {
                   options_.bandwidth);
 }
 
-// Some tasks (direct I/O) can only be looked at while they stand still, for a millisecond. A bare tree has no cgroup of its own for
-// that: such memory of it goes within the pause.
-memory::WorkloadTracker::StandStill SourceMove::stand_still() {
-  if (!subject_.workload.is_capsule()) return {};
-  return [this]() -> std::shared_ptr<void> {
-    freezer_->freeze(kStandStill);
-    return {nullptr, [this](void*) { freezer_->thaw(); }};
-  };
-}
-
-// Everything that can be sent while the workload runs. CRIU is made ready: its start and its probes of the kernel are no part of the
-// pause.
-void SourceMove::copy() {
-  clock_.start("copy");
-  send_workload_files();
-  freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
-  if (rounds_) {
-    memory_->scan();
-    send_round();
-  }
-  start_criu();
-  if (rounds_) {
-    post_copy_ ? copy_some_memory() : copy_memory();
-  } else if (subject_.memory.by_ferry) {
-    smaps_.read_if_changed(memory_->pids());
-  }
-  talk_->throw_if_cancelled();
-  FAULT_POINT("source.before_freeze");
-  walk_->step(SourceEvent::kCopied);
-}
-
-// Round after round, until policy says that the rest fits the pause or that more rounds are of no use.
-void SourceMove::copy_memory() {
-  FreezePolicy policy(options_.pause);
-  for (;;) {
-    smaps_.read_if_changed(memory_->pids());
-    memory_->scan();
-    const auto decision = policy.next(outlook());
-    report_.expected_pause_ms = decision.expected_pause_ms;
-    report_.freeze_reason = decision.why;
-    if (decision.step == FreezeDecision::Step::kFreeze) return;
-    if (decision.step == FreezeDecision::Step::kCancel) {
-      throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
-                         "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
-    }
-    send_round();
-  }
-}
-
-// What is written after the rounds is fetched once it runs there, so more of them only shorten that.
-void SourceMove::copy_some_memory() {
-  for (int round = 1; round < options_.rounds; ++round) {
-    smaps_.read_if_changed(memory_->pids());
-    memory_->scan();
-    send_round();
-  }
-  smaps_.read_if_changed(memory_->pids());
-  report_.freeze_reason = "what was written since is fetched once it runs there";
-}
-
-Outlook SourceMove::outlook() const {
-  const auto cost = expected_state_cost(subject_.view.tree.pids.size());
-  return {memory_->found_bytes(), memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
-}
-
-// What the last scan has found.
-void SourceMove::send_round() {
-  Round round;
-  round.number = static_cast<int>(report_.rounds.size()) + 1;
-  round.start_ms = clock_.elapsed_ms();
-  round.dirty_bytes = memory_->found_bytes();
-  round.expected_pause_ms = report_.expected_pause_ms;
-  if (round.number > 1) round.dirty_bytes_per_s = static_cast<double>(round.dirty_bytes) / memory_->since_last_scan_ms() * 1000;
-  const uint64_t sent_before = memory_->bytes_sent();
-  memory_->send([&] {
-    observer_.bytes(memory_->bytes_sent() - sent_before, round.dirty_bytes);
-    talk_->throw_if_cancelled();
-    talk_->throw_if_target_failed();
-  });
-  FAULT_POINT("source.round");
-  round.ms = clock_.elapsed_ms() - round.start_ms;
-  round.sent_bytes = memory_->bytes_sent() - sent_before;
-  round.copied_bytes_per_s = static_cast<double>(round.dirty_bytes) / round.ms * 1000;
-  report_.rounds.push_back(round);
-  observer_.round(round);
-}
-
-void SourceMove::start_criu() {
-  dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_, subject_.memory.by_ferry);
-  origins_ = Frozen::origins_of(subject_.workload);
-  walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
-  walk_->journal().note(kNoteOrigins, origins_note(origins_));
-}
-
-// What was sent before and still holds by its hash is not sent again.
-void SourceMove::send_workload_files() {
-  for (const auto& path : subject_.files) {
-    wire::FileStart start;
-    start.set_kind(wire::FileStart::CARRIED);
-    start.set_path(path);
-    // As its tasks see it: they may have another root.
-    const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
-    const auto before = sent_files_.find(path);
-    if (before != sent_files_.end() && before->second.size > 0 && files::hash_prefix(here, before->second.size) == before->second.hash) {
-      start.set_kept_prefix(before->second.size);
-    }
-    const bool whole = start.kept_prefix() == 0;
-    const auto sent = send_file(*talk_, here, std::move(start), [this](uint64_t) { talk_->throw_if_target_failed(); });
-    if (whole) sent_files_[path] = sent;
-  }
-}
-
 void SourceMove::freeze() {
   clock_.start("freeze");
   wire::ToTarget notice;
@@ -370,20 +262,20 @@ void SourceMove::dump_once() {
   }
 }
 
-void SourceMove::hide_memory() {
-  memory_->scan_frozen(post_copy_);
-  criu::write_hidden_memory(dump_->hidden_file(), memory_->hidden([this](pid_t pid) { return smaps_.prepare(pid); }));
+// Nothing is left of the dump, and another CRIU is ready.
+void SourceMove::let_it_go_on() {
+  dump_.reset();
+  frozen_->give_back();
+  frozen_.reset();
+  images_->clear();
+  start_criu();
 }
 
 // What was in CRIU's way may be gone then. The state stays "dumping", which promises the target nothing and leads back to
 // a workload that runs here, whoever ends the move.
 void SourceMove::let_it_run_a_moment() {
   clock_.start("retry");
-  dump_.reset();
-  frozen_->give_back();
-  frozen_.reset();
-  images_->clear();
-  start_criu();
+  let_it_go_on();
   talk_->throw_if_target_failed();
   const auto until = base::mono_now() + kBetweenDumps;
   while (base::mono_now() < until) {
@@ -414,7 +306,6 @@ void SourceMove::send() {
   send_workload_files();
   walk_->journal().note(kNoteLeaves, subject_.files);
   FAULT_POINT("source.sent");
-  walk_->step(SourceEvent::kSent);
 }
 
 void SourceMove::restore() {
@@ -433,10 +324,7 @@ void SourceMove::restore() {
                                                  [this] { if (parking_) parking_->throw_if_silent(report_.target); });
   if (!answer.has_restored()) throw BrokenProtocol("it did not answer \"restored\"");
   for (const auto& warning : answer.restored().warnings()) observer_.notice(warning);
-  if (!smaps_.holds()) {
-    throw base::Error({fmt::format("did not move {}", report_.name), "it changed the flags of some memory (mlock, madvise) just before it was frozen",
-                       "try again", {}, {}});
-  }
+  require_same_flags();
   FAULT_POINT("source.restored");
   talk_->throw_if_cancelled();
 }
@@ -502,6 +390,7 @@ void SourceMove::note_running(int64_t resumed_monotonic_ns) {
 
 // For the next one's expectations.
 void SourceMove::remember_cost() const {
+  if (report_.taken_back > 0) return;  // its phases are of more than one freeze
   StateCost cost;
   for (const auto& phase : clock_.phases()) {
     if (phase.name == "dump") cost.dump_ms += phase.ms;
@@ -553,11 +442,12 @@ void SourceMove::settle() {
   }
 }
 
+// What was dumped may turn out to be wrong when the target has built it: only from the start can it be made again.
 Report run_source(const MoveOptions& options, const Observer& observer) {
   if (names_container(options.what)) return run_container_source(options, observer);
   Report report;
-  SourceMove(options, observer, report).run();
-  return report;
+  SourceMove(options, observer, report, EarlySmaps::Trust::kYes).run();
+  return report.flags_changed ? run_source_again(options, observer, report) : report;
 }
 
 }  // namespace ferry::migration

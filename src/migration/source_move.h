@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The source's half of a move as one object: source.cc has what happens in the order in which it happens, source_abort.cc what happens
-// when it does not.
+// The source's half of a move as one object: source.cc has what happens in the order in which it happens, source_copy.cc the part of it
+// in which the workload runs, source_again.cc what happens when it must be frozen once more, source_abort.cc when it cannot go on.
 #pragma once
 
 #include <map>
@@ -22,8 +22,8 @@ namespace ferry::migration {
 
 class SourceMove {
  public:
-  SourceMove(const MoveOptions& options, const Observer& observer, Report& report)
-      : options_(options), observer_(observer), report_(report), clock_(observer) {}
+  SourceMove(const MoveOptions& options, const Observer& observer, Report& report, EarlySmaps::Trust trust)
+      : options_(options), observer_(observer), report_(report), trust_(trust), clock_(observer) {}
 
   void run();
 
@@ -39,22 +39,14 @@ class SourceMove {
   void choose_parking();
   void open_parking(const wire::Ready& target);
   void open_lanes();
-  memory::WorkloadTracker::StandStill stand_still();
-  void copy();
-  void copy_memory();
-  void copy_some_memory();
-  void send_round();
-  Outlook outlook() const;
-  void start_criu();
   void freeze();
   void stop_workload(base::milliseconds accepts = {});
   void throw_if_target_failed();
   void dump();
   void dump_once();
-  void hide_memory();
+  void let_it_go_on();
   void let_it_run_a_moment();
   void send();
-  void send_workload_files();
   void restore();
   void commit();
   void begin_serving();
@@ -65,6 +57,23 @@ class SourceMove {
   void remember_cost() const;
   void end_here();
   void settle();
+
+  // source_copy.cc: while it runs.
+  memory::WorkloadTracker::StandStill stand_still();
+  void copy();
+  void copy_memory();
+  void copy_some_memory();
+  void copy_rounds();
+  void send_round();
+  Outlook outlook() const;
+  void start_criu();
+  void send_workload_files();
+
+  // source_again.cc: the flags of its memory.
+  void hide_memory();
+  std::map<pid_t, criu::HiddenTask> look_at_frozen(EarlySmaps::Trust trust);
+  void take_back();
+  void require_same_flags();
 
   // When they do not.
   void give_up(const std::exception& failure);
@@ -80,6 +89,7 @@ class SourceMove {
   const MoveOptions& options_;
   const Observer& observer_;
   Report& report_;
+  EarlySmaps::Trust trust_;
   PhaseClock clock_;
 
   std::optional<capsule::Lock> lock_;
@@ -104,5 +114,8 @@ class SourceMove {
   std::optional<HeldDump> dump_;
   std::optional<Serving> serving_;  // reads the frozen tasks' memory
 };
+
+// After a run whose report says flags_changed.
+Report run_source_again(const MoveOptions& options, const Observer& observer, const Report& before);
 
 }  // namespace ferry::migration

@@ -100,6 +100,10 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kFreeze:
       if (parking_) parking_->stand_by();
       return walk_->step(TargetEvent::kFrozen);
+    case wire::ToTarget::kFreezeTakenBack:
+      walk_->step(TargetEvent::kTakenBack);
+      incoming_->forget_images();
+      return FAULT_POINT("target.taken_back");
     case wire::ToTarget::kRestore: return restore(message.restore());
     case wire::ToTarget::kGrant: return resume();
     case wire::ToTarget::kAbort: return abort();

@@ -22,6 +22,7 @@ const std::set<std::string> kOfContainers = {"target.created", "target.started"}
 const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
 const std::set<std::string> kOfPostCopy = {"source.serving", "target.pulling", "target.arrived"};  // PostCopyFaults, of memory_test.cc
+const std::set<std::string> kOfTakingBack = {"source.taken_back", "target.taken_back"};  // TakenBackFaults
 
 // A point that somebody adds must be added here.
 TEST(FaultPoints, AreAllKnownHere) {
@@ -37,6 +38,7 @@ TEST(FaultPoints, AreAllKnownHere) {
   known.insert(kOfContainers.begin(), kOfContainers.end());
   known.insert(kAfterTheCommit.begin(), kAfterTheCommit.end());
   known.insert(kOfPostCopy.begin(), kOfPostCopy.end());
+  known.insert(kOfTakingBack.begin(), kOfTakingBack.end());
   EXPECT_EQ(found, known);
 }
 

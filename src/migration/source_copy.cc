@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is sent while the workload runs: its files, and its memory, round after round, until policy says to freeze. After a freeze that
+// was taken back (source_again.cc) the rounds go on here.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/fault.h"
+#include "migration/source_move.h"
+#include "migration/state_cost.h"
+
+namespace ferry::migration {
+
+namespace {
+
+constexpr base::milliseconds kStandStill{1'000};
+
+}  // namespace
+
+// Some tasks (direct I/O) can only be looked at while they stand still, for a millisecond. A bare tree has no cgroup of its own for
+// that: such memory of it goes within the pause.
+memory::WorkloadTracker::StandStill SourceMove::stand_still() {
+  if (!subject_.workload.is_capsule()) return {};
+  return [this]() -> std::shared_ptr<void> {
+    freezer_->freeze(kStandStill);
+    return {nullptr, [this](void*) { freezer_->thaw(); }};
+  };
+}
+
+// Everything that can be sent while the workload runs. CRIU is made ready: its start and its probes of the kernel are no part of the
+// pause.
+void SourceMove::copy() {
+  clock_.start("copy");
+  send_workload_files();
+  freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
+  if (rounds_) {
+    memory_->scan();
+    send_round();
+  }
+  start_criu();
+  copy_memory();
+}
+
+void SourceMove::copy_memory() {
+  if (rounds_) {
+    post_copy_ ? copy_some_memory() : copy_rounds();
+  } else if (subject_.memory.by_ferry) {
+    smaps_.read_if_changed(memory_->pids());
+  }
+  talk_->throw_if_cancelled();
+  FAULT_POINT("source.before_freeze");
+  walk_->step(SourceEvent::kCopied);
+}
+
+// Round after round, until policy says that the rest fits the pause or that more rounds are of no use.
+void SourceMove::copy_rounds() {
+  FreezePolicy policy(options_.pause);
+  for (;;) {
+    smaps_.read_if_changed(memory_->pids());
+    memory_->scan();
+    const auto decision = policy.next(outlook());
+    report_.expected_pause_ms = decision.expected_pause_ms;
+    report_.freeze_reason = decision.why;
+    if (decision.step == FreezeDecision::Step::kFreeze) return;
+    if (decision.step == FreezeDecision::Step::kCancel) {
+      throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
+                         "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
+    }
+    send_round();
+  }
+}
+
+// What is written after the rounds is fetched once it runs there, so more of them only shorten that.
+void SourceMove::copy_some_memory() {
+  for (int round = 1; round < options_.rounds; ++round) {
+    smaps_.read_if_changed(memory_->pids());
+    memory_->scan();
+    send_round();
+  }
+  smaps_.read_if_changed(memory_->pids());
+  report_.freeze_reason = "what was written since is fetched once it runs there";
+}
+
+Outlook SourceMove::outlook() const {
+  const auto cost = expected_state_cost(subject_.view.tree.pids.size());
+  return {memory_->found_bytes(), memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
+}
+
+// What the last scan has found.
+void SourceMove::send_round() {
+  Round round;
+  round.number = static_cast<int>(report_.rounds.size()) + 1;
+  round.start_ms = clock_.elapsed_ms();
+  round.dirty_bytes = memory_->found_bytes();
+  round.expected_pause_ms = report_.expected_pause_ms;
+  if (round.number > 1) round.dirty_bytes_per_s = static_cast<double>(round.dirty_bytes) / memory_->since_last_scan_ms() * 1000;
+  const uint64_t sent_before = memory_->bytes_sent();
+  memory_->send([&] {
+    observer_.bytes(memory_->bytes_sent() - sent_before, round.dirty_bytes);
+    talk_->throw_if_cancelled();
+    talk_->throw_if_target_failed();
+  });
+  FAULT_POINT("source.round");
+  round.ms = clock_.elapsed_ms() - round.start_ms;
+  round.sent_bytes = memory_->bytes_sent() - sent_before;
+  round.copied_bytes_per_s = static_cast<double>(round.dirty_bytes) / round.ms * 1000;
+  report_.rounds.push_back(round);
+  observer_.round(round);
+}
+
+void SourceMove::start_criu() {
+  dump_.emplace(subject_.workload, subject_.state, *images_, report_.job, *freezer_, subject_.memory.by_ferry);
+  origins_ = Frozen::origins_of(subject_.workload);
+  walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
+  walk_->journal().note(kNoteOrigins, origins_note(origins_));
+}
+
+// What was sent before and still holds by its hash is not sent again.
+void SourceMove::send_workload_files() {
+  for (const auto& path : subject_.files) {
+    wire::FileStart start;
+    start.set_kind(wire::FileStart::CARRIED);
+    start.set_path(path);
+    // As its tasks see it: they may have another root.
+    const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
+    const auto before = sent_files_.find(path);
+    if (before != sent_files_.end() && before->second.size > 0 && files::hash_prefix(here, before->second.size) == before->second.hash) {
+      start.set_kept_prefix(before->second.size);
+    }
+    const bool whole = start.kept_prefix() == 0;
+    const auto sent = send_file(*talk_, here, std::move(start), [this](uint64_t) { talk_->throw_if_target_failed(); });
+    if (whole) sent_files_[path] = sent;
+  }
+}
+
+}  // namespace ferry::migration
