@@ -77,6 +77,31 @@ AddressSpace::Put AddressSpace::put_zeros(AddressRange range) const {
       range, [&](AddressRange part) { return uffd_.try_zero(part); }, [](uint64_t) {});
 }
 
+std::vector<AddressRange> AddressSpace::find_guards(AddressRange range, uint64_t most) {
+  std::vector<AddressRange> guards;
+  if (!asks_for_guards_) return guards;
+  if (!pagemap_ && host_pid > 0) pagemap_ = kernel::Pagemap::try_open(host_pid);
+  kernel::PageQuery query;
+  query.all = query.returned = kernel::kPageIsGuard;
+  query.max_pages = most;
+  const auto add = [&](const kernel::PageRegion& found) { guards.push_back({found.start, found.end}); };
+  // Linux before 6.16 cannot be asked.
+  asks_for_guards_ = pagemap_ && pagemap_->scan(range, query, add) == kernel::ScanEnd::kDone;
+  return guards;
+}
+
+std::vector<AddressRange> AddressSpace::guards_in(AddressRange range) {
+  auto guards = find_guards(range, 0);
+  if (!guards.empty()) uses_guards_ = true;
+  return guards;
+}
+
+bool AddressSpace::uses_guards() {
+  constexpr uint64_t kEnd = kSpaceEnd / 2 - kPageBytes;  // more has only who asks for it (5-level tables)
+  if (!uses_guards_) uses_guards_ = !find_guards({0, kEnd}, 1).empty();
+  return *uses_guards_;
+}
+
 void AddressSpace::wake(AddressRange range) const { (void)uffd_.try_wake(range); }
 
 void AddressSpace::wake_all() const {

@@ -8,8 +8,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
+#include "kernel/pagemap_scan.h"
 #include "kernel/userfaultfd.h"
 #include "memory/placement.h"
 
@@ -33,6 +36,12 @@ class AddressSpace {
   [[nodiscard]] Put put(uint64_t address, std::span<const std::byte> pages,
                         uint64_t& homeless) const;
   [[nodiscard]] Put put_zeros(AddressRange range) const;
+  // Guards that the workload has set in the range (MADV_GUARD_INSTALL) since it was restored. The
+  // kernel tells nobody of one, and UFFDIO_COPY would silently replace it: asked right before that.
+  // A forked child cannot be asked: its process is not known.
+  std::vector<AddressRange> guards_in(AddressRange range);
+  // It has some, so more may come at any time.
+  bool uses_guards();
   void wake(AddressRange range) const;
   void wake_all() const;  // whoever waits for any page
   [[nodiscard]] bool is_alive() const;
@@ -54,9 +63,13 @@ class AddressSpace {
 
  private:
   kernel::UffdEnd probe() const;
+  std::vector<AddressRange> find_guards(AddressRange range, uint64_t most);
 
   const uint32_t id_;
   kernel::Userfaultfd uffd_;
+  std::optional<kernel::Pagemap> pagemap_;
+  bool asks_for_guards_ = true;
+  std::optional<bool> uses_guards_;
 };
 
 }  // namespace ferry::memory

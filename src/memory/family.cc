@@ -41,20 +41,45 @@ Put for_each_run(std::span<const std::byte> pages, const PutRun& put) {
   return Put::kDone;
 }
 
-// Pages of zeros may be holes, and guard regions lie in holes: UFFDIO_COPY would replace the guard.
-// As what is not stored is zero in any case, they are left out.
-Put put_content(const AddressSpace& member, uint64_t address, std::span<const std::byte> pages,
-                uint64_t& homeless) {
-  return for_each_run(pages, [&](size_t at, size_t bytes, bool zero) {
-    return zero ? Put::kDone : member.put(address + at, pages.subspan(at, bytes), homeless);
-  });
-}
-
 }  // namespace
 
 Family::Family(std::unique_ptr<Backing> backing, SpacePlan plan, std::span<std::byte> buffer)
     : backing_(std::move(backing)), plan_(std::move(plan)), buffer_(buffer) {
   CHECK(buffer_.size() >= kBatchBytes);
+}
+
+// Pages of zeros may be holes, and guard regions lie in holes: UFFDIO_COPY would replace the guard.
+// As what is not stored is zero in any case, they are left out. Where the workload is known to set
+// guards, each page is looked at right before it is put.
+Put Family::put_content(AddressSpace& member, uint64_t address, std::span<const std::byte> pages,
+                        uint64_t& homeless) {
+  const size_t step = member.uses_guards() ? kPageBytes : kBatchBytes;
+  return for_each_run(pages, [&](size_t at, size_t bytes, bool zero) {
+    if (zero) return Put::kDone;
+    for (const size_t end = at + bytes; at < end; at += step) {
+      const auto part = pages.subspan(at, std::min(step, end - at));
+      const Put put = put_around_guards(member, address + at, part, homeless);
+      if (put != Put::kDone) return put;
+    }
+    return Put::kDone;
+  });
+}
+
+// With its guard a page has lost its content, as with MADV_DONTNEED.
+Put Family::put_around_guards(AddressSpace& member, uint64_t address,
+                              std::span<const std::byte> pages, uint64_t& homeless) {
+  const uint64_t end = address + pages.size();
+  uint64_t at = address;
+  const auto put_until = [&](uint64_t until) {
+    if (at >= until) return Put::kDone;
+    return member.put(at, pages.subspan(at - address, until - at), homeless);
+  };
+  for (const AddressRange& guard : member.guards_in({address, end})) {
+    if (const Put put = put_until(guard.start); put != Put::kDone) return put;
+    remove(member, guard);
+    at = std::max(at, guard.end);
+  }
+  return put_until(end);
 }
 
 std::span<std::byte> Family::read(AddressRange positions) {

@@ -62,6 +62,10 @@ class Family {
   std::optional<AddressRange> next_hot();
   std::optional<AddressRange> next_of_rest();
   Step prefill_member(AddressSpace& member, AddressRange positions);
+  AddressSpace::Put put_content(AddressSpace& member, uint64_t address,
+                                std::span<const std::byte> pages, uint64_t& homeless);
+  AddressSpace::Put put_around_guards(AddressSpace& member, uint64_t address,
+                                      std::span<const std::byte> pages, uint64_t& homeless);
   Step serve_near(AddressSpace& member, AddressRange window);
   Step copy(AddressSpace& member, const Placement::Piece& piece);
   std::vector<AddressRange> stored_at(const AddressSpace& member, AddressRange at) const;

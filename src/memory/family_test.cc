@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -174,6 +175,80 @@ TEST_F(FamilyTest, PagesWithoutAHomeAreGivenUpOnlyInTheSecondPass) {
   EXPECT_EQ(content(23), 24);
   EXPECT_EQ(content(33), 34);
   EXPECT_EQ(content(31), 0);
+}
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+// Guards that are set in memory which is being filled: the kernel tells nobody, and a copy would replace them.
+class FamilyGuardsTest : public FamilyTest {
+ protected:
+  void SetUp() override {
+    FamilyTest::SetUp();
+    if (IsSkipped()) return;
+    member_->host_pid = ::getpid();
+    if (advise(pages(0, 1), MADV_GUARD_INSTALL) != 0) GTEST_SKIP() << "this kernel has no guard regions";
+    ASSERT_EQ(advise(pages(0, 1), MADV_GUARD_REMOVE), 0);
+    if (!can_ask()) GTEST_SKIP() << "this kernel does not list guard regions";
+  }
+  static int advise(AddressRange range, int advice) {
+    return ::madvise(reinterpret_cast<void*>(range.start), range.bytes(), advice);
+  }
+  bool can_ask() {
+    EXPECT_EQ(advise(pages(0, 1), MADV_GUARD_INSTALL), 0);
+    const bool listed = !guards().empty();
+    EXPECT_EQ(advise(pages(0, 1), MADV_GUARD_REMOVE), 0);
+    return listed;
+  }
+  // What the kernel says, whatever an AddressSpace makes of it.
+  std::vector<AddressRange> guards() {
+    std::vector<AddressRange> found;
+    auto pagemap = kernel::Pagemap::try_open(::getpid());
+    if (!pagemap) return found;
+    kernel::PageQuery query;
+    query.all = query.returned = kernel::kPageIsGuard;
+    (void)pagemap->scan(all(), query, [&](const kernel::PageRegion& region) { found.push_back({region.start, region.end}); });
+    return found;
+  }
+};
+
+TEST_F(FamilyGuardsTest, StayThroughTheFillAndTheirPagesAreZeroAfterwards) {
+  store(0, 128);
+  ASSERT_EQ(advise(pages(10, 12), MADV_GUARD_INSTALL), 0);
+  ASSERT_EQ(advise(pages(70, 71), MADV_GUARD_INSTALL), 0);
+  fill_all();
+  EXPECT_TRUE(family().is_empty());
+  EXPECT_EQ(guards(), (std::vector<AddressRange>{pages(10, 12), pages(70, 71)}));
+  EXPECT_EQ(content(9), 10);
+  EXPECT_EQ(content(12), 13);
+  EXPECT_EQ(content(71), 72);
+  ASSERT_EQ(advise(pages(10, 12), MADV_GUARD_REMOVE), 0);
+  bool pending = false;
+  ASSERT_EQ(family().serve(*member_, base_ + 10 * kPageBytes, pending).put, Put::kDone);
+  EXPECT_EQ(content(10), 0) << "what was there before the guard is gone";
+}
+
+TEST_F(FamilyGuardsTest, NearAFaultStayToo) {
+  constexpr uint64_t kWindow = kFaultWindowBytes / kPageBytes;
+  const uint64_t first = (kWindow - base_ / kPageBytes % kWindow) % kWindow;
+  store(first, first + kWindow);
+  ASSERT_EQ(advise(pages(first + 4, first + 5), MADV_GUARD_INSTALL), 0);
+  bool pending = false;
+  ASSERT_EQ(family().serve(*member_, base_ + first * kPageBytes, pending).put, Put::kDone);
+  EXPECT_EQ(guards(), std::vector<AddressRange>{pages(first + 4, first + 5)});
+  const auto there = present();
+  EXPECT_NE(std::ranges::find(there, first + 3), there.end());
+}
+
+TEST_F(FamilyGuardsTest, ThatCameAndWentBeforeTheFillCameByLeaveNoTrace) {
+  // Known: docs/settling.md. Should the kernel begin to tell, this is where it shows.
+  store(0, 8);
+  ASSERT_EQ(advise(pages(2, 3), MADV_GUARD_INSTALL), 0);
+  ASSERT_EQ(advise(pages(2, 3), MADV_GUARD_REMOVE), 0);
+  fill_all();
+  EXPECT_EQ(content(2), 3);
 }
 
 }  // namespace
