@@ -34,6 +34,8 @@ constexpr std::array kTimeUnits = {  // in nanoseconds
     Unit{"ns", 1}, Unit{"us", 1e3}, Unit{"ms", 1e6}, Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"h", 3600e9},
 };
 
+constexpr std::array kPercentUnits = {Unit{"%", 1}};
+
 constexpr double kLargest = 9.0e18;  // fits int64_t
 
 std::optional<double> parse(std::string_view text, std::span<const Unit> units) {
@@ -73,6 +75,12 @@ uint64_t parse_rate(std::string_view text) {
 std::chrono::nanoseconds parse_duration(std::string_view text) {
   return std::chrono::nanoseconds(static_cast<int64_t>(
       parse_or_refuse(text, kTimeUnits, "a duration (it needs a unit)", "50ms, 2s or 1m")));
+}
+
+int parse_percent(std::string_view text) {
+  const double percent = parse_or_refuse(text, kPercentUnits, "a percentage", "80%");
+  if (percent > 100) throw Error({fmt::format("\"{}\" is more than all of it", text), "", "write 80%", {}, {}}, Exit::kUsage);
+  return static_cast<int>(percent);
 }
 
 std::string format_bytes(uint64_t bytes) {

@@ -17,6 +17,8 @@ uint64_t parse_bytes(std::string_view text);
 uint64_t parse_rate(std::string_view text);
 // "50ms", "2s", "1.5s", "300us", "1m". Throws Error.
 std::chrono::nanoseconds parse_duration(std::string_view text);
+// "80%", 0 to 100. Throws Error.
+int parse_percent(std::string_view text);
 
 std::string format_bytes(uint64_t bytes);              // "1.5 MiB"
 std::string format_rate(double bytes_per_second);      // "120 MiB/s"

@@ -34,5 +34,11 @@ TEST(Units, AreWrittenAsPeopleReadThem) {
   EXPECT_EQ(format_ms(1200), "1.20 s");
 }
 
+TEST(Units, PercentagesNeedTheirSign) {
+  EXPECT_EQ(parse_percent("80%"), 80);
+  EXPECT_EQ(parse_percent("0%"), 0);
+  for (const char* wrong : {"80", "101%", "-1%", "%", "8 0%"}) EXPECT_THROW(parse_percent(wrong), Error) << wrong;
+}
+
 }  // namespace
 }  // namespace ferry::base

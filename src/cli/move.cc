@@ -10,7 +10,9 @@
 #include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
+#include "migration/container_source.h"
 #include "migration/source.h"
+#include "migration/throttle.h"
 #include "transport/lanes.h"
 
 namespace ferry::cli {
@@ -19,7 +21,7 @@ namespace {
 struct Arguments {
   migration::MoveOptions move;
   std::string port_range, tcp = "keep";
-  std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth, post_copy_timeout = "60s";
+  std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth, throttle, post_copy_timeout = "60s";
   bool json = false, quiet = false, dry_run = false;
 };
 
@@ -39,6 +41,7 @@ std::string text_of(const migration::Round& round) {
     text += fmt::format("; it writes {}, the pause would have been {}", base::format_rate(round.dirty_bytes_per_s),
                         base::format_ms(round.expected_pause_ms));
   }
+  if (round.throttle_percent > 0) text += fmt::format("; slowed by {} %", round.throttle_percent);
   return text;
 }
 
@@ -91,6 +94,11 @@ void print_parking(const migration::ParkingReport& parking) {
   fmt::print("\n");
 }
 
+void print_throttle(const migration::ThrottleReport& throttle) {
+  fmt::print("  slowed by up to {} % for {} ({} of it stopped): it wrote faster than the copy ran\n", throttle.percent,
+             base::format_ms(throttle.ms), base::format_ms(throttle.stopped_ms));
+}
+
 void print_report(const migration::Report& report) {
   if (report.result == "moved") {
     fmt::print("{} runs on {} now: frozen {}, moved in {}, {} sent ({})\n", report.name, report.target,
@@ -102,6 +110,7 @@ void print_report(const migration::Report& report) {
       fmt::print("  {} fetched after it ran there; {} pages waited for, the longest {}\n", base::format_bytes(report.pulled_bytes), report.faults,
                  base::format_ms(report.worst_fault_ms));
     }
+    if (report.throttle.percent > 0) print_throttle(report.throttle);
     if (!report.rounds.empty()) fmt::print("  {} rounds; frozen then because {}\n", report.rounds.size(), report.freeze_reason);
     return;
   }
@@ -123,6 +132,23 @@ double parse_ms(const std::string& text) {
   return std::chrono::duration<double, std::milli>(base::parse_duration(text)).count();
 }
 
+int throttle_from(const Arguments& arguments) {
+  const auto wrong = [&](const std::string& why, const std::string& remedy) {
+    return base::Error({fmt::format("--throttle {} cannot be", arguments.throttle), why, remedy, {}, {}}, base::Exit::kUsage);
+  };
+  const int percent = base::parse_percent(arguments.throttle);
+  if (percent < 1 || percent > migration::Throttle::kMostPercent) {
+    throw wrong(fmt::format("a workload that is stopped for more than {} % of the time does not come to run", migration::Throttle::kMostPercent),
+                fmt::format("1% to {}%", migration::Throttle::kMostPercent));
+  }
+  const auto mode = migration::parse_mode(arguments.mode);
+  if (mode != migration::Mode::kAuto && mode != migration::Mode::kPre) {
+    throw wrong(fmt::format("in mode {} nothing waits for its writing to become slower", arguments.mode), "use it with --mode auto or pre");
+  }
+  if (migration::names_container(arguments.move.what)) throw wrong("a container is not copied while it runs", "");
+  return percent;
+}
+
 base::Exit run(Arguments& arguments) {
   require_root("move");
   auto& options = arguments.move;
@@ -133,9 +159,10 @@ base::Exit run(Arguments& arguments) {
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
   if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
+  if (!arguments.throttle.empty()) options.throttle = throttle_from(arguments);
   options.post_copy_timeout = std::chrono::duration_cast<base::milliseconds>(base::parse_duration(arguments.post_copy_timeout));
   const bool wants_post_copy = options.mode == migration::Mode::kPost || options.mode == migration::Mode::kHybrid;
-  if (wants_post_copy && options.what.find(':') != std::string::npos && !options.what.starts_with("pid:")) {
+  if (wants_post_copy && migration::names_container(options.what)) {
     throw base::Error({fmt::format("--mode {} is for processes", arguments.mode), "a container's engine restores all of its memory at once", "", {}, {}},
                       base::Exit::kUsage);
   }
@@ -178,6 +205,8 @@ void add_move(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   verb->add_option("--pause-limit", arguments->pause_limit, "how long the pause should be at most; a goal")->capture_default_str();
   verb->add_option("--pause-max", arguments->pause_max, "cancel before the freeze if the pause would be longer; a promise");
+  verb->add_option("--throttle", arguments->throttle,
+                   "slow a workload that writes faster than its memory can be copied: stop it in turns, for so much of the time at most, 80% (default: never)");
   verb->add_option("--bandwidth", arguments->bandwidth, "for the memory: 1gbit, 100MB/s (default: as fast as it goes)");
   verb->add_option("--lanes", move.lanes, "connections that carry the memory")
       ->check(CLI::Range(0, transport::kMostLanes))

@@ -32,7 +32,15 @@ ordered_json to_json(const Round& round) {
           {"sent_bytes", round.sent_bytes},
           {"dirty_bytes_per_s", std::round(round.dirty_bytes_per_s)},
           {"copied_bytes_per_s", std::round(round.copied_bytes_per_s)},
-          {"expected_pause_ms", rounded(round.expected_pause_ms)}};
+          {"expected_pause_ms", rounded(round.expected_pause_ms)},
+          {"throttle_percent", round.throttle_percent}};
+}
+
+ordered_json to_json(const ThrottleReport& throttle) {
+  return {{"most_percent", throttle.most_percent},
+          {"percent", throttle.percent},
+          {"ms", rounded(throttle.ms)},
+          {"stopped_ms", rounded(throttle.stopped_ms)}};
 }
 
 ordered_json to_json(const ParkingReport& parking) {
@@ -75,6 +83,7 @@ std::string to_json(const Report& r) {
     j["freeze_reason"] = r.freeze_reason;
   }
   j["parking"] = to_json(r.parking);
+  if (r.throttle.most_percent > 0) j["throttle"] = to_json(r.throttle);
   if (r.settle_ms > 0) {
     j["settle_ms"] = rounded(r.settle_ms);
     j["faults"] = r.faults;

@@ -23,6 +23,7 @@ struct Round {
   double dirty_bytes_per_s = 0;     // since the scan before; 0 in the first one
   double copied_bytes_per_s = 0;    // of the workload's memory
   double expected_pause_ms = 0;     // if it were frozen before this round; 0 in the first one
+  int throttle_percent = 0;         // of its time it was stopped meanwhile
 };
 
 struct Observer {
@@ -64,6 +65,14 @@ struct ParkingReport {
   double takeover_ms = 0;          // from its port's end at the source until the segment was told
 };
 
+// How much a workload was slowed that writes faster than the copy runs (throttle.h).
+struct ThrottleReport {
+  int most_percent = 0;    // that was allowed; 0: none
+  int percent = 0;         // at the end
+  double ms = 0;           // from the first stop to the freeze
+  double stopped_ms = 0;   // of it
+};
+
 struct Report {
   std::string job, name, source, target;
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
@@ -85,6 +94,7 @@ struct Report {
   uint64_t faults = 0;            // pages that it had to wait for meanwhile
   double worst_fault_ms = 0;
   ParkingReport parking;
+  ThrottleReport throttle;
   uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)
   base::Explanation error;        // unless moved
   std::string journal;

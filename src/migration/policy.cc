@@ -17,6 +17,9 @@ constexpr double kWorthwhile_ms = 2;
 constexpr double kShrinks = 0.9;
 // Working sets breathe: one round that is no better than the one before proves nothing.
 constexpr int kPatience = 3;
+// Slowed already, it is known not to be a working set that breathes. The steps are QEMU's.
+constexpr int kPatienceSlowed = 1;
+constexpr int kFirstThrottle = 20, kThrottleStep = 10;
 
 double send_ms(const Outlook& outlook) {
   if (outlook.bytes_per_ms <= 0) return 0;
@@ -46,6 +49,13 @@ double FreezePolicy::expected_pause_ms(const Outlook& outlook) {
 }
 
 FreezeDecision FreezePolicy::next(const Outlook& outlook) {
+  auto decision = decide(outlook);
+  decision.throttle = throttle_;
+  if (throttle_ > 0 && decision.step != FreezeDecision::Step::kCopy) decision.why += fmt::format("; it was slowed by {} % before", throttle_);
+  return decision;
+}
+
+FreezeDecision FreezePolicy::decide(const Outlook& outlook) {
   ++rounds_;
   const bool progress = !least_ || static_cast<double>(outlook.dirty_bytes) < kShrinks * static_cast<double>(*least_);
   without_progress_ = progress ? 0 : without_progress_ + 1;
@@ -58,17 +68,26 @@ FreezeDecision FreezePolicy::next(const Outlook& outlook) {
             fmt::format("{} are left to send, a pause of about {} is expected", base::format_bytes(outlook.dirty_bytes),
                         base::format_ms(pause))};
   }
-  if (without_progress_ >= kPatience || rounds_ >= kMostRounds) {
+  const int patience = throttle_ > 0 ? kPatienceSlowed : kPatience;
+  if (without_progress_ >= patience || rounds_ >= kMostRounds) {
     if (pause <= goal_.limit_ms) {
       return {FreezeDecision::Step::kFreeze, pause,
               fmt::format("more rounds make it no shorter, and a pause of about {} fits the limit", base::format_ms(pause))};
     }
+    if (throttle_ < most_throttle_) return slow_down(outlook);
     return settle_for(outlook, fmt::format("more rounds no longer help: {}", rates(outlook)));
   }
   if (send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms) {
     return settle_for(outlook, "its state takes that long, and memory has no more part in it");
   }
   return {FreezeDecision::Step::kCopy, pause, {}};
+}
+
+FreezeDecision FreezePolicy::slow_down(const Outlook& outlook) {
+  throttle_ = std::min(most_throttle_, throttle_ == 0 ? kFirstThrottle : throttle_ + kThrottleStep);
+  rounds_ = without_progress_ = 0;
+  least_ = outlook.dirty_bytes;
+  return {FreezeDecision::Step::kCopy, expected_pause_ms(outlook), {}, throttle_};
 }
 
 // Longer than the limit, which is only a goal; never longer than the promise.

@@ -7,6 +7,8 @@
 //
 // because the last pages travel beside CRIU's dump. The limit is a goal: when more rounds no longer help, the workload is frozen all the
 // same and the expected pause is said. The maximum is a promise: a move that would break it is cancelled before the freeze.
+//
+// Where the user allows it, a workload whose rounds do not shrink is slowed before that, by more and more until they do.
 #pragma once
 
 #include <cstdint>
@@ -37,20 +39,26 @@ struct FreezeDecision {
   Step step = Step::kCopy;
   double expected_pause_ms = 0;
   std::string why;  // kFreeze, kCancel: for people
+  int throttle = 0;  // from now on the workload is stopped for so many percent of its time
 };
 
 class FreezePolicy {
  public:
-  explicit FreezePolicy(const PauseGoal& goal) : goal_(goal) {}
+  // `most_throttle`: in percent; 0: the workload is not slowed.
+  explicit FreezePolicy(const PauseGoal& goal, int most_throttle = 0) : goal_(goal), most_throttle_(most_throttle) {}
 
   // Called after each scan but the first one, which finds all there is.
   FreezeDecision next(const Outlook& outlook);
   static double expected_pause_ms(const Outlook& outlook);
 
  private:
+  FreezeDecision decide(const Outlook& outlook);
   FreezeDecision settle_for(const Outlook& outlook, const std::string& why) const;
+  FreezeDecision slow_down(const Outlook& outlook);
 
   PauseGoal goal_;
+  int most_throttle_;
+  int throttle_ = 0;
   int rounds_ = 0;
   int without_progress_ = 0;
   std::optional<uint64_t> least_;  // the fewest dirty bytes so far

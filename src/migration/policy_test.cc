@@ -72,6 +72,44 @@ TEST(FreezePolicy, APromiseThatHoldsDoesNot) {
   EXPECT_EQ(play(FreezePolicy({100, 5000}), 2, 1024, 1).decision.step, Step::kFreeze);
 }
 
+// What it wrote at `dirty_mib_per_ms` it writes at so much less while it is stopped for a part of the time.
+Played play_slowed(FreezePolicy policy, double dirty_mib_per_ms, double size_mib, double mib_per_ms) {
+  double dirty = size_mib;
+  int throttle = 0;
+  for (int round = 1;; ++round) {
+    const double took = dirty / mib_per_ms;
+    dirty = std::min(size_mib, dirty_mib_per_ms * (100 - throttle) / 100 * took);
+    const auto decision = policy.next({static_cast<uint64_t>(dirty * (1 << 20)), took, mib_per_ms * (1 << 20), 15, 30});
+    EXPECT_GE(decision.throttle, throttle) << "it is never let go on faster";
+    throttle = decision.throttle;
+    if (decision.step != Step::kCopy) return {decision, round};
+    if (round > 1000) return {{}, round};
+  }
+}
+
+TEST(FreezePolicy, AWriterThatOutrunsTheLinkIsSlowedUntilItDoesNot) {
+  const auto played = play_slowed(FreezePolicy({}, 80), 2, 1024, 1);
+  EXPECT_EQ(played.decision.step, Step::kFreeze);
+  EXPECT_LE(played.decision.expected_pause_ms, 100) << played.decision.why;
+  EXPECT_EQ(played.decision.throttle, 60) << "half would be just the link's speed";
+  EXPECT_NE(played.decision.why.find("slowed by 60 %"), std::string::npos) << played.decision.why;
+}
+
+TEST(FreezePolicy, SlowedAsFarAsIsAllowedItIsFrozenAllTheSame) {
+  const auto played = play_slowed(FreezePolicy({}, 45), 2, 1024, 1);
+  EXPECT_EQ(played.decision.step, Step::kFreeze);
+  EXPECT_EQ(played.decision.throttle, 45);
+  EXPECT_NE(played.decision.why.find("more rounds no longer help"), std::string::npos) << played.decision.why;
+  EXPECT_EQ(play_slowed(FreezePolicy({100, 500}, 45), 2, 1024, 1).decision.step, Step::kCancel);
+}
+
+TEST(FreezePolicy, WhoeverFitsIsNotSlowed) {
+  EXPECT_EQ(play_slowed(FreezePolicy({}, 80), 0.2, 1024, 1).decision.throttle, 0);
+  EXPECT_EQ(play_slowed(FreezePolicy({2000, {}}, 80), 2, 1024, 1).decision.throttle, 0) << "its pause is not too long";
+}
+
+TEST(FreezePolicy, WithoutLeaveNobodyIsSlowed) { EXPECT_EQ(play_slowed(FreezePolicy({}), 2, 1024, 1).decision.throttle, 0); }
+
 // The state alone takes longer than the limit: rounds cannot help, and none are wasted.
 TEST(FreezePolicy, ALimitBelowTheStatesOwnCostIsSaid) {
   FreezePolicy policy({20, {}});

@@ -149,6 +149,7 @@ void SourceMove::choose_mode() {
     }
     observer_.notice(fmt::format("all memory goes within the pause: {}", why));
   }
+  if (rounds_) report_.throttle.most_percent = options_.throttle;
   report_.mode = post_copy_ ? (rounds_ ? "hybrid" : "post") : (rounds_ ? "pre" : "stop");
 }
 
@@ -216,6 +217,7 @@ void SourceMove::stop_workload(milliseconds accepts) {
   if (parking_) {
     events = {[this] { parking_->port_will_shut(); }, [this] { parking_->port_is_shut(); }, [this] { parking_->port_is_open(); }};
   }
+  end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
 }
 

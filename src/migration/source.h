@@ -38,6 +38,7 @@ struct MoveOptions {
   int rounds = 1;                // hybrid
   base::milliseconds post_copy_timeout{60'000};  // so long it waits for a connection that was cut
   PauseGoal pause;
+  int throttle = 0;          // percent of its time that a workload which writes too fast may be stopped for while it is copied
   uint64_t bandwidth = 0;    // bytes per second for the memory; 0: as fast as it goes
   int lanes = 2;             // connections that carry memory; 0: it goes with the messages
   bool parking = true;       // of packets in the pause, where it can be

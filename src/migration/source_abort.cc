@@ -78,9 +78,12 @@ void SourceMove::tell_target_to_abort() {
 
 // CRIU takes its sockets out of repair mode and lets go of the tasks; then they are thawed.
 void SourceMove::let_it_run() {
+  end_throttle();
   serving_.reset();
   if (dump_) dump_->release();
   dump_.reset();
+  const bool is_gathered = report_.throttle.percent > 0 && !subject_.workload.is_capsule();  // to be slowed: it goes back
+  if (is_gathered && !frozen_) frozen_.emplace(subject_.workload, *freezer_, origins_, Frozen::LeftBehind{});
   if (frozen_) {
     try {
       frozen_->give_back();

@@ -55,10 +55,9 @@ void SourceMove::copy_memory() {
 
 // Round after round, until policy says that the rest fits the pause or that more rounds are of no use.
 void SourceMove::copy_rounds() {
-  FreezePolicy policy(options_.pause);
+  FreezePolicy policy(options_.pause, options_.throttle);
   for (;;) {
-    smaps_.read_if_changed(memory_->pids());
-    memory_->scan();
+    look_for_written();
     const auto decision = policy.next(outlook());
     report_.expected_pause_ms = decision.expected_pause_ms;
     report_.freeze_reason = decision.why;
@@ -67,15 +66,43 @@ void SourceMove::copy_rounds() {
       throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
                          "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
     }
+    slow_down(decision.throttle);
     send_round();
   }
+}
+
+// Those who are stopped by turns cannot be attached to.
+void SourceMove::look_for_written() {
+  const auto running = throttle_ ? throttle_->hold_off() : std::unique_lock<std::mutex>();
+  smaps_.read_if_changed(memory_->pids());
+  memory_->scan();
+}
+
+void SourceMove::slow_down(int percent) {
+  auto& told = report_.throttle;
+  if (percent == 0 || (throttle_ && percent == told.percent)) return;
+  if (!throttle_) {
+    if (!subject_.workload.is_capsule()) process::gather(subject_.workload.root.pid, *freezer_);
+    throttle_.emplace(*freezer_);
+    slowed_since_ = base::mono_now();
+  }
+  throttle_->set(percent);
+  told.percent = percent;
+  observer_.notice(fmt::format("{} writes faster than the copy runs: it is stopped for {} % of the time", report_.name, percent));
+}
+
+// Whatever comes next: frozen whole, or left alone.
+void SourceMove::end_throttle() {
+  if (!throttle_) return;
+  report_.throttle.stopped_ms += throttle_->stopped_ms();
+  report_.throttle.ms += base::ms_between(slowed_since_, base::mono_now());
+  throttle_.reset();
 }
 
 // What is written after the rounds is fetched once it runs there, so more of them only shorten that.
 void SourceMove::copy_some_memory() {
   for (int round = 1; round < options_.rounds; ++round) {
-    smaps_.read_if_changed(memory_->pids());
-    memory_->scan();
+    look_for_written();
     send_round();
   }
   smaps_.read_if_changed(memory_->pids());
@@ -94,6 +121,7 @@ void SourceMove::send_round() {
   round.start_ms = clock_.elapsed_ms();
   round.dirty_bytes = memory_->found_bytes();
   round.expected_pause_ms = report_.expected_pause_ms;
+  round.throttle_percent = throttle_ ? report_.throttle.percent : 0;
   if (round.number > 1) round.dirty_bytes_per_s = static_cast<double>(round.dirty_bytes) / memory_->since_last_scan_ms() * 1000;
   const uint64_t sent_before = memory_->bytes_sent();
   memory_->send([&] {

@@ -17,6 +17,7 @@
 #include "migration/plan.h"
 #include "migration/serving.h"
 #include "migration/source.h"
+#include "migration/throttle.h"
 
 namespace ferry::migration {
 
@@ -64,6 +65,9 @@ class SourceMove {
   void copy_memory();
   void copy_some_memory();
   void copy_rounds();
+  void look_for_written();
+  void slow_down(int percent);
+  void end_throttle();
   void send_round();
   Outlook outlook() const;
   void start_criu();
@@ -108,6 +112,8 @@ class SourceMove {
   std::optional<MemoryCopy> memory_;
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
+  std::optional<Throttle> throttle_;
+  base::MonoTime slowed_since_{};
   Frozen::Origins origins_;
   std::optional<ParkingDeparture> parking_;
   std::optional<Frozen> frozen_;

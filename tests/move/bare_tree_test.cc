@@ -2,6 +2,7 @@
 //
 // Processes that ferry did not start: a tree by the pid of its root. It arrives in a capsule, with the pids it had.
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <map>
 #include <sstream>
@@ -135,6 +136,37 @@ TEST_F(BareTreeTest, AFailedMoveLeavesItWhereItWas) {
   }
   ASSERT_FALSE(move(pid, "east", "west").is_null());
   expect_goes_on(before, "west");
+}
+
+// To be slowed (--throttle) it is brought into a cgroup of ferry's while it runs. However the move ends, it goes back, and runs.
+TEST_F(BareTreeTest, OneThatWasSlowedGoesBackToItsCgroup) {
+  const std::string pid = start_bare(fmt::format("{}/memory_writer --size 24MiB --hot 24MiB --rate 60MB/s --port {}", FERRY_BINARY_DIR, kPort));
+  ASSERT_TRUE(comes_true([&] { return lab().shell("east", fmt::format("ss -Hltn sport = {}", kPort)).out != ""; }));
+  const std::string east = traces("east"), west = traces("west");
+  const auto cgroup = [&] { return lab().check("east", fmt::format("cat /proc/{}/cgroup", pid)); };
+  const std::string home = cgroup();
+  const auto start_move = [&] {
+    Background moving = start_ferry("east", {"move", pid, "root@west", "-q", "--bandwidth", "10MB/s", "--throttle", "95%"});
+    EXPECT_TRUE(comes_true([&] { return cgroup() != home; }, 60'000)) << "it was never slowed";
+    return moving;
+  };
+  const auto expect_back = [&] {
+    EXPECT_TRUE(comes_true([&] { return cgroup() == home; })) << cgroup();
+    expect_traces("east", east);
+    expect_traces("west", west);
+    Connection open(lab(), "client", "10.77.0.1", kPort);
+    const int before = std::stoi(open.get("/writes"));
+    EXPECT_TRUE(comes_true([&] { return std::stoi(open.get("/writes")) > before; }));
+    EXPECT_TRUE(open.get("/verify").starts_with("0 ")) << open.get("/verify");
+  };
+  Background cancelled = start_move();
+  cancelled.signal(SIGINT);
+  EXPECT_EQ(cancelled.wait(), static_cast<int>(base::Exit::kCancelled));
+  expect_back();
+  Background killed = start_move();
+  killed.signal(SIGKILL);
+  EXPECT_NE(killed.wait(), 0);
+  expect_back();
 }
 
 // Listening moves without an address; open connections would break, and are not broken unasked.

@@ -76,6 +76,66 @@ TEST_F(MemoryTest, APromiseThatWouldBeBrokenCancelsBeforeTheFreeze) {
   expect_whole(open);
 }
 
+// 1.2 s of writing are left whatever is done, but for writing less.
+TEST_F(MemoryTest, AWriterThatOutrunsTheCopyIsSlowedUntilItFits) {
+  run_writer("24MiB", "24MiB", "60MB/s");
+  Connection open = connect();
+  const Argv options{"--mode", "pre", "--bandwidth", "20MB/s", "--pause-limit", "400ms"};
+  const Json without = move("writer", "east", "west", options);
+  ASSERT_FALSE(without.is_null());
+  EXPECT_GT(without.at("expected_pause_ms"), 700) << "it must not fit by itself";
+  EXPECT_FALSE(without.contains("throttle"));
+  Argv slowed = options;
+  slowed.insert(slowed.end(), {"--throttle", "95%"});
+  const Json with = move("writer", "west", "east", slowed);
+  ASSERT_FALSE(with.is_null());
+  EXPECT_LT(with.at("expected_pause_ms"), 500) << with.at("freeze_reason");
+  const Json& throttle = with.at("throttle");
+  EXPECT_GE(throttle.at("percent"), 20);
+  EXPECT_LE(throttle.at("percent"), 95);
+  EXPECT_GT(throttle.at("stopped_ms"), 0);
+  EXPECT_GT(throttle.at("ms"), throttle.at("stopped_ms"));
+  EXPECT_EQ(with.at("rounds").front().at("throttle_percent"), 0);
+  EXPECT_EQ(with.at("rounds").back().at("throttle_percent"), throttle.at("percent"));
+  EXPECT_NE(with.at("freeze_reason").get<std::string>().find("slowed"), std::string::npos);
+  expect_whole(open);
+}
+
+TEST_F(MemoryTest, AKilledFerryLeavesNobodySlowedOrStopped) {
+  run_writer("24MiB", "24MiB", "60MB/s");
+  Connection open = connect();
+  Background moving = start_ferry("east", {"move", "writer", "root@west", "-q", "--bandwidth", "20MB/s", "--throttle", "95%"},
+                                  "source.round=stall:20000@7");
+  // Killed in the moment of a stop.
+  lab().check("east", "f=$(find /sys/fs/cgroup -path '*/ferry/writer/*' -name freezer.state -o -path '*/ferry/writer/*' -name cgroup.freeze);"
+                      "until p=$(pgrep -f '[f]erry move writer'); do sleep 0.1; done; p=$(echo $p | cut -d' ' -f1);"
+                      "for i in $(seq 60); do grep -q -x 'FROZEN\\|1' $f && break; sleep 0.2; done;"
+                      "until grep -q -x 'FROZEN\\|1' $f; do :; done; kill -9 $p");
+  EXPECT_NE(moving.wait(), 0);
+  const auto is_frozen = [&] {
+    return lab().shell("east", "cat $(find /sys/fs/cgroup -path '*/ferry/writer/*' -name freezer.state -o -path '*/ferry/writer/*' -name cgroup.freeze)").out;
+  };
+  ASSERT_TRUE(comes_true([&] { return is_frozen() == "THAWED\n" || is_frozen() == "0\n"; })) << is_frozen();
+  for (int look = 0; look < 20; ++look) EXPECT_TRUE(is_frozen() == "THAWED\n" || is_frozen() == "0\n") << "something goes on stopping it";
+  expect_whole(open);
+  EXPECT_TRUE(comes_true([&] { return state_of("east", "writer") == "running"; }));
+  ASSERT_FALSE(move("writer", "east", "west").is_null());
+  expect_whole(open);
+}
+
+TEST_F(MemoryTest, AThrottleThatCannotBeIsSaid) {
+  const auto refused = [&](const Argv& words) {
+    Argv all{"move", "writer", "root@west"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Result result = ferry("east", all);
+    EXPECT_EQ(result.status, static_cast<int>(base::Exit::kUsage)) << result.err;
+    return result.err;
+  };
+  EXPECT_NE(refused({"--throttle", "99%"}).find("95%"), std::string::npos);
+  EXPECT_NE(refused({"--throttle", "80"}).find("percentage"), std::string::npos);
+  EXPECT_NE(refused({"--throttle", "80%", "--mode", "post"}).find("mode post"), std::string::npos);
+}
+
 TEST_F(MemoryTest, ASecondMoveWaitsUntilTheFirstHasSettled) {
   run_writer("256MiB", "8MiB", "5MB/s");
   Connection open = connect();
