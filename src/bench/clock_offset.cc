@@ -18,6 +18,8 @@ constexpr int kAnswerLimitMs = 10'000;  // the first one waits for the connectio
 // Bash's own clock, in µs: no program has to be started for an answer.
 constexpr const char* kAnswer = "while read -r; do echo ${EPOCHREALTIME/[.,]/}; done";
 
+base::Error no_answer() { return base::Error({"cannot read the clock of the other host", "it gives no answer", "", {}, {}}); }
+
 std::string read_line(int fd) {
   std::string line;
   char byte = 0;
@@ -25,7 +27,16 @@ std::string read_line(int fd) {
     if (byte == '\n') return line;
     line += byte;
   }
-  throw base::Error({"cannot read the clock of the other host", "it gives no answer", "", {}, {}});
+  throw no_answer();
+}
+
+// An answerer that has ended gives none, whichever end of it is noticed first.
+void ask(int fd) {
+  try {
+    base::write_full(fd, "\n");
+  } catch (const base::SysError&) {
+    throw no_answer();
+  }
 }
 
 }  // namespace
@@ -56,7 +67,7 @@ ClockOffset measure_clock_offset(const base::Argv& answerer) {
   for (int i = 0; i < kRoundTrips; ++i) {
     ClockAnswer answer;
     answer.asked_ns = base::real_ns();
-    base::write_full(in.second.get(), "\n");
+    ask(in.second.get());
     const std::string line = read_line(out.first.get());
     answer.answered_ns = base::real_ns();
     answer.said_ns = std::strtoll(line.c_str(), nullptr, 10) * 1000;
