@@ -203,6 +203,7 @@ TEST(Injection, ClosesDescriptorsInTheTask) {
 // Whoever asked is killed at any moment: the injection is finished all the same.
 TEST(Injection, OutlivesItsCaller) {
   Victim victim(compute_until);
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);  // the injections left behind become our children
   std::mt19937_64 random(5);
   for (int i = 0; i < 40; ++i) {
     const pid_t caller = ::fork();
@@ -213,7 +214,11 @@ TEST(Injection, OutlivesItsCaller) {
     ::kill(caller, SIGKILL);
     ::waitpid(caller, nullptr, 0);
   }
-  for (int i = 0; i < 200 && status_field(victim.pid(), "TracerPid") != "0"; ++i) ::usleep(10'000);
+  for (int i = 0; i < 2000 && children_of(::getpid()) != std::vector{victim.pid()}; ++i) {
+    if (::waitpid(-1, nullptr, WNOHANG) <= 0) ::usleep(10'000);
+  }
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  ASSERT_EQ(children_of(::getpid()), std::vector{victim.pid()});
   victim.expect_untouched();
   ASSERT_NO_FATAL_FAILURE(inject_and_check(victim.pid()));
   EXPECT_EQ(victim.end(), 0);
