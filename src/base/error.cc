@@ -39,4 +39,11 @@ void check_failed(const char* condition, const char* file, int line) {
   std::abort();
 }
 
+void prepare_to_throw() {
+  try {
+    throw SysError("none", 0, "");
+  } catch (const SysError&) {
+  }
+}
+
 }  // namespace ferry::base

@@ -55,6 +55,10 @@ class Error : public std::runtime_error {
 
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 
+// In a program without shared libraries the first throw sorts the unwinder's tables: some 10 ms, which must not fall into a pause.
+// Threads and forked processes have it done with their parent.
+void prepare_to_throw();
+
 }  // namespace ferry::base
 
 #define CHECK(condition)                                                       \

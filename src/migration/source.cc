@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -32,6 +34,7 @@ constexpr int kDumpTries = 5;
 constexpr milliseconds kAccepts{200};
 constexpr milliseconds kBetweenDumps{50};
 constexpr milliseconds kCancelPoll{10};
+constexpr int kBuryNice = 10;
 
 }  // namespace
 
@@ -70,6 +73,7 @@ void SourceMove::run() {
 
 void SourceMove::prepare() {
   clock_.start("prepare");
+  base::prepare_to_throw();
   report_.source = host_name();
   report_.job = new_job_id();
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
@@ -404,6 +408,8 @@ void SourceMove::remember_cost() const {
 // It lives over there: what is frozen here is only a copy.
 void SourceMove::end_here() {
   clock_.start("bury");
+  // It runs there: nothing here is urgent any more, and whoever wants the CPU goes first (client and target may share this machine).
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBuryNice);
   if (serving_) serving_->stop();
   const auto kill = [this](const auto& thaw) { dump_->kill(thaw); };
   const std::string untidy = bury(subject_.workload, *frozen_, *freezer_, {report_.target, subject_.files, kill});

@@ -142,6 +142,7 @@ void TargetMove::answer_settle(const wire::Settle& question) {
 }
 
 void TargetMove::prepare(const wire::Plan& plan) {
+  base::prepare_to_throw();
   if (walk_) throw BrokenProtocol("a second plan");
   capsule::check_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
