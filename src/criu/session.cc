@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -62,10 +63,10 @@ Event Session::next(base::MonoTime deadline, int wake_fd) {
     if (errno != EINTR) throw SysError("poll", errno, "criu");
   }
   if (entries[0].revents == 0) return Interrupted{};
-  std::string bytes(kMaxMessage, '\0');
-  const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
+  const auto bytes = std::make_unique_for_overwrite<char[]>(kMaxMessage);
+  const ssize_t got = ::recv(socket_.get(), bytes.get(), kMaxMessage, 0);
   criu_resp response;
-  if (got <= 0 || !response.ParseFromArray(bytes.data(), static_cast<int>(got))) {
+  if (got <= 0 || !response.ParseFromArray(bytes.get(), static_cast<int>(got))) {
     return Died{child_ ? child_.wait() : 0};
   }
   if (response.type() == NOTIFY) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <memory>
 
 namespace ferry::kernel {
 
@@ -16,14 +17,15 @@ constexpr size_t kReceiveBytes = 256 << 10;  // the kernel fills at most 32 KiB 
 constexpr int kDumpAttempts = 20;            // a list that was interrupted by a change is asked for again
 
 Outcome receive(nl_sock* socket, uint32_t sequence, const OnReply& on_reply) {
-  std::vector<char> buffer(kReceiveBytes);
+  // Not zeroed: an answer is mostly one page of it, and requests are made while a workload is frozen.
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kReceiveBytes);
   Outcome outcome;
   for (;;) {
-    const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), 0);
+    const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.get(), kReceiveBytes, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return {errno, false};
     int left = static_cast<int>(got);
-    for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left);
+    for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.get()); nlmsg_ok(head, left);
          head = nlmsg_next(head, &left)) {
       if (head->nlmsg_seq != sequence) continue;
       if (head->nlmsg_flags & NLM_F_DUMP_INTR) outcome.interrupted = true;
