@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "kernel/short_turns.h"
 #include "memory/filler.h"
 #include "memory/settle_state.h"
 
@@ -117,6 +118,7 @@ class Pair {
 
 void become_daemon() {
   ::setsid();
+  kernel::take_short_turns();
   for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
   // Each fork of the workload brings a descriptor.
   rlimit limit{};

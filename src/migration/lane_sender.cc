@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "kernel/short_turns.h"
+
 namespace ferry::migration {
 
 using transport::FrameType;
@@ -71,6 +73,7 @@ void LaneSender::finish(const std::function<void()>& meanwhile) {
 }
 
 void LaneSender::work(size_t lane) {
+  kernel::take_short_turns();
   uint64_t seen = 0;
   try {
     while (wait_for_batch(seen)) {
