@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/units.h"
+#include "bench/tcp_stream.h"
 
 namespace ferry::bench {
 
@@ -22,6 +23,9 @@ std::string optional_count(const std::optional<uint64_t>& count) {
 }
 std::string optional_bytes(const std::optional<uint64_t>& bytes) {
   return bytes ? base::format_bytes(*bytes) : kNothing;
+}
+std::string optional_speed(const std::optional<double>& bytes_per_second) {
+  return bytes_per_second ? base::format_bytes(static_cast<uint64_t>(*bytes_per_second)) + "/s" : kNothing;
 }
 
 // One row per quantity, one column per move. A row in which nobody has anything is left out.
@@ -95,6 +99,11 @@ std::string move_table(const std::vector<Move>& moves, const Paint& paint) {
   add_client(rows);
   rows.add("the whole move", [](auto& move) { return optional_ms(move.total_ms); });
   rows.add_phases(false);
+  rows.add("speed of the copy", [](auto& move) { return optional_speed(copy_bytes_per_second(move)); });
+  rows.add("  a plain TCP stream", [](auto& move) { return optional_speed(move.stream_bytes_per_s); });
+  rows.add("CPU time, both hosts", [](auto& move) { return optional_ms(move.cpu_ms); });
+  rows.add("  ferry's peak memory, source", [](auto& move) { return optional_bytes(move.source_rss_bytes); });
+  rows.add("  target, with the store", [](auto& move) { return optional_bytes(move.target_rss_bytes); });
   rows.add("sent", [](auto& move) { return optional_bytes(move.bytes_sent); });
   rows.add(
       "  memory of the workload", [](auto& move) { return optional_bytes(move.memory_bytes); },

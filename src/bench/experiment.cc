@@ -9,6 +9,7 @@
 #include "bench/lab_hosts.h"
 #include "bench/machine.h"
 #include "bench/ssh_hosts.h"
+#include "bench/tcp_stream.h"
 #include "bench/ways.h"
 
 namespace ferry::bench {
@@ -91,10 +92,13 @@ class Experimenter {
     const std::unique_ptr<Way> way = maker(*hosts_);
     SessionPlan plan{cell.workload, cell.load, scenario_.moves, scenario_.calm};
     plan.workload.web_counter = options_.program;
+    std::optional<double> stream;
+    if (scenario_.stream) stream = measure_stream(*hosts_);
     SessionResult result = run_session(*hosts_, plan, *way, progress_);
     for (report::Move& move : result.moves) {
       move.parameters = cell.parameters;
       move.repetition = repetition;
+      move.stream_bytes_per_s = stream;
       const bool good = move.result == "moved" && move.state_intact.value_or(true);
       if (!good) outcome_.exit = base::Exit::kFailed;
       outcome_.experiment.moves.push_back(std::move(move));

@@ -38,6 +38,15 @@ std::vector<report::Round> rounds_of(const json& in, double shift_ms) {
   return rounds;
 }
 
+// What both hosts have spent is known when the target has told.
+void read_cost(const json& cost, report::Move& move) {
+  const auto at = [&](const char* side) { return cost.value(side, json::object()); };
+  move.source_rss_bytes = optional_at<uint64_t>(at("source"), "peak_rss_bytes");
+  move.target_rss_bytes = optional_at<uint64_t>(at("target"), "peak_rss_bytes");
+  const auto here = optional_at<double>(at("source"), "cpu_ms"), there = optional_at<double>(at("target"), "cpu_ms");
+  if (here && there) move.cpu_ms = *here + *there;
+}
+
 // ferry counts from when it began, we from when its command was started, which may go over ssh. The
 // freeze is on both clocks.
 double shift_of(const json& phases, double frozen_at_ms) {
@@ -56,6 +65,7 @@ MadeMove parse(const json& in, int64_t started_ns, int64_t ended_ns, int64_t ahe
   move.memory_bytes = in.at("memory_bytes").get<uint64_t>();
   move.bytes_sent = in.at("bytes_sent").get<uint64_t>();
   move.settle_ms = optional_at<double>(in, "settle_ms");
+  read_cost(in.value("cost", json::object()), move);
   if (in.contains("error")) move.failure = failure_of(in.at("error"));
   if (made.moved()) {
     move.frozen_ms = in.at("frozen_ms").get<double>();

@@ -43,6 +43,17 @@ TEST(FerryWay, PutsAReportIntoTheClientsTime) {
   for (size_t i = 0; i < frozen.size(); ++i) EXPECT_EQ(made.move.phases[i].frozen, frozen[i]) << i;
 }
 
+TEST(FerryWay, TheCpuTimeIsKnownWhenBothHostsHaveTold) {
+  migration::Report report = moved_report();
+  report.source_cost = {300, 20 << 20};
+  EXPECT_FALSE(made_of(migration::to_json(report), kStarted, kEnded, kAhead).move.cpu_ms);
+  report.target_cost = {200, 90 << 20};
+  const auto move = made_of(migration::to_json(report), kStarted, kEnded, kAhead).move;
+  EXPECT_EQ(move.cpu_ms, 500);
+  EXPECT_EQ(move.source_rss_bytes, 20u << 20);
+  EXPECT_EQ(move.target_rss_bytes, 90u << 20);
+}
+
 TEST(FerryWay, AFailedMoveSaysWhyAndHasNoPause) {
   migration::Report report = moved_report();
   report.result = "refused";

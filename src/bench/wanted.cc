@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bench/tcp_stream.h"
 #include "report/statistics.h"
 
 namespace ferry::bench {
@@ -16,6 +17,8 @@ namespace {
 using report::Move;
 using report::Quantiles;
 using Value = std::optional<double>;
+
+constexpr double kGiB = 1 << 30;
 
 Value ratio(Value a, Value b) {
   return a && b && *b > 0 ? Value(*a / *b) : std::nullopt;
@@ -55,6 +58,20 @@ constexpr std::array kMeasures = {
             [](const Move& move) -> Value {
               if (!move.ping_gap_ms || !move.frozen_ms) return std::nullopt;
               return *move.ping_gap_ms - *move.frozen_ms;
+            }},
+    Measure{"copy speed / TCP stream",
+            [](const Move& move) { return ratio(copy_bytes_per_second(move), move.stream_bytes_per_s); }},
+    Measure{"CPU seconds per GiB",
+            [](const Move& move) -> Value {
+              const Value gib = as_double(move.memory_bytes);
+              return ratio(move.cpu_ms ? Value(*move.cpu_ms / 1e3) : std::nullopt, gib ? Value(*gib / kGiB) : std::nullopt);
+            }},
+    Measure{"source_rss_bytes", [](const Move& move) { return as_double(move.source_rss_bytes); }},
+    // The store holds the memory once.
+    Measure{"target_rss_bytes - memory_bytes",
+            [](const Move& move) -> Value {
+              if (!move.target_rss_bytes || !move.memory_bytes) return std::nullopt;
+              return static_cast<double>(*move.target_rss_bytes) - static_cast<double>(*move.memory_bytes);
             }},
     Measure{"errors", [](const Move& move) { return as_double(move.errors); }},
     Measure{"resets", [](const Move& move) { return as_double(move.resets); }},

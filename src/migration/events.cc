@@ -53,6 +53,10 @@ ordered_json to_json(const ParkingReport& parking) {
           {"takeover_ms", rounded(parking.takeover_ms)}};
 }
 
+ordered_json to_json(const Cost& cost) {
+  return {{"cpu_ms", rounded(cost.cpu_ms)}, {"peak_rss_bytes", cost.peak_rss_bytes}};
+}
+
 }  // namespace
 
 std::string to_json(const Report& r) {
@@ -83,6 +87,8 @@ std::string to_json(const Report& r) {
     j["freeze_reason"] = r.freeze_reason;
   }
   j["parking"] = to_json(r.parking);
+  j["cost"] = {{"source", to_json(r.source_cost)}};
+  if (r.target_cost) j["cost"]["target"] = to_json(*r.target_cost);
   if (r.throttle.most_percent > 0) j["throttle"] = to_json(r.throttle);
   if (r.settle_ms > 0) {
     j["settle_ms"] = rounded(r.settle_ms);

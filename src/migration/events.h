@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,12 @@ struct ParkingReport {
   double takeover_ms = 0;          // from its port's end at the source until the segment was told
 };
 
+// What the move cost one host. Of the target it is known when its memory was moved by ferry.
+struct Cost {
+  double cpu_ms = 0;            // of ferry and all that it ran, CRIU too
+  uint64_t peak_rss_bytes = 0;  // of ferry itself; on the target the store is part of it
+};
+
 // How much a workload was slowed that writes faster than the copy runs (throttle.h).
 struct ThrottleReport {
   int most_percent = 0;    // that was allowed; 0: none
@@ -93,6 +100,8 @@ struct Report {
   double settle_ms = 0;           // from running until all of the memory was in place
   uint64_t faults = 0;            // pages that it had to wait for meanwhile
   double worst_fault_ms = 0;
+  Cost source_cost;
+  std::optional<Cost> target_cost;
   ParkingReport parking;
   ThrottleReport throttle;
   uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "base/usage.h"
 #include "criu/lazy_pages_socket.h"
 #include "memory/codec.h"
 #include "migration/conversation.h"
@@ -99,6 +100,9 @@ wire::Settled MemoryArrival::wait_until_settled() {
   settled.set_faults(progress.faults);
   settled.set_worst_fault_ms(static_cast<double>(progress.worst_fault_us) / 1000);
   settled.set_lost(!progress.settled);
+  const base::Usage usage = base::own_usage();
+  settled.set_cpu_ms(usage.cpu_ms + progress.cpu_ms);
+  settled.set_peak_rss_bytes(usage.peak_rss_bytes);
   return settled;
 }
 

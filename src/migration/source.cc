@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/usage.h"
 #include "criu/lazy_entries.h"
 #include "criu/written_files.h"
 #include "migration/container_source.h"
@@ -69,6 +70,8 @@ void SourceMove::run() {
   report_.phases = clock_.phases();
   report_.total_ms = clock_.elapsed_ms();
   if (peer_) report_.bytes_sent += peer_->link.bytes_sent();
+  const base::Usage usage = base::own_usage();
+  report_.source_cost = {usage.cpu_ms, usage.peak_rss_bytes};
 }
 
 void SourceMove::prepare() {
@@ -442,6 +445,7 @@ void SourceMove::settle() {
     report_.settle_ms = settled.settle_ms();
     report_.faults = settled.faults();
     report_.worst_fault_ms = settled.worst_fault_ms();
+    report_.target_cost = {settled.cpu_ms(), settled.peak_rss_bytes()};
     if (settled.lost()) observer_.notice(fmt::format("{} has ended on {} before all of its memory was in place", report_.name, report_.target));
   } catch (const Cancelled&) {
     observer_.notice(fmt::format("{} runs on {}; its memory is still being put in place there", report_.name, report_.target));

@@ -39,6 +39,10 @@ inline Move full_move() {
   move.worst_latency_ms = 212.25;
   move.total_ms = 538.125;
   move.settle_ms = 5.5;
+  move.stream_bytes_per_s = 2.5e9;
+  move.cpu_ms = 412.5;
+  move.source_rss_bytes = 20u << 20;
+  move.target_rss_bytes = 90u << 20;
   move.requests = 860;
   move.errors = 3;
   move.resets = 2;

@@ -69,6 +69,9 @@ struct Move {
   std::optional<double> worst_latency_ms;  // of the requests due during the move
   std::optional<double> ping_gap_ms;       // without a reply of its address, around the freeze
   std::optional<double> total_ms, settle_ms;
+  std::optional<double> stream_bytes_per_s;  // of plain TCP between the two hosts, just before
+  std::optional<double> cpu_ms;            // of the mover on both hosts
+  std::optional<uint64_t> source_rss_bytes, target_rss_bytes;  // its peak; on the target with the memory that it keeps for the workload
   std::optional<uint64_t> requests, errors, resets;
   std::map<std::string, uint64_t> errors_by_kind;
   std::optional<bool> state_intact;

@@ -110,6 +110,10 @@ void measured_fields(auto& archive, Is<Move> auto& move) {
   archive.if_any("ping_gap_ms", move.ping_gap_ms);
   archive("total_ms", move.total_ms);
   archive.if_any("settle_ms", move.settle_ms);
+  archive.if_any("stream_bytes_per_s", move.stream_bytes_per_s);
+  archive.if_any("cpu_ms", move.cpu_ms);
+  archive.if_any("source_rss_bytes", move.source_rss_bytes);
+  archive.if_any("target_rss_bytes", move.target_rss_bytes);
   archive("bytes_sent", move.bytes_sent);
   archive.if_any("requests", move.requests);
   archive("errors", move.errors);

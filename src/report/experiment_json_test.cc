@@ -33,6 +33,10 @@ TEST(ExperimentJson, GoesThereAndBackWithNothingLost) {
   EXPECT_EQ(move.commands, full.commands);
   EXPECT_EQ(move.steps, full.steps);
   EXPECT_EQ(move.settle_ms, full.settle_ms);
+  EXPECT_EQ(move.stream_bytes_per_s, full.stream_bytes_per_s);
+  EXPECT_EQ(move.cpu_ms, full.cpu_ms);
+  EXPECT_EQ(move.source_rss_bytes, full.source_rss_bytes);
+  EXPECT_EQ(move.target_rss_bytes, full.target_rss_bytes);
   EXPECT_EQ(move.errors_by_kind, full.errors_by_kind);
   EXPECT_EQ(move.state_words, full.state_words);
   EXPECT_EQ(move.time_lost_ms, full.time_lost_ms);

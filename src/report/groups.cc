@@ -22,6 +22,9 @@ std::optional<double> frozen_ms(const Move& move) { return move.frozen_ms; }
 std::optional<double> worst_ms(const Move& move) { return move.worst_latency_ms; }
 std::optional<double> total_ms(const Move& move) { return move.total_ms; }
 std::optional<double> settle_ms(const Move& move) { return move.settle_ms; }
+std::optional<double> cpu_ms(const Move& move) { return move.cpu_ms; }
+std::optional<double> source_rss_bytes(const Move& move) { return number(move.source_rss_bytes); }
+std::optional<double> target_rss_bytes(const Move& move) { return number(move.target_rss_bytes); }
 std::optional<double> time_lost_ms(const Move& move) { return move.time_lost_ms; }
 std::optional<double> bytes_sent(const Move& move) { return number(move.bytes_sent); }
 std::optional<double> memory_bytes(const Move& move) { return number(move.memory_bytes); }

@@ -151,6 +151,9 @@ Table headline_table(const Groups& groups, Language language) {
   add_measured(table, language, Word::kBytesSent, measure::bytes_sent, text_bytes);
   add_times(table, groups, language, Word::kTotal, measure::total_ms);
   add_times(table, groups, language, Word::kSettle, measure::settle_ms);
+  add_times(table, groups, language, Word::kCpu, measure::cpu_ms);
+  add_measured(table, language, Word::kSourceRss, measure::source_rss_bytes, text_bytes);
+  add_measured(table, language, Word::kTargetRss, measure::target_rss_bytes, text_bytes);
   return table.take();
 }
 

@@ -42,6 +42,11 @@ TEST_F(MemoryTest, RoundsGoOnWhileItIsWrittenAndTheReportTellsThem) {
   EXPECT_GT(report.at("expected_pause_ms"), 0);
   EXPECT_NE(report.at("freeze_reason"), "");
   EXPECT_GT(report.at("settle_ms"), 0);
+  const auto& cost = report.at("cost");
+  for (const char* side : {"source", "target"}) {
+    EXPECT_GT(cost.at(side).at("cpu_ms"), 0);
+    EXPECT_GT(cost.at(side).at("peak_rss_bytes"), 1 << 20);
+  }
   expect_whole(open);
 }
 
