@@ -32,7 +32,8 @@ nlohmann::ordered_json to_json(const migration::CheckReport& report) {
   add(report.own, report.source);
   add(report.there, report.target);
   return {{"name", report.name},       {"source", report.source}, {"target", report.target},
-          {"can_move", report.can_move()}, {"reasons", reasons},      {"warnings", report.warnings}};
+          {"can_move", report.can_move()}, {"reasons", reasons},      {"warnings", report.warnings},
+          {"tcp", {{"policy", name_of(report.tcp)}, {"connections", report.connections}}}};
 }
 
 nlohmann::ordered_json to_json(const MoveOptions& options, const base::Error& failure) {
@@ -54,6 +55,10 @@ void print_text(const migration::CheckReport& report) {
   print_reasons(report.own, fmt::format("the workload, on {}:", report.source));
   print_reasons(report.there, fmt::format("on {}:", report.target));
   for (const auto& warning : report.warnings) fmt::print("  mind, on {}: {}\n", report.target, warning);
+  if (report.can_move() && report.connections > 0) {
+    fmt::print("  {} open TCP connection{} {}\n", report.connections, report.connections == 1 ? "" : "s",
+               report.tcp == process::TcpPolicy::kClose ? "would end" : "would go along");
+  }
 }
 
 base::Exit run(Arguments& arguments) {
@@ -61,13 +66,31 @@ base::Exit run(Arguments& arguments) {
   auto& options = arguments.move;
   if (!options.destination.empty()) transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
-  options.tcp_close = arguments.tcp == "close";
+  options.tcp = tcp_policy(arguments.tcp, options.what);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   return check_and_print(options, arguments.json);
 }
 
 }  // namespace
+
+CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp) {
+  return verb
+      .add_option("--tcp", tcp,
+                  "open TCP connections: keep (they go along with an address of its own; without one the move is refused), "
+                  "close (they end), refuse (do not move while there are any)")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(process::kTcpPolicyNames), std::end(process::kTcpPolicyNames))))
+      ->capture_default_str();
+}
+
+process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what) {
+  const auto policy = process::parse_tcp_policy(tcp);
+  if (policy == process::TcpPolicy::kClose && what.find(':') != std::string::npos && !what.starts_with("pid:")) {
+    throw base::Error({"--tcp close is for processes", "a container's engine decides on its connections by its own configuration", "", {}, {}},
+                      base::Exit::kUsage);
+  }
+  return policy;
+}
 
 base::Exit check_and_print(const MoveOptions& options, bool json) {
   migration::Observer observer;
@@ -95,7 +118,7 @@ void add_check(CLI::App& app, int& exit_code) {
   verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, or docker:NAME")->required();
   verb->add_option("destination", move.destination, "[user@]host; without it only the workload itself is looked at");
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
-  verb->add_option("--tcp", arguments->tcp, "as for `ferry move`")->check(CLI::IsMember({"keep", "close"}));
+  add_tcp_option(*verb, arguments->tcp);
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);

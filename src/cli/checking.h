@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `ferry check` and `ferry move --dry-run` have in common: all of it.
+// What `ferry check` and `ferry move` have in common; with --dry-run all of it.
 #pragma once
+
+#include <CLI/CLI.hpp>
 
 #include "base/error.h"
 #include "migration/source.h"
 
 namespace ferry::cli {
+
+// --tcp, as `ferry move` and `ferry check` have it.
+CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
+// Of the move's other options what does not fit that one. Throws Error (usage).
+process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what);
 
 // Asks, and prints every reason with its remedy on stdout, in words or as JSON. kDone when it can move, else kRefused.
 base::Exit check_and_print(const migration::MoveOptions& options, bool json);

@@ -105,6 +105,9 @@ void print_report(const migration::Report& report) {
                base::format_ms(report.frozen_ms), base::format_ms(report.total_ms), base::format_bytes(report.bytes_sent),
                report.via == "tls" ? "direct TLS" : "through the SSH pipe");
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
+    if (report.tcp.connections > 0) {
+      fmt::print("  {} open TCP connections {}\n", report.tcp.connections, report.tcp.policy == "close" ? "were ended" : "went along");
+    }
     if (report.parking.on) print_parking(report.parking);
     if (report.pulled_bytes > 0) {
       fmt::print("  {} fetched after it ran there; {} pages waited for, the longest {}\n", base::format_bytes(report.pulled_bytes), report.faults,
@@ -154,7 +157,7 @@ base::Exit run(Arguments& arguments) {
   auto& options = arguments.move;
   transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
-  options.tcp_close = arguments.tcp == "close";
+  options.tcp = tcp_policy(arguments.tcp, options.what);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
@@ -192,9 +195,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, or docker:NAME")->required();
   verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
-  verb->add_option("--tcp", arguments->tcp,
-                   "open connections of a workload without an address of its own: keep (refuse the move), close")
-      ->check(CLI::IsMember({"keep", "close"}));
+  add_tcp_option(*verb, arguments->tcp);
   verb->add_option("--mode", arguments->mode,
                    "auto, pre: memory is copied while it runs, round after round; hybrid, post: after some rounds, or none, it runs there and the rest "
                    "is fetched (asked for by name: a lost host then costs the workload); stop: all of it within the pause")

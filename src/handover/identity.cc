@@ -18,8 +18,6 @@ using kernel::Netlink;
 
 namespace {
 
-constexpr const char* kInside = "eth0";
-
 // Links have at most 15 characters; a name may have 64. FNV-1a of the name keeps it recognisable by `ferry ps`.
 std::string host_link_of(const std::string& workload) {
   uint32_t hash = 2166136261u;

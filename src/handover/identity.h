@@ -22,6 +22,8 @@ struct Identity {
   std::optional<kernel::IpAddr> gateway;
 };
 
+inline constexpr const char* kInside = "eth0";  // the workload's end of its link
+
 struct KnownNeighbour {
   kernel::IpAddr address;
   kernel::MacAddr mac;

@@ -55,12 +55,12 @@ void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
 
 }  // namespace
 
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, bool tcp_close) {
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, process::TcpPolicy tcp) {
   process::Reasons reasons;
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
-  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp_close = tcp_close, .ours = workload.is_capsule()};
+  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp = tcp, .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
   add_host_reasons(memory, reasons);
   return reasons;
@@ -81,7 +81,9 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   report.name = workload.name;
   report.source = host_name();
   const auto memory = memory_need(view.tree);
-  report.own = own_reasons(workload, view, memory, options.tcp_close);
+  report.own = own_reasons(workload, view, memory, options.tcp);
+  report.tcp = options.tcp;
+  report.connections = process::connections_of(view).size();
   if (auto frozen = left_frozen(options.what)) report.own.push_back(std::move(*frozen));
   if (options.destination.empty()) return report;
   wire::ToTarget question;

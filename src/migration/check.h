@@ -16,6 +16,8 @@ struct CheckReport {
   process::Reasons own;              // of the workload itself
   process::Reasons there;            // of the target
   std::vector<std::string> warnings;
+  process::TcpPolicy tcp = process::TcpPolicy::kKeep;
+  size_t connections = 0;            // open TCP connections to others
   bool can_move() const { return own.empty() && there.empty(); }
 };
 
@@ -24,7 +26,7 @@ struct CheckReport {
 CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
 // The source's part of it, which a move also begins with.
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, bool tcp_close);
+process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, process::TcpPolicy tcp);
 
 // By a move that ended in doubt, or whose ferry was killed.
 std::optional<process::Reason> left_frozen(const std::string& what);

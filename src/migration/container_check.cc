@@ -20,12 +20,16 @@ std::string machine() {
 }
 
 void add_connection_reasons(runtime::Backend& engine, const runtime::Container& container, const process::View& view,
-                            process::Reasons& reasons) {
-  const int connections = process::count_connections(view);
-  if (connections == 0) return;
+                            process::TcpPolicy tcp, process::Reasons& reasons) {
+  const auto connections = process::connections_of(view);
+  if (connections.empty()) return;
+  if (tcp == process::TcpPolicy::kRefuse) {
+    reasons.push_back({process::list_of(connections), "a container with open TCP connections is not to be moved (--tcp refuse)",
+                       "move it when they have ended"});
+  }
   const auto lack = engine.why_connections_stay(container);
   if (!lack.what.empty()) {
-    reasons.push_back({fmt::format("it has {} open connections, and {}", connections, lack.what), lack.why, lack.remedy});
+    reasons.push_back({fmt::format("it has {} open connections, and {}", connections.size(), lack.what), lack.why, lack.remedy});
   }
 }
 
@@ -47,7 +51,12 @@ runtime::Container require_container(runtime::Backend& engine, const runtime::Co
   return std::move(*found);
 }
 
-process::Reasons container_reasons(runtime::Backend& engine, const runtime::Container& container) {
+size_t count_connections(const runtime::Container& container) {
+  if (container.root_pid <= 0) return 0;
+  return process::connections_of(process::look_at(process::read_tree(container.root_pid))).size();
+}
+
+process::Reasons container_reasons(runtime::Backend& engine, const runtime::Container& container, process::TcpPolicy tcp) {
   auto reasons = engine.host_reasons();
   for (auto& reason : engine.own_reasons(container)) reasons.push_back(std::move(reason));
   if (container.root_pid <= 0) return reasons;
@@ -55,7 +64,7 @@ process::Reasons container_reasons(runtime::Backend& engine, const runtime::Cont
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the container"});
   }
-  add_connection_reasons(engine, container, view, reasons);
+  add_connection_reasons(engine, container, view, tcp, reasons);
   return reasons;
 }
 
@@ -120,7 +129,9 @@ CheckReport check_container(const MoveOptions& options, const Observer& observer
   CheckReport report;
   report.name = name.text();
   report.source = host_name();
-  report.own = container_reasons(*engine, container);
+  report.own = container_reasons(*engine, container, options.tcp);
+  report.tcp = options.tcp;
+  report.connections = count_connections(container);
   if (options.destination.empty() || !engine->host_reasons().empty()) return report;
   wire::ToTarget question;
   *question.mutable_container_inquiry()->mutable_plan() = make_container_plan(*engine, name, container);

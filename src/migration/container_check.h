@@ -13,8 +13,10 @@ namespace ferry::migration {
 // Throws Error (refused) when there is none of that name.
 runtime::Container require_container(runtime::Backend& engine, const runtime::ContainerName& name);
 
+// At the source: its open TCP connections to others.
+size_t count_connections(const runtime::Container& container);
 // At the source: of the host, and of the container.
-process::Reasons container_reasons(runtime::Backend& engine, const runtime::Container& container);
+process::Reasons container_reasons(runtime::Backend& engine, const runtime::Container& container, process::TcpPolicy tcp);
 
 wire::ContainerPlan make_container_plan(runtime::Backend& engine, const runtime::ContainerName& name,
                                         const runtime::Container& container);

@@ -68,7 +68,8 @@ void ContainerSource::prepare() {
 void ContainerSource::find_container() {
   copy_.emplace(ContainerNote{name_, "", "ferry-" + report_.job, "", {}, options_.keep_source});
   container_ = require_container(copy_->engine(), name_);
-  refuse_if_any(name_.text(), container_reasons(copy_->engine(), container_));
+  report_.tcp = {name_of(options_.tcp), count_connections(container_)};
+  refuse_if_any(name_.text(), container_reasons(copy_->engine(), container_, options_.tcp));
   copy_->note().id = container_.id;
   report_.name = name_.text();
   report_.memory_bytes = process::memory_bytes(process::read_tree(container_.root_pid));

@@ -20,7 +20,7 @@ namespace ferry::migration {
 
 struct StateOptions {
   bool shell_job = false;  // the root's session leader is outside the tree
-  bool tcp_close = false;  // open connections may break
+  bool tcp_close = false;  // open connections are to end
 };
 
 // A dump that failed for a reason of the moment, as a connection that waits to be accepted: a little later it may succeed.

@@ -86,6 +86,7 @@ std::string to_json(const Report& r) {
     j["expected_pause_ms"] = rounded(r.expected_pause_ms);
     j["freeze_reason"] = r.freeze_reason;
   }
+  j["tcp"] = {{"policy", r.tcp.policy}, {"connections", r.tcp.connections}};
   j["parking"] = to_json(r.parking);
   j["cost"] = {{"source", to_json(r.source_cost)}};
   if (r.target_cost) j["cost"]["target"] = to_json(*r.target_cost);

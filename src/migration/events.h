@@ -80,6 +80,12 @@ struct ThrottleReport {
   double stopped_ms = 0;   // of it
 };
 
+// Open TCP connections to others, when the move was asked for.
+struct TcpReport {
+  std::string_view policy = "keep";
+  size_t connections = 0;
+};
+
 struct Report {
   std::string job, name, source, target;
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
@@ -102,6 +108,7 @@ struct Report {
   double worst_fault_ms = 0;
   Cost source_cost;
   std::optional<Cost> target_cost;
+  TcpReport tcp;
   ParkingReport parking;
   ThrottleReport throttle;
   uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)

@@ -187,7 +187,11 @@ void Frozen::give_back() {
 
 void Frozen::kill_all() {
   ended_ = true;
-  for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid);  // CRIU, if it let go of them, has ended it
+  // Connections that live on elsewhere are not to be ended by what dies here. (CRIU, if it let go of the tasks, has ended repair.) Those of
+  // the host's own address end with it, and their peers are to hear of it.
+  if (workload_.identity) {
+    for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid);
+  }
   freezer_.kill_all();
 }
 

@@ -17,16 +17,17 @@ constexpr int kClockProbes = 8;
 
 }  // namespace
 
-Subject find_subject(const std::string& what, const std::string& arrival_name, bool tcp_close) {
+Subject find_subject(const std::string& what, const std::string& arrival_name, process::TcpPolicy tcp) {
   Subject subject;
   subject.workload = runtime::find_workload(what, arrival_name);
   const auto& workload = subject.workload;
   subject.view = process::look_at(process::read_tree(workload.root.pid));
   subject.memory = memory_need(subject.view.tree);
-  refuse_if_any(workload.name, own_reasons(workload, subject.view, subject.memory, tcp_close));
+  refuse_if_any(workload.name, own_reasons(workload, subject.view, subject.memory, tcp));
+  subject.connections = process::connections_of(subject.view);
   subject.files = process::written_files(subject.view.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
-  subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp_close};
+  subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp == process::TcpPolicy::kClose};
   return subject;
 }
 
@@ -61,6 +62,16 @@ void describe_identity(const runtime::Workload& workload, wire::Identity& told) 
   }
 }
 
+void describe_ended(const std::vector<process::InetSocket>& connections, wire::Plan& plan) {
+  for (const auto& one : connections) {
+    auto& told = *plan.add_ended();
+    told.set_address(process::plain_address(one.address));
+    told.set_port(one.port);
+    told.set_remote(process::plain_address(one.remote));
+    told.set_remote_port(one.remote_port);
+  }
+}
+
 }  // namespace
 
 wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead) {
@@ -80,6 +91,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_boottime_shift_ns(theirs.boottime_ns - ours.boottime_ns - target_ahead.boottime_ns);
   plan.set_tcp_close(subject.state.tcp_close);
   plan.set_shell_job(subject.state.shell_job);
+  if (subject.state.tcp_close && workload.identity) describe_ended(subject.connections, plan);
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
@@ -90,6 +102,15 @@ handover::Identity identity_from(const wire::Identity& told) {
   handover::Identity identity{kernel::IpPrefix::parse(told.address()), kernel::MacAddr::parse(told.mac()), {}};
   if (!told.gateway().empty()) identity.gateway = kernel::IpAddr::parse(told.gateway());
   return identity;
+}
+
+std::vector<handover::Flow> ended_from(const wire::Plan& plan) {
+  std::vector<handover::Flow> flows;
+  for (const auto& one : plan.ended()) {
+    flows.push_back({kernel::IpAddr::parse(one.address()), kernel::IpAddr::parse(one.remote()), static_cast<uint16_t>(one.port()),
+                     static_cast<uint16_t>(one.remote_port())});
+  }
+  return flows;
 }
 
 std::vector<handover::KnownNeighbour> neighbours_from(const google::protobuf::RepeatedPtrField<wire::Neighbour>& told) {

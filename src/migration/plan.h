@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "handover/gone_connections.h"
 #include "migration/conversation.h"
 #include "migration/dump.h"
 #include "migration/memory_need.h"
+#include "process/connections.h"
 #include "process/view.h"
 #include "runtime/workload.h"
 
@@ -20,10 +22,11 @@ struct Subject {
   std::vector<std::string> files;  // that it has open for writing: they travel along
   MemoryNeed memory;
   StateOptions state;
+  std::vector<process::InetSocket> connections;  // open TCP connections to others
 };
 
 // Throws Error (refused) when it is not there or cannot move, with every reason in the workload itself.
-Subject find_subject(const std::string& what, const std::string& arrival_name, bool tcp_close);
+Subject find_subject(const std::string& what, const std::string& arrival_name, process::TcpPolicy tcp);
 
 // The target's clocks minus ours: half of the shortest of several round trips is the error.
 kernel::TimeOffsets measure_clocks(Conversation& conversation);
@@ -32,6 +35,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
 
 // What the target makes of it.
 handover::Identity identity_from(const wire::Identity& told);
+std::vector<handover::Flow> ended_from(const wire::Plan& plan);
 std::vector<handover::KnownNeighbour> neighbours_from(const google::protobuf::RepeatedPtrField<wire::Neighbour>& told);
 
 }  // namespace ferry::migration

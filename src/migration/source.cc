@@ -82,7 +82,8 @@ void SourceMove::prepare() {
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
   finish_earlier_jobs();
   wait_for_settling(runtime::lock_name(options_.what), options_.wake_fd, observer_.notice);
-  subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp_close);
+  subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp);
+  report_.tcp = {name_of(options_.tcp), subject_.connections.size()};
   report_.name = subject_.workload.name;
   report_.memory_bytes = subject_.memory.whole;
   choose_mode();

@@ -9,6 +9,7 @@
 
 #include "migration/events.h"
 #include "migration/policy.h"
+#include "process/connections.h"
 #include "transport/bootstrap.h"
 
 namespace ferry::migration {
@@ -30,7 +31,7 @@ struct MoveOptions {
   std::string what;          // a name, a pid, pid:N
   std::string destination;   // [user@]host
   std::string arrival_name;  // for a bare tree; empty: comm-PID
-  bool tcp_close = false;    // open connections of a workload without an identity may break
+  process::TcpPolicy tcp = process::TcpPolicy::kKeep;
   std::vector<std::string> ssh_options;
   std::optional<transport::PortRange> ports;
   bool tunnel = false;

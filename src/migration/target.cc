@@ -5,6 +5,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "handover/gone_connections.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
 #include "migration/container_check.h"
@@ -282,9 +283,20 @@ void TargetMove::resume() {
   capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   restore_->let_go([this] { open_port(); });
   conclude();
+  tell_peers();
   restore_->finish();
   FAULT_POINT("target.running");
   if (memory_) settle();
+}
+
+// Of connections that have ended here.
+void TargetMove::tell_peers() {
+  if (plan_.ended().empty()) return;
+  try {
+    handover::tell_peers(kernel::open_namespace(capsule_->init().pid, "net").get(), ended_from(plan_));
+  } catch (const std::exception& failure) {
+    base::log("peers of ended connections: {}", failure.what());  // they hear of it when they next send
+  }
 }
 
 // The workload runs; those who fill it go on without us, should anything here fail.

@@ -48,6 +48,7 @@ class TargetMove {
   void resume();
   void open_port();
   void conclude();
+  void tell_peers();
   void settle();
   capsule::Record arrival_record() const;
 

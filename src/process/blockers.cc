@@ -56,7 +56,7 @@ Reasons find_blockers(const View& view, const BlockerOptions& options) {
   add_socket_blockers(view, options.own_network, reasons);
   add_unix_socket_blockers(view, outsiders, reasons);
   add_ipc_blockers(view, reasons);
-  if (!options.own_network && !options.tcp_close) add_connection_blockers(view, reasons);
+  add_connection_blockers(view, options.own_network, options.tcp, reasons);
   return reasons;
 }
 

@@ -4,6 +4,7 @@
 // survive. Nothing is touched. What the other host lacks is not asked here (migration/requirements.h).
 #pragma once
 
+#include "process/connections.h"
 #include "process/reason.h"
 #include "process/view.h"
 
@@ -14,7 +15,7 @@ inline constexpr uint32_t kGhostLimit = 256u << 20;
 
 struct BlockerOptions {
   bool own_network = false;  // its address moves with it
-  bool tcp_close = false;    // its open connections may break
+  TcpPolicy tcp = TcpPolicy::kKeep;
   bool ours = false;         // ferry started it or brought it here: nobody else starts it again when it has gone
 };
 

@@ -8,11 +8,9 @@
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
 #include "kernel/namespaces.h"
 #include "kernel/sock_diag.h"
 #include "process/blocker_kinds.h"
-#include "process/listeners.h"
 
 namespace ferry::process {
 namespace {
@@ -137,16 +135,20 @@ void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& r
   open.move_to(reasons);
 }
 
-void add_connection_blockers(const View& view, Reasons& reasons) {
-  auto sockets = inet_sockets_of(view);
-  std::erase_if(sockets, [](const InetSocket& socket) { return socket.udp || socket.listening; });
-  if (sockets.empty()) return;
-  const auto& first = sockets.front();
-  const auto more = sockets.size() == 1 ? "" : fmt::format(" ({} more TCP connections)", sockets.size() - 1);
-  reasons.push_back({fmt::format("{} (pid {}) has fd {} connected to {}{}", kernel::comm_of(first.pid), first.pid, first.fd,
-                                 first.remote_port == 0 ? "nobody any more" : fmt::format("{} port {}", first.remote, first.remote_port), more),
-                     "it has open TCP connections on this host's own address, which does not move with it",
-                     "start it with an address of its own (ferry run --ip), or say --tcp close to let the connections break"});
+void add_connection_blockers(const View& view, bool own_network, TcpPolicy policy, Reasons& reasons) {
+  const bool address_stays = !own_network && policy == TcpPolicy::kKeep;
+  if (!address_stays && policy != TcpPolicy::kRefuse) return;
+  const auto connections = connections_of(view);
+  if (connections.empty()) return;
+  const auto what = list_of(connections);
+  if (address_stays) {
+    reasons.push_back({what, "open TCP connections on this host's own address, which does not move with it",
+                       "start it with an address of its own (ferry run --ip), or say --tcp close to let the connections end"});
+  } else {
+    reasons.push_back({what, "a workload with open TCP connections is not to be moved (--tcp refuse)",
+                       own_network ? "move it when they have ended; or say --tcp keep, and they go along"
+                                   : "move it when they have ended; or say --tcp close to let them end"});
+  }
 }
 
 }  // namespace ferry::process

@@ -2,61 +2,56 @@
 #include "process/connections.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <sstream>
+#include <set>
+#include <tuple>
 
-#include "base/fd.h"
+#include "base/error.h"
+#include "kernel/procfs.h"
 
 namespace ferry::process {
-
 namespace {
 
-// include/net/tcp_states.h; the others have neither a peer nor data that anyone waits for.
-bool is_connected(const std::string& state) {
-  return state == "01" || state == "08";  // ESTABLISHED, CLOSE_WAIT
-}
-
-// In hex, each word of 4 bytes in the machine's order: 127/8, ::1, ::ffff:127/104.
-bool is_loopback(const std::string& address) {
-  if (address.size() == 8) return address.ends_with("7F");
-  if (address.starts_with("0000000000000000FFFF0000")) return address.ends_with("7F");
-  return address == "00000000000000000000000001000000";
-}
+constexpr size_t kMostListed = 5;
 
 }  // namespace
 
-std::vector<ino_t> connected_inodes(const std::string& table) {
-  std::vector<ino_t> inodes;
-  std::istringstream lines(table);
-  std::string line;
-  std::getline(lines, line);  // headings
-  while (std::getline(lines, line)) {
-    std::istringstream fields(line);
-    std::string slot, local, remote, state, queues, timer, retries;
-    uint64_t uid = 0, timeout = 0;
-    ino_t inode = 0;
-    fields >> slot >> local >> remote >> state >> queues >> timer >> retries >> uid >> timeout >> inode;
-    if (!fields || !is_connected(state)) continue;
-    if (!is_loopback(local.substr(0, local.find(':')))) inodes.push_back(inode);
+TcpPolicy parse_tcp_policy(std::string_view name) {
+  for (const auto policy : {TcpPolicy::kKeep, TcpPolicy::kClose, TcpPolicy::kRefuse}) {
+    if (name == name_of(policy)) return policy;
   }
-  return inodes;
+  throw base::Error({fmt::format("--tcp {} is none that there is", name), "",
+                     fmt::format("say one of {}", fmt::join(kTcpPolicyNames, ", ")), {}, {}},
+                    base::Exit::kUsage);
 }
 
-int count_connections(const View& view) {
-  int count = 0;
-  for (const char* table : {"tcp", "tcp6"}) {
-    const auto text = base::try_read_file(fmt::format("/proc/{}/net/{}", view.root().pid, table));
-    for (const ino_t inode : connected_inodes(text.value_or(""))) {
-      const bool held = std::ranges::any_of(view.tasks, [inode](const Task& task) {
-        return std::ranges::any_of(task.files, [inode](const Descriptor& file) {
-          return S_ISSOCK(file.status.st_mode) && file.status.st_ino == inode;
-        });
-      });
-      count += held ? 1 : 0;
-    }
+std::string plain_address(const std::string& address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool is_mapped = address.starts_with(kMapped) && address.find('.') != std::string::npos;
+  return is_mapped ? address.substr(kMapped.size()) : address;
+}
+
+std::vector<InetSocket> connections_of(const View& view) {
+  auto sockets = inet_sockets_of(view);
+  std::erase_if(sockets, [](const InetSocket& one) { return one.udp || one.listening; });
+  std::set<std::tuple<std::string, uint16_t, std::string, uint16_t>> ends;
+  for (const auto& one : sockets) ends.emplace(plain_address(one.address), one.port, plain_address(one.remote), one.remote_port);
+  std::erase_if(sockets, [&](const InetSocket& one) {
+    return ends.contains({plain_address(one.remote), one.remote_port, plain_address(one.address), one.port});
+  });
+  return sockets;
+}
+
+std::string list_of(const std::vector<InetSocket>& connections) {
+  std::string text;
+  for (size_t i = 0; i < connections.size() && i < kMostListed; ++i) {
+    const auto& one = connections[i];
+    text += fmt::format("{}{} (pid {}) fd {} connected to {} port {}", i == 0 ? "" : "; ", kernel::comm_of(one.pid), one.pid,
+                        one.fd, plain_address(one.remote), one.remote_port);
   }
-  return count;
+  if (connections.size() > kMostListed) text += fmt::format("; and {} more", connections.size() - kMostListed);
+  return text;
 }
 
 }  // namespace ferry::process

@@ -4,45 +4,95 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/fd.h"
 
 namespace ferry::process {
 namespace {
 
-constexpr const char* kTable =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-    "   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1 0\n"
-    "   1: 09004D0A:1F90 03004D0A:C350 01 00000000:00000000 00:00000000 00000000     0        0 101 1 0\n"
-    "   2: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 102 1 0\n"
-    "   3: 09004D0A:1F90 03004D0A:C351 06 00000000:00000000 00:00000000 00000000     0        0 0 1 0\n"
-    "   4: 09004D0A:1F90 03004D0A:C352 08 00000000:00000000 00:00000000 00000000     0        0 104 1 0\n";
+// A connection over loopback: the listener takes both families, the client is of IPv4.
+struct Connected {
+  Connected() {
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    socklen_t size = sizeof any;
+    EXPECT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&any), size), 0);
+    EXPECT_EQ(::listen(listener.get(), 1), 0);
+    EXPECT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&any), &size), 0);
+    port = ntohs(any.sin6_port);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = any.sin6_port;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    server = base::Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    EXPECT_TRUE(server);
+  }
+  base::Fd listener{::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)}, client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  base::Fd server;
+  uint16_t port = 0;
+};
 
-TEST(Connections, OnlyConnectedOnesToElsewhere) { EXPECT_EQ(connected_inodes(kTable), (std::vector<ino_t>{101, 104})); }
+// A tree of one task, which has only the client's end.
+class ClientOnly {
+ public:
+  explicit ClientOnly(Connected& connected) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    connected.server.reset();
+    connected.listener.reset();
+    for (;;) ::pause();
+  }
+  ~ClientOnly() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
 
-TEST(Connections, ALoopbackOfIpv6IsOne) {
-  const std::string head = "  sl\n   0: ";
-  const std::string tail = ":1F90 X:C350 01 0:0 00:0 0 0 0 7 1 0\n";
-  EXPECT_TRUE(connected_inodes(head + "00000000000000000000000001000000" + tail).empty());
-  EXPECT_TRUE(connected_inodes(head + "0000000000000000FFFF00000100007F" + tail).empty());
-  EXPECT_EQ(connected_inodes(head + "0000000000000000FFFF000009004D0A" + tail).size(), 1u);
+ private:
+  const pid_t pid_;
+};
+
+std::vector<InetSocket> at_port(std::vector<InetSocket> sockets, uint16_t port) {
+  std::erase_if(sockets, [port](const InetSocket& one) { return one.port != port && one.remote_port != port; });
+  return sockets;
 }
 
-TEST(Connections, AHalfLineIsNone) { EXPECT_TRUE(connected_inodes("  sl\n   1: 09004D0A:1F90 0300").empty()); }
+TEST(Connections, WithinATreeThereAreNone) {
+  const Connected connected;
+  EXPECT_TRUE(at_port(connections_of(look_at({::getpid(), {::getpid()}})), connected.port).empty());
+}
 
-TEST(Connections, OfAProcessOnLoopbackThereAreNone) {
-  const base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener.get(), 1), 0);
-  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(count_connections(look_at(read_tree(::getpid()))), 0);
+TEST(Connections, ToAnotherTreeIsOne) {
+  Connected connected;
+  const ClientOnly other(connected);
+  std::vector<InetSocket> found;
+  for (int tries = 0; tries < 1000; ++tries) {  // until it has closed the other end
+    found = at_port(connections_of(look_at({other.pid(), {other.pid()}})), connected.port);
+    if (found.size() == 1) break;
+    ::usleep(1000);
+  }
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].fd, connected.client.get());
+  EXPECT_EQ(found[0].remote_port, connected.port);
+  EXPECT_NE(list_of(found).find("connected to 127.0.0.1 port " + std::to_string(connected.port)), std::string::npos);
+}
+
+TEST(Connections, AListIsShort) {
+  const std::vector<InetSocket> many(8, InetSocket{.remote = "::ffff:10.77.0.3", .remote_port = 7, .pid = ::getpid()});
+  const auto text = list_of(many);
+  EXPECT_NE(text.find("connected to 10.77.0.3 port 7; "), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("; and 3 more")) << text;
+  EXPECT_EQ(list_of({}), "");
+}
+
+TEST(Connections, PoliciesByName) {
+  for (const auto name : kTcpPolicyNames) EXPECT_EQ(name_of(parse_tcp_policy(name)), name);
+  EXPECT_THROW(parse_tcp_policy("drop"), base::Error);
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connections in every shape, moved with their workload; each byte is checked at both ends (tests/programs/tcp_shapes.py).
+#include <fmt/format.h>
+
+#include "support/move_test.h"
+
+namespace ferry::testing {
+namespace {
+
+class ConnectionsTest : public MoveTest {
+ protected:
+  void serve() const {
+    run("east", "shapes", {"--ip", std::string(kAddress) + "/24"}, {"/usr/bin/python3", program("tcp_shapes.py"), "serve", std::to_string(kPort)});
+    ASSERT_TRUE(comes_true([&] { return log_on("east") == "READY\n"; }));
+  }
+  std::string log_on(const std::string& host) const { return ferry(host, {"logs", "shapes"}).out; }
+  // There and, where `back`, back again while the connections are in the shape; the move's last report. What the client has measured is
+  // in "measured".
+  Json move_in_shape(const std::string& shape, bool back = false) const {
+    Background client = lab().start("client", {"/usr/bin/python3", program("tcp_shapes.py"), "drive", kAddress, std::to_string(kPort), shape});
+    EXPECT_EQ(client.read_line(kReady_ms), "READY");
+    Json report = move("shapes", "east", "west");
+    if (back && !report.is_null()) report = move("shapes", "west", "east");
+    client.write("moved\n");
+    const auto said = client.read_line(kChecked_ms).value_or("nothing");
+    EXPECT_TRUE(said.starts_with("PASS ")) << said;
+    EXPECT_EQ(log_on(back ? "east" : "west"), "READY\n");
+    if (report.is_null() || !said.starts_with("PASS ")) return {};
+    report["measured"] = Json::parse(said.substr(5));
+    return report;
+  }
+
+  static constexpr int kReady_ms = 30'000, kChecked_ms = 70'000;
+};
+
+// Neither side reads: what was written waits in the queues of both ends, and goes on there.
+TEST_F(ConnectionsTest, FullQueuesBothWays) {
+  serve();
+  move_in_shape("full_queues");
+}
+
+TEST_F(ConnectionsTest, AClientHasEndedItsHalf) {
+  serve();
+  move_in_shape("client_half_closed");
+}
+
+TEST_F(ConnectionsTest, TheWorkloadHasEndedItsHalf) {
+  serve();
+  move_in_shape("server_half_closed");
+}
+
+TEST_F(ConnectionsTest, BothHaveEndedTheirHalvesAndNeitherHasRead) {
+  serve();
+  move_in_shape("both_half_closed");
+}
+
+TEST_F(ConnectionsTest, OptionsAndWhatWasAgreedOn) {
+  serve();
+  move_in_shape("options", true);
+}
+
+TEST_F(ConnectionsTest, AThousandHalfOfThemInUse) {
+  serve();
+  const Json report = move_in_shape("thousand", true);
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.at("tcp").at("connections"), 1000);
+}
+
+TEST_F(ConnectionsTest, Datagrams) {
+  serve();
+  const Json report = move_in_shape("datagrams", true);
+  ASSERT_FALSE(report.is_null());
+  RecordProperty("lost", report.at("measured").at("lost").get<int>());
+}
+
+}  // namespace
+}  // namespace ferry::testing
