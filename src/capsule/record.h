@@ -25,8 +25,8 @@ struct Record {
   std::string came_from;           // host that a move brought it from; empty: started here
   kernel::ProcessId init;          // the capsule's pid 1, as this host sees it
   pid_t root_pid = 0;              // the workload's root, as the capsule sees it
-  std::string ip, mac;             // "10.77.0.9/24"; empty: the host's own network
-  std::string gateway;
+  std::string ip, mac;             // "10.77.0.9/24,fd00:77::9/64"; empty: the host's own network
+  std::string gateway;             // of each family one at most
   std::string moved_to;            // empty: it is (or was, until its end) here
   int64_t moved_at_ns = 0;
   std::vector<std::string> left_files;  // moved away: the files it had open for writing, now stale here

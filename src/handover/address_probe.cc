@@ -4,16 +4,16 @@
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <netinet/if_ether.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "handover/arp_frame.h"
+#include "handover/neighbour_frame.h"
 
 namespace ferry::handover {
 
@@ -24,62 +24,49 @@ namespace {
 // When the workload itself has answered, another who has its address would have by now: the kernel answers, no program.
 constexpr std::chrono::milliseconds kAfterItsOwn{50};
 
-struct [[gnu::packed]] ArpFrame {
-  ether_header ethernet;
-  ether_arp arp;
-};
-
-ArpFrame question_for(const kernel::IpAddr& address, const kernel::MacAddr& ours) {
-  ArpFrame frame{};
-  std::memset(frame.ethernet.ether_dhost, 0xff, ETH_ALEN);
-  std::memcpy(frame.ethernet.ether_shost, ours.bytes.data(), ETH_ALEN);
-  frame.ethernet.ether_type = htons(ETHERTYPE_ARP);
-  frame.arp.ea_hdr.ar_hrd = htons(ARPHRD_ETHER);
-  frame.arp.ea_hdr.ar_pro = htons(ETHERTYPE_IP);
-  frame.arp.ea_hdr.ar_hln = ETH_ALEN;
-  frame.arp.ea_hdr.ar_pln = 4;
-  frame.arp.ea_hdr.ar_op = htons(ARPOP_REQUEST);
-  std::memcpy(frame.arp.arp_sha, ours.bytes.data(), ETH_ALEN);
-  std::memcpy(frame.arp.arp_tpa, address.bytes.data(), 4);  // the sender's address stays 0.0.0.0
-  return frame;
+base::Fd open_socket(const std::string& link, int index, uint16_t protocol) {
+  base::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!socket) throw SysError("socket", errno, "AF_PACKET");
+  sockaddr_ll where{};
+  where.sll_family = AF_PACKET;
+  where.sll_protocol = htons(protocol);
+  where.sll_ifindex = index;
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) throw SysError("bind", errno, link);
+  return socket;
 }
 
-// Whoever says that the address is its own, in an answer or in a question of its own.
-std::optional<kernel::MacAddr> claimant(const ArpFrame& frame, const kernel::IpAddr& address) {
-  if (frame.ethernet.ether_type != htons(ETHERTYPE_ARP)) return std::nullopt;
-  if (std::memcmp(frame.arp.arp_spa, address.bytes.data(), 4) != 0) return std::nullopt;
-  kernel::MacAddr mac;
-  std::memcpy(mac.bytes.data(), frame.arp.arp_sha, ETH_ALEN);
-  return mac;
+std::optional<kernel::MacAddr> find_other_owner(const kernel::Link& link, const kernel::IpAddr& address, const kernel::MacAddr& own,
+                                                std::chrono::milliseconds limit) {
+  const bool ipv6 = address.family() == AF_INET6;
+  const base::Fd socket = open_socket(link.name, link.index, ipv6 ? ETH_P_IPV6 : ETH_P_ARP);
+  const std::string question = ipv6 ? neighbour_probe(link.mac, address) : arp_probe(link.mac, address);
+  if (::send(socket.get(), question.data(), question.size(), 0) < 0) throw SysError("send", errno, "a question on " + link.name);
+
+  auto deadline = base::mono_now() + limit;
+  std::array<std::byte, 128> answer;  // a longer frame is none, or its end does not matter
+  while (base::wait_readable(socket.get(), base::ms_until(deadline))) {
+    const ssize_t got = ::recv(socket.get(), answer.data(), answer.size(), 0);
+    if (got < 0) throw SysError("recv", errno, link.name);
+    const Frame frame(answer.data(), static_cast<size_t>(got));
+    const auto mac = ipv6 ? advertised_owner(frame, address) : arp_owner(frame, address);
+    const bool is_question = mac == link.mac;  // ours, seen on its way out
+    if (mac && !is_question && *mac != own) return mac;
+    if (mac && !is_question) deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
+    if (base::ms_until(deadline) == 0) break;  // a busy segment must not keep us
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<kernel::MacAddr> find_other_owner(const std::string& link, const Identity& identity,
-                                                std::chrono::milliseconds limit) {
-  const auto& address = identity.address.address;
-  if (address.family() != AF_INET) return std::nullopt;  // IPv6 looks for duplicates itself when the address is set
-  const auto ours = kernel::Netlink().find_link(link);
-  const base::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  if (!socket || !ours) throw SysError("socket", errno, "AF_PACKET on " + link);
-  sockaddr_ll where{};
-  where.sll_family = AF_PACKET;
-  where.sll_protocol = htons(ETH_P_ARP);
-  where.sll_ifindex = ours->index;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) throw SysError("bind", errno, link);
-  const ArpFrame question = question_for(address, ours->mac);
-  if (::send(socket.get(), &question, sizeof question, 0) < 0) throw SysError("send", errno, "ARP on " + link);
-
-  auto deadline = base::mono_now() + limit;
-  while (base::wait_readable(socket.get(), base::ms_until(deadline))) {
-    ArpFrame answer{};
-    if (::recv(socket.get(), &answer, sizeof answer, 0) < static_cast<ssize_t>(sizeof answer)) continue;
-    const auto mac = claimant(answer, address);
-    if (mac && *mac != identity.mac) return mac;
-    if (mac) deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
-    if (base::ms_until(deadline) == 0) break;  // a busy segment must not keep us
+std::vector<KnownNeighbour> find_other_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit) {
+  const auto found = kernel::Netlink().find_link(link);
+  if (!found) throw SysError("netlink", ENODEV, link);
+  std::vector<KnownNeighbour> others;
+  for (const auto& [address, length] : identity.addresses) {
+    if (const auto mac = find_other_owner(*found, address, identity.mac, limit)) others.push_back({address, *mac});
   }
-  return std::nullopt;
+  return others;
 }
 
 }  // namespace ferry::handover

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Is an IPv4 address taken on a network segment? Asked as RFC 5227 has it: an ARP question that gives no address of its own, so
-// that nobody's tables change. The workload itself still answers from the other host; only an answer of another MAC counts.
+// Are addresses taken on a network segment? Asked as one asks who has none yet (RFC 5227, RFC 4862), so that nobody's tables change.
+// The workload itself still answers from the other host; only an answer of another MAC counts.
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "handover/identity.h"
 
 namespace ferry::handover {
 
-// The MAC of somebody else who has the identity's address; nothing when there is no answer within the limit, or
-// only the workload's own. Throws SysError.
-std::optional<kernel::MacAddr> find_other_owner(const std::string& link, const Identity& identity,
-                                                std::chrono::milliseconds limit);
+// Who else has addresses of the identity, each once; for each address it waits until the workload itself has answered, at most
+// `limit`. Throws SysError.
+std::vector<KnownNeighbour> find_other_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit);
 
 }  // namespace ferry::handover

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "kernel/ipv6_settings.h"
 
 namespace ferry::handover {
 
@@ -35,6 +36,7 @@ BridgeTap::BridgeTap(const std::string& bridge, int queue_frames) : tap_(kPatter
   // identity's: its frames would go to the host.)
   host_.set_mac(name(), kernel::MacAddr::random_high());
   host_.set_mtu(name(), found->mtu);
+  kernel::disable_ipv6(name());
   host_.set_queue_length(name(), queue_frames);
   host_.set_master(name(), bridge);
 }

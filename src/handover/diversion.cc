@@ -26,8 +26,7 @@ void Diversion::hand_over(const std::string& link, const std::function<void(Fram
 }
 
 void Diversion::announce() const {
-  const std::string told = announcement(identity_);
-  tap_.write(std::as_bytes(std::span(told)));
+  for (const auto& told : announcements(identity_)) tap_.write(std::as_bytes(std::span(told)));
 }
 
 std::string bytes_of(Frame frame) { return {reinterpret_cast<const char*>(frame.data()), frame.size()}; }

@@ -8,8 +8,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <sstream>
+
 #include "base/error.h"
 #include "handover/announcement.h"
+#include "kernel/ipv6_settings.h"
 
 namespace ferry::handover {
 
@@ -28,24 +31,68 @@ std::string host_link_of(const std::string& workload) {
 void set_up_inside(int netns, const Identity& identity) {
   kernel::in_network_namespace(netns, [&] {
     Netlink inside;
+    kernel::make_ipv6_static(kInside);
     inside.set_up("lo", true);
-    inside.add_address(kInside, identity.address);
+    for (const auto& address : identity.addresses) inside.add_address(kInside, address);
     inside.set_up(kInside, true);
-    if (identity.gateway) inside.add_default_route(*identity.gateway);
+    for (const auto& gateway : identity.gateways) inside.add_default_route(gateway, kInside);
   });
+}
+
+template <typename List>
+std::string joined(const List& list) {
+  std::string text;
+  for (const auto& one : list) text += (text.empty() ? "" : ",") + one.text();
+  return text;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  std::istringstream list(text);
+  for (std::string word; std::getline(list, word, ',');) words.push_back(word);
+  return words;
+}
+
+[[noreturn]] void usage(std::string what, std::string why) {
+  throw base::Error({std::move(what), std::move(why), "", {}, {}}, base::Exit::kUsage);
 }
 
 }  // namespace
 
-std::string find_bridge(const Netlink& host, const kernel::IpPrefix& address) {
-  const auto links = host.links();
-  for (const auto& candidate : host.addresses()) {
-    if (!candidate.prefix.contains(address.address)) continue;
-    for (const auto& link : links) {
-      if (link.index == candidate.link && link.kind == "bridge") return link.name;
+std::string Identity::addresses_text() const { return joined(addresses); }
+std::string Identity::gateways_text() const { return joined(gateways); }
+
+Identity parse_identity(const std::string& addresses, const kernel::MacAddr& mac, const std::string& gateways) {
+  Identity identity{{}, mac, {}};
+  for (const auto& word : split(addresses)) {
+    identity.addresses.push_back(kernel::IpPrefix::parse(word));
+    if (identity.addresses.back().address.is_link_local()) {
+      usage(fmt::format("{} cannot be a workload's address", word), "it is link-local; each workload has one of its own by its MAC");
     }
   }
-  base::refuse(fmt::format("cannot give a workload the address {}", address.text()),
+  if (identity.addresses.empty()) usage("a workload's address is missing", "");
+  for (const auto& word : split(gateways)) {
+    const auto gateway = kernel::IpAddr::parse(word);
+    for (const auto& other : identity.gateways) {
+      if (other.size == gateway.size) usage(fmt::format("{} cannot be a gateway besides {}", word, other.text()), "both are of one family");
+    }
+    identity.gateways.push_back(gateway);
+  }
+  return identity;
+}
+
+std::string find_bridge(const Netlink& host, const Identity& identity) {
+  const auto links = host.links();
+  const auto known = host.addresses();
+  for (const auto& wanted : identity.addresses) {
+    for (const auto& candidate : known) {
+      if (!candidate.prefix.contains(wanted.address)) continue;
+      for (const auto& link : links) {
+        if (link.index == candidate.link && link.kind == "bridge") return link.name;
+      }
+    }
+  }
+  base::refuse(fmt::format("cannot give a workload the address {}", identity.addresses_text()),
                "no bridge of this host has an address in that network",
                "make the host's interface a port of a bridge (as for virtual machines) and give the bridge the "
                "host's address");
@@ -53,10 +100,11 @@ std::string find_bridge(const Netlink& host, const kernel::IpPrefix& address) {
 
 Port Port::create(int netns, const std::string& workload, const Identity& identity) {
   Netlink host;
-  Port port(host_link_of(workload), find_bridge(host, identity.address));
+  Port port(host_link_of(workload), find_bridge(host, identity));
   host.delete_link(port.link_);
   host.add_veth(port.link_, kInside, netns, identity.mac);
   host.set_mac(port.link_, kernel::MacAddr::random_high());  // else it might become the bridge's own
+  kernel::disable_ipv6(port.link_);                          // nobody is to speak to this host by it
   host.set_up(port.link_, true);
   set_up_inside(netns, identity);
   return port;
@@ -64,7 +112,7 @@ Port Port::create(int netns, const std::string& workload, const Identity& identi
 
 Port Port::existing(const std::string& workload, const Identity& identity) {
   Netlink host;
-  return Port(host_link_of(workload), find_bridge(host, identity.address));
+  return Port(host_link_of(workload), find_bridge(host, identity));
 }
 
 void Port::open() { Netlink().set_master(link_, bridge_); }
@@ -98,9 +146,10 @@ void Announcer::announce() const {
   where.sll_family = AF_PACKET;
   where.sll_ifindex = link_index_;
   where.sll_halen = ETH_ALEN;
-  const std::string frame = announcement(identity_);
-  if (::sendto(socket_.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) {
-    throw SysError("sendto", errno, "announcing " + identity_.address.text());
+  for (const auto& frame : announcements(identity_)) {
+    if (::sendto(socket_.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) {
+      throw SysError("sendto", errno, "announcing " + identity_.addresses_text());
+    }
   }
 }
 

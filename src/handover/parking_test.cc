@@ -24,7 +24,7 @@ using kernel::MacAddr;
 using kernel::Netlink;
 
 const MacAddr kMac = MacAddr::parse("02:55:00:00:00:09"), kClient = MacAddr::parse("02:55:00:00:00:01");
-const Identity kIdentity{kernel::IpPrefix::parse("10.55.0.9/24"), kMac, {}};
+const Identity kIdentity = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "");
 
 std::string frame(const MacAddr& from, const MacAddr& to, int number) {
   std::string bytes(60, '\0');

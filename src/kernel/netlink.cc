@@ -233,7 +233,7 @@ void Netlink::delete_address(const std::string& name, const IpPrefix& prefix) {
   request(socket_.get(), message, "delete " + prefix.text() + " from " + name);
 }
 
-void Netlink::add_default_route(const IpAddr& gateway) {
+void Netlink::add_default_route(const IpAddr& gateway, const std::string& link) {
   rtmsg header{};
   header.rtm_family = static_cast<uint8_t>(gateway.family());
   header.rtm_table = RT_TABLE_MAIN;
@@ -242,6 +242,7 @@ void Netlink::add_default_route(const IpAddr& gateway) {
   header.rtm_type = RTN_UNICAST;
   Message message(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
   message.header(header).put(RTA_GATEWAY, gateway.bytes.data(), gateway.size);
+  if (!link.empty()) message.number(RTA_OIF, static_cast<uint32_t>(link_named(*this, link).index));
   request(socket_.get(), message, "add default route by " + gateway.text());
 }
 

@@ -35,6 +35,7 @@ struct IpAddr {
   static IpAddr parse(std::string_view text);  // throws Error
   std::string text() const;
   int family() const;  // AF_INET or AF_INET6
+  bool is_link_local() const;  // fe80::/10
 };
 
 // An address with the length of its network: 10.77.0.9/24.
@@ -92,7 +93,7 @@ class Netlink {
   void set_master(const std::string& name, const std::string& bridge);  // empty bridge: detach
   void add_address(const std::string& name, const IpPrefix& prefix);
   void delete_address(const std::string& name, const IpPrefix& prefix);
-  void add_default_route(const IpAddr& gateway);
+  void add_default_route(const IpAddr& gateway, const std::string& link = {});  // a link-local gateway needs the link
   // Entered as stale: used at once, and checked by the kernel soon after.
   void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
   void set_mtu(const std::string& name, int mtu);

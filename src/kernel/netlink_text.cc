@@ -55,6 +55,7 @@ std::string MacAddr::text() const {
 }
 
 int IpAddr::family() const { return size == 4 ? AF_INET : AF_INET6; }
+bool IpAddr::is_link_local() const { return size == 16 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
 
 IpAddr IpAddr::parse(std::string_view text) {
   const std::string copy(text);

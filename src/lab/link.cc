@@ -36,6 +36,8 @@ void set_quiet() {
   set("ipv6/conf/default/router_solicitations", "0");
 }
 
+bool has_ipv6() { return std::filesystem::exists("/proc/sys/net/ipv6"); }
+
 // Before anything else of the process that is going to be the switch.
 kernel::Netlink in_new_network() {
   if (::unshare(CLONE_NEWNET) < 0) throw base::SysError("unshare", errno, "net");
@@ -56,6 +58,7 @@ void set_up_network(size_t index, uint64_t rate_bytes_per_second) {
   netlink.set_up(kUplink, true);
   netlink.set_up(kBridge, true);
   netlink.add_address(kBridge, host_prefix(index));
+  if (has_ipv6()) netlink.add_address(kBridge, host_ipv6_prefix(index));
 }
 
 Switch::Switch(const LabSpec& spec) : spec_(spec), netlink_(in_new_network()) {

@@ -3,7 +3,7 @@
 // The lab's network. The switch is a bridge in a network namespace of the supervisor's own; every host has one cable to
 // it. A cable is a veth pair; with a delay it is two TAPs and a relay between them (lab/relay.h):
 //
-//     host: br0 (10.77.0.N) ─ eth0 ═══ cable ═══ port-N ─ br0 :switch
+//     host: br0 (10.77.0.N, fd00:77::N) ─ eth0 ═══ cable ═══ port-N ─ br0 :switch
 //
 // The host's address is on a bridge of its own, as usual where workloads have addresses on the same segment.
 #pragma once

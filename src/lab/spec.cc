@@ -85,6 +85,10 @@ kernel::IpPrefix host_prefix(size_t index) {
   return {kernel::IpAddr::parse(fmt::format("10.77.0.{}", index + 1)), 24};
 }
 
+kernel::IpPrefix host_ipv6_prefix(size_t index) {
+  return {kernel::IpAddr::parse(fmt::format("fd00:77::{:x}", index + 1)), 64};
+}
+
 kernel::MacAddr host_mac(size_t index) {
   return {{0x02, 0x77, 0x00, 0x00, 0x00, static_cast<uint8_t>(index + 1)}};
 }

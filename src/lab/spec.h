@@ -16,7 +16,7 @@
 
 namespace ferry::lab {
 
-inline constexpr size_t kMostHosts = 8;  // 10.77.0.9 and above are for the workloads' service addresses
+inline constexpr size_t kMostHosts = 8;  // 10.77.0.9 (fd00:77::9) and above are for the workloads' service addresses
 
 struct LabSpec {
   std::string name = "default";
@@ -37,7 +37,8 @@ void check_name(const std::string& name, const char* of_what);
 // All that are laid over the machine's root in that host, the first one on top.
 std::vector<base::Path> layers_of(const LabSpec& spec, const std::string& host);
 
-kernel::IpPrefix host_prefix(size_t index);  // 10.77.0.1/24 for the first
+kernel::IpPrefix host_prefix(size_t index);       // 10.77.0.1/24 for the first
+kernel::IpPrefix host_ipv6_prefix(size_t index);  // fd00:77::1/64
 kernel::MacAddr host_mac(size_t index);      // of its br0
 // East's clocks are 1,000 s ahead of the machine's, west's 5,000 s, the next one's 9,000 s…
 kernel::TimeOffsets host_clocks(size_t index);

@@ -45,6 +45,7 @@ TEST(LabSpec, AHostsOwnLayersLieOnTop) {
 TEST(LabSpec, EveryHostHasItsOwnAddressAndClocks) {
   EXPECT_EQ(host_prefix(0).text(), "10.77.0.1/24");
   EXPECT_EQ(host_prefix(kMostHosts - 1).text(), "10.77.0.8/24");
+  EXPECT_EQ(host_ipv6_prefix(0).text(), "fd00:77::1/64");
   EXPECT_NE(host_mac(0), host_mac(1));
   EXPECT_EQ(host_clocks(1).monotonic_ns - host_clocks(0).monotonic_ns, 4'000'000'000'000);
   EXPECT_EQ(host_clocks(0).monotonic_ns, host_clocks(0).boottime_ns);

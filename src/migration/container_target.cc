@@ -187,7 +187,7 @@ void ContainerTarget::announce() {
   try {
     const auto here = copy_->engine().find(copy_->note().id);
     if (!here || here->address.empty()) return;
-    const handover::Identity identity{kernel::IpPrefix::parse(here->address), kernel::MacAddr::parse(here->mac), {}};
+    const auto identity = handover::parse_identity(here->address, kernel::MacAddr::parse(here->mac), "");
     handover::Announcer(kernel::open_namespace(here->root_pid, "net").get(), identity).announce();
   } catch (const std::exception& failure) {
     base::log("not announced: {}", failure.what());

@@ -48,12 +48,16 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
   return target_ahead;
 }
 
+void describe(const handover::Identity& identity, wire::Identity& told) {
+  told.set_address(identity.addresses_text());
+  told.set_mac(identity.mac.text());
+  told.set_gateway(identity.gateways_text());
+}
+
 namespace {
 
 void describe_identity(const runtime::Workload& workload, wire::Identity& told) {
-  told.set_address(workload.identity->address.text());
-  told.set_mac(workload.identity->mac.text());
-  if (workload.identity->gateway) told.set_gateway(workload.identity->gateway->text());
+  describe(*workload.identity, told);
   const auto netns = kernel::open_namespace(workload.root.pid, "net");
   for (const auto& known : handover::neighbours_in(netns.get())) {
     auto& neighbour = *told.add_neighbours();
@@ -99,9 +103,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
 }
 
 handover::Identity identity_from(const wire::Identity& told) {
-  handover::Identity identity{kernel::IpPrefix::parse(told.address()), kernel::MacAddr::parse(told.mac()), {}};
-  if (!told.gateway().empty()) identity.gateway = kernel::IpAddr::parse(told.gateway());
-  return identity;
+  return handover::parse_identity(told.address(), kernel::MacAddr::parse(told.mac()), told.gateway());
 }
 
 std::vector<handover::Flow> ended_from(const wire::Plan& plan) {

@@ -21,6 +21,7 @@
 #include "criu/installation.h"
 #include "files/fingerprint.h"
 #include "kernel/cpu.h"
+#include "migration/plan.h"
 #include "process/listeners.h"
 #include "process/watches.h"
 
@@ -173,8 +174,7 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
   needed.set_memory_bytes(memory.peak() + kStateBytes);
   Gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed).run();
   if (workload.identity) {
-    needed.mutable_identity()->set_address(workload.identity->address.text());
-    needed.mutable_identity()->set_mac(workload.identity->mac.text());
+    describe(*workload.identity, *needed.mutable_identity());
   } else {
     for (const auto& listener : process::listeners_of(view)) {
       auto& port = *needed.add_ports();

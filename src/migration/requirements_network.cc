@@ -11,6 +11,7 @@
 #include "migration/plan.h"
 #include "migration/requirement_kinds.h"
 #include "migration/requirements.h"
+#include "runtime/launch.h"
 
 namespace ferry::migration {
 
@@ -57,24 +58,31 @@ void check_ports(const wire::Requirements& needed, Reasons& reasons) {
 
 namespace {
 
+// Who on this host has the address; empty: nobody.
+std::string holder_here(const kernel::Netlink& host, const kernel::IpAddr& address) {
+  for (const auto& own : host.addresses()) {
+    if (own.prefix.address == address) return "this host itself has it";
+  }
+  for (const auto& other : capsule::all_records()) {
+    if (capsule::is_running(other) && runtime::has_address(other, address)) return fmt::format("the workload {} on this host has it", other.name);
+  }
+  return "";
+}
+
 void check_identity(const wire::Identity& told, Reasons& reasons) {
   const auto identity = identity_from(told);
-  const auto& address = identity.address.address;
-  const auto taken = [&](const std::string& why) {
+  const auto taken = [&](const kernel::IpAddr& address, const std::string& why) {
     reasons.push_back({fmt::format("the address {} is taken", address.text()), why, "take it away from there: an address can be in one place only"});
   };
   const kernel::Netlink host;
-  for (const auto& own : host.addresses()) {
-    if (own.prefix.address == address) return taken("this host itself has it");
+  for (const auto& own : identity.addresses) {
+    if (const auto holder = holder_here(host, own.address); !holder.empty()) taken(own.address, holder);
   }
-  for (const auto& other : capsule::all_records()) {
-    if (capsule::is_running(other) && !other.ip.empty() && kernel::IpPrefix::parse(other.ip).address == address) {
-      return taken(fmt::format("the workload {} on this host has it", other.name));
-    }
+  if (!reasons.empty()) return;
+  const auto bridge = handover::find_bridge(host, identity);
+  for (const auto& other : handover::find_other_owners(bridge, identity, kProbeLimit)) {
+    taken(other.address, fmt::format("{} on {} answers for it, besides the workload ({})", other.mac.text(), bridge, identity.mac.text()));
   }
-  const auto bridge = handover::find_bridge(host, identity.address);
-  const auto other = handover::find_other_owner(bridge, identity, kProbeLimit);
-  if (other) taken(fmt::format("{} on {} answers for it, besides the workload ({})", other->text(), bridge, identity.mac.text()));
 }
 
 }  // namespace

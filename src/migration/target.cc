@@ -218,7 +218,7 @@ void TargetMove::make_capsule() {
 
 void TargetMove::make_port() {
   identity_ = identity_from(plan_.identity());
-  runtime::require_free_address(plan_.name(), identity_->address);
+  runtime::require_free_addresses(plan_.name(), *identity_);
   const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
   port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
   handover::put_neighbours(netns.get(), neighbours_from(plan_.identity().neighbours()));
@@ -348,9 +348,9 @@ capsule::Record TargetMove::arrival_record() const {
   record.init = capsule_->init();
   record.root_pid = plan_.root_pid();
   if (identity_) {
-    record.ip = identity_->address.text();
+    record.ip = identity_->addresses_text();
     record.mac = identity_->mac.text();
-    if (identity_->gateway) record.gateway = identity_->gateway->text();
+    record.gateway = identity_->gateways_text();
   }
   return record;
 }

@@ -4,30 +4,39 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "capsule/spawn.h"
 #include "handover/identity.h"
+#include "runtime/workload.h"
 
 namespace ferry::runtime {
 
-void require_free_address(const std::string& name, const kernel::IpPrefix& address) {
-  const auto what = fmt::format("cannot give {} the address {}", name, address.text());
-  for (const auto& own : kernel::Netlink().addresses()) {
-    if (own.prefix.address == address.address) base::refuse(what, "this host itself has it");
-  }
-  for (const auto& other : capsule::all_records()) {
-    if (!capsule::is_running(other) || other.ip.empty()) continue;
-    if (kernel::IpPrefix::parse(other.ip).address == address.address) base::refuse(what, other.name + " has it");
+bool has_address(const capsule::Record& record, const kernel::IpAddr& address) {
+  const auto identity = identity_of(record);
+  return identity && std::ranges::any_of(identity->addresses, [&](const auto& own) { return own.address == address; });
+}
+
+void require_free_addresses(const std::string& name, const handover::Identity& identity) {
+  const auto known = kernel::Netlink().addresses();
+  for (const auto& [address, length] : identity.addresses) {
+    const auto what = fmt::format("cannot give {} the address {}/{}", name, address.text(), length);
+    for (const auto& own : known) {
+      if (own.prefix.address == address) base::refuse(what, "this host itself has it");
+    }
+    for (const auto& other : capsule::all_records()) {
+      if (capsule::is_running(other) && has_address(other, address)) base::refuse(what, other.name + " has it");
+    }
   }
 }
 
 namespace {
 
 handover::Identity make_identity(const LaunchRequest& request) {
-  handover::Identity identity{kernel::IpPrefix::parse(request.ip), kernel::MacAddr::random_local(), {}};
-  if (!request.gateway.empty()) identity.gateway = kernel::IpAddr::parse(request.gateway);
-  require_free_address(request.name, identity.address);
+  auto identity = handover::parse_identity(request.ip, kernel::MacAddr::random_local(), request.gateway);
+  require_free_addresses(request.name, identity);
   return identity;
 }
 
@@ -50,9 +59,9 @@ capsule::Record start_in(capsule::Capsule& capsule, const LaunchRequest& request
     const auto netns = kernel::open_namespace(capsule.init().pid, "net");
     handover::Port::create(netns.get(), request.name, *identity).open();
     handover::Announcer(netns.get(), *identity).announce();
-    record.ip = identity->address.text();
+    record.ip = identity->addresses_text();
     record.mac = identity->mac.text();
-    record.gateway = request.gateway;
+    record.gateway = identity->gateways_text();
   }
   record.root_pid = capsule.launch(request.command, freezer, capsule::log_of(request.name));
   capsule::save_record(record);

@@ -101,9 +101,7 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
 
 std::optional<handover::Identity> identity_of(const capsule::Record& record) {
   if (record.ip.empty()) return std::nullopt;
-  handover::Identity identity{kernel::IpPrefix::parse(record.ip), kernel::MacAddr::parse(record.mac), {}};
-  if (!record.gateway.empty()) identity.gateway = kernel::IpAddr::parse(record.gateway);
-  return identity;
+  return handover::parse_identity(record.ip, kernel::MacAddr::parse(record.mac), record.gateway);
 }
 
 kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }

@@ -10,15 +10,15 @@ namespace {
 
 class ConnectionsTest : public MoveTest {
  protected:
-  void serve() const {
-    run("east", "shapes", {"--ip", std::string(kAddress) + "/24"}, {"/usr/bin/python3", program("tcp_shapes.py"), "serve", std::to_string(kPort)});
+  void serve(const std::string& addresses = std::string(kAddress) + "/24", const std::string& listens_at = "0.0.0.0") const {
+    run("east", "shapes", {"--ip", addresses}, {"/usr/bin/python3", program("tcp_shapes.py"), "serve", std::to_string(kPort), listens_at});
     ASSERT_TRUE(comes_true([&] { return log_on("east") == "READY\n"; }));
   }
   std::string log_on(const std::string& host) const { return ferry(host, {"logs", "shapes"}).out; }
   // There and, where `back`, back again while the connections are in the shape; the move's last report. What the client has measured is
   // in "measured".
-  Json move_in_shape(const std::string& shape, bool back = false) const {
-    Background client = lab().start("client", {"/usr/bin/python3", program("tcp_shapes.py"), "drive", kAddress, std::to_string(kPort), shape});
+  Json move_in_shape(const std::string& shape, bool back = false, const std::string& address = kAddress) const {
+    Background client = lab().start("client", {"/usr/bin/python3", program("tcp_shapes.py"), "drive", address, std::to_string(kPort), shape});
     EXPECT_EQ(client.read_line(kReady_ms), "READY");
     Json report = move("shapes", "east", "west");
     if (back && !report.is_null()) report = move("shapes", "west", "east");
@@ -65,6 +65,17 @@ TEST_F(ConnectionsTest, AThousandHalfOfThemInUse) {
   const Json report = move_in_shape("thousand", true);
   ASSERT_FALSE(report.is_null());
   EXPECT_EQ(report.at("tcp").at("connections"), 1000);
+}
+
+// One socket for both families: its connections of IPv4 are IPv6 sockets.
+TEST_F(ConnectionsTest, OfASocketForBothFamilies) {
+  serve("10.77.0.9/24,fd00:77::9/64", "::");
+  move_in_shape("full_queues");
+}
+
+TEST_F(ConnectionsTest, OverIpv6) {
+  serve("fd00:77::9/64", "::");
+  move_in_shape("full_queues", false, "fd00:77::9");
 }
 
 TEST_F(ConnectionsTest, Datagrams) {

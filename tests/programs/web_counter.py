@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A web service that can tell whether moving it lost anything.
 
-    web_counter.py PORT [ADDRESS]        (PORT 0: any free one; prints "READY PORT" once)
+    web_counter.py PORT [ADDRESS]        (PORT 0: any free one; ADDRESS "::": both families; prints "READY PORT" once)
 
     GET /next    adds one to the counter and answers with it: a client that sees a number twice, or a gap it
                  cannot explain, has seen the service lose or repeat its work
@@ -170,9 +170,12 @@ def main():
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: web_counter.py PORT [ADDRESS]")
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # whatever a careless parent left open
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    address = sys.argv[2] if len(sys.argv) == 3 else "0.0.0.0"
+    # "::" takes both families; a link-local address needs its link: fe80::1%eth0.
+    where = socket.getaddrinfo(address, int(sys.argv[1]), type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+    listener = socket.socket(where[0], socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((sys.argv[2] if len(sys.argv) == 3 else "0.0.0.0", int(sys.argv[1])))
+    listener.bind(where[4])
     listener.listen(1024)
     listener.setblocking(False)
     print("READY", listener.getsockname()[1], flush=True)

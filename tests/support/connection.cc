@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/connection.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -25,15 +25,16 @@ pid_t init_of(const Lab& lab, const std::string& name) {
   throw base::Error({"no such host in the lab", name, "", {}, {}});
 }
 
+// Of either family; link-local ones with their link: fe80::1%br0.
 base::Fd connect_to(const std::string& address, int port) {
-  base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(port));
-  ::inet_pton(AF_INET, address.c_str(), &to.sin_addr);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) < 0) {
-    throw base::SysError("connect", errno, fmt::format("{}:{}", address, port));
-  }
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) throw base::SysError("getaddrinfo", EINVAL, address);
+  base::Fd fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int failed = ::connect(fd.get(), found->ai_addr, found->ai_addrlen) < 0 ? errno : 0;
+  ::freeaddrinfo(found);
+  if (failed != 0) throw base::SysError("connect", failed, fmt::format("{} port {}", address, port));
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;

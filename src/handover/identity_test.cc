@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handover/identity.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "kernel/test_network.h"
+
+namespace ferry::handover {
+namespace {
+
+const auto kMac = kernel::MacAddr::parse("02:55:00:00:00:09");
+
+TEST(Identity, IsReadAsItIsWritten) {
+  const auto both = parse_identity("10.77.0.9/24,fd00:77::9/64", kMac, "10.77.0.1,fd00:77::1");
+  EXPECT_EQ(both.addresses.size(), 2U);
+  EXPECT_EQ(both.addresses_text(), "10.77.0.9/24,fd00:77::9/64");
+  EXPECT_EQ(both.gateways_text(), "10.77.0.1,fd00:77::1");
+  EXPECT_EQ(parse_identity("fd00:77::9/64", kMac, "").gateways_text(), "");
+}
+
+TEST(Identity, WhatCannotBeIsSaid) {
+  EXPECT_THROW(parse_identity("", kMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("10.77.0.9", kMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("fe80::9/64", kMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("10.77.0.9/24", kMac, "10.77.0.1,10.77.0.2"), base::Error);
+}
+
+class PortTest : public kernel::OwnNetworkTest {
+ protected:
+  // In another network namespace, with the workload's end.
+  static base::Fd other_network() {
+    base::Fd netns;
+    std::thread([&] {
+      if (::unshare(CLONE_NEWNET) == 0) netns = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+    }).join();
+    return netns;
+  }
+  static bool can_bind(const std::string& address) {
+    sockaddr_in6 where{};
+    where.sin6_family = AF_INET6;
+    where.sin6_scope_id = ::if_nametoindex("eth0");
+    ::inet_pton(AF_INET6, address.c_str(), &where.sin6_addr);
+    const base::Fd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::bind(socket.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) == 0;
+  }
+};
+
+// A restore binds its sockets at once: nothing may have to wait for a check for duplicates.
+TEST_F(PortTest, EveryAddressIsUsableAtOnce) {
+  in_own_network([](kernel::Netlink& net) {
+    net.add_bridge("br0");
+    net.add_address("br0", kernel::IpPrefix::parse("fd55::1/64"));
+    const auto identity = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "fd55::1");
+    const base::Fd netns = other_network();
+    const auto port = Port::create(netns.get(), "web", identity);
+    EXPECT_EQ(port.bridge(), "br0");
+    EXPECT_EQ(net.find_link(port.link())->master, 0);  // shut
+    kernel::in_network_namespace(netns.get(), [] {
+      for (const char* address : {"fd55::9", "fe80::55:ff:fe00:9"}) EXPECT_TRUE(can_bind(address)) << address;
+      EXPECT_EQ(kernel::Netlink().addresses().size(), 5U);  // those, 10.55.0.9, 127.0.0.1 and ::1
+    });
+    // The host's end is a cable.
+    for (const auto& one : net.addresses()) EXPECT_NE(one.link, net.find_link(port.link())->index) << one.prefix.text();
+  });
+}
+
+}  // namespace
+}  // namespace ferry::handover
