@@ -30,6 +30,7 @@ class BridgeTap {
   // Takes what waits, in order, until there is none or `most` were taken. How many they were.
   size_t take(size_t most, const std::function<void(Frame)>& each);
   void write(Frame frame) const { tap_.write(frame); }  // comes in on the bridge
+  void write(Frame frame, const kernel::Unfinished& unfinished) const { tap_.write(frame, unfinished); }
   void claim(const kernel::MacAddr& mac, kernel::Netlink::Hold hold) { host_.direct(name(), mac, hold); }
   void disclaim(const kernel::MacAddr& mac) { host_.forget(name(), mac); }
   uint64_t dropped() const { return host_.dropped(name()); }

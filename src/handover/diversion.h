@@ -38,6 +38,8 @@ class Diversion {
   // when none waits; a frame that comes in the microseconds before it is given right after.
   void hand_over(const std::string& link, const std::function<void(Frame)>& give);
   void announce() const;  // on the segment: the identity is here
+  // On the segment, as if it came from the identity. `unfinished`: as kernel::Tap has it.
+  void send(Frame frame, const kernel::Unfinished& unfinished) const { tap_.write(frame, unfinished); }
 
   uint64_t dropped() const { return tap_.dropped(); }
   int fd() const { return tap_.fd(); }  // readable: something came

@@ -60,7 +60,22 @@ void Parking::pass_on(Frame frame) {
   }
 }
 
+// By the TAP: the bridge knows the MAC to be there, and a frame that comes from elsewhere would tell it otherwise.
+void Parking::send_held() {
+  if (!held_) return;
+  held_->take([this](Frame frame, const kernel::Unfinished& unfinished) {
+    try {
+      here_->send(frame, unfinished);
+      ++parked_.held;
+    } catch (const base::SysError& refused) {  // one frame is no reason to lose the others
+      base::log("a frame from the workload: {}", refused.what());
+    }
+  });
+  if (const auto dropped = held_->dropped(); dropped > 0) base::log("{} frames from the workload were too many", dropped);
+}
+
 Parked Parking::release(const std::string& link) {
+  send_held();
   workload_.emplace(link);
   const auto pass = [this](Frame frame) { pass_on(frame); };
   for (const auto& frame : stragglers_) pass(std::as_bytes(std::span(frame)));

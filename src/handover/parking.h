@@ -7,6 +7,8 @@
 // The order of frames is kept: as long as one waits here, the bridge sends the next ones here, too; the workload's port, open already, has
 // only what the workload says.
 //
+// The other way, what the workload's kernel sends before its port is open waits, too (held_frames.h): it goes out first.
+//
 // Belongs to one thread.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include <string>
 
 #include "handover/diversion.h"
+#include "handover/held_frames.h"
 #include "handover/link_socket.h"
 
 namespace ferry::handover {
@@ -22,6 +25,7 @@ namespace ferry::handover {
 struct Parked {
   uint64_t frames = 0, bytes = 0;  // given to the workload
   uint64_t overflow = 0;           // too many at once: dropped
+  uint64_t held = 0;               // sent by the workload before its port was open
 };
 
 class Parking {
@@ -36,19 +40,31 @@ class Parking {
   void let_go();
   // All that waits, in order; it waits here no more.
   std::vector<std::string> give_back();
+  // What comes from the workload's link, whose port is shut, waits for release(). Throws SysError.
+  void hold(const std::string& link) { held_.emplace(link); }
+  // The port is open. From any thread, once.
+  void stop_holding() const {
+    if (held_) held_->stop();
+  }
   // Came to the other host; goes before all that came here.
   void add_straggler(Frame frame);
-  // The workload's port is on the bridge: gives it what waits, then its MAC. Frames that are added later go there at once.
+  // The workload's port is on the bridge: sends what it had to say, gives it what waits, then its MAC. Frames that are added later go
+  // there at once.
   Parked release(const std::string& link);
-  void close() { here_.reset(); }  // after release(): what is added is still passed on. Takes an RCU grace period
+  void close() {  // after release(): what is added is still passed on. Takes an RCU grace period
+    held_.reset();
+    here_.reset();
+  }
 
  private:
   void pass_on(Frame frame);
+  void send_held();
 
   std::optional<Diversion> here_;
   bool taken_over_ = false;
   uint64_t dropped_before_ = 0;
   std::deque<std::string> stragglers_;
+  std::optional<HeldFrames> held_;
   std::optional<LinkSocket> workload_;
   Parked parked_;
   kernel::MacAddr mac_;

@@ -9,6 +9,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -157,6 +158,69 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
     segment.client_sends(400, 500);
     EXPECT_EQ(segment.workload.received(), numbers(0, 500));
     EXPECT_TRUE(segment.other.received().empty());
+  });
+}
+
+TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
+  on_a_segment([](Segment& segment) {
+    Parking parking("br0", kIdentity);
+    parking.hold(segment.workload.port());
+    parking.stand_by();
+    parking.take_over();
+    for (int i = 0; i < 50; ++i) segment.workload.send(frame(kMac, kClient, i));
+    segment.client_sends(0, 5);
+    EXPECT_TRUE(segment.client.received().empty());
+    segment.net.set_master(segment.workload.port(), "br0");
+    parking.stop_holding();
+    EXPECT_EQ(parking.release(segment.workload.port()).held, 50U);
+    for (int i = 50; i < 60; ++i) segment.workload.send(frame(kMac, kClient, i));
+    EXPECT_EQ(segment.client.received(), numbers(0, 60));
+    EXPECT_EQ(segment.workload.received(), numbers(0, 5));
+    segment.client_sends(5, 8);  // none of it has told the bridge anything wrong
+    EXPECT_EQ(segment.workload.received(), numbers(5, 8));
+  });
+}
+
+// Of UDP in `frame`: right, with the pseudo header (RFC 768).
+bool has_right_checksum(Frame frame) {
+  constexpr size_t kIp = 14, kUdp = kIp + 20;
+  const auto word = [&](size_t at) {
+    const auto low = at + 1 < frame.size() ? std::to_integer<uint32_t>(frame[at + 1]) : 0;
+    return std::to_integer<uint32_t>(frame[at]) << 8 | low;
+  };
+  uint32_t sum = 17 + static_cast<uint32_t>(frame.size() - kUdp);
+  for (size_t at = kIp + 12; at < frame.size(); at += 2) sum += word(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum == 0xffff;
+}
+
+// Within a host checksums are left for the hardware, and long datagrams in one piece: a wire gets neither.
+TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
+  on_a_segment([](Segment& segment) {
+    segment.net.add_address("work", kernel::IpPrefix::parse("10.55.0.9/24"));
+    segment.net.replace_neighbour("work", kernel::IpAddr::parse("10.55.0.77"), MacAddr::parse("02:55:00:00:00:77"));
+    BridgeTap wire("br0", 100);
+    wire.set_up(true);
+    Parking parking("br0", kIdentity);
+    parking.hold(segment.workload.port());
+    parking.stand_by();
+    parking.take_over();
+    const base::Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+    const int segment_bytes = 1000;
+    EXPECT_EQ(::setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &segment_bytes, sizeof segment_bytes), 0);
+    sockaddr_in to{AF_INET, htons(7), {::inet_addr("10.55.0.77")}, {}};
+    const std::string datagrams(5000, 'x');
+    ASSERT_EQ(::sendto(socket.get(), datagrams.data(), datagrams.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 5000);
+    segment.net.set_master(segment.workload.port(), "br0");
+    parking.stop_holding();
+    EXPECT_EQ(parking.release(segment.workload.port()).held, 1U);
+    int seen = 0;
+    wire.take(100, [&](Frame frame) {
+      if (frame.size() != 14 + 20 + 8 + 1000) return;
+      ++seen;
+      EXPECT_TRUE(has_right_checksum(frame));
+    });
+    EXPECT_EQ(seen, 5);
   });
 }
 

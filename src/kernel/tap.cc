@@ -5,8 +5,10 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -18,8 +20,8 @@ using base::SysError;
 
 Tap::Tap(const std::string& pattern) : fd_(base::open_file("/dev/net/tun", O_RDWR | O_NONBLOCK)) {
   ifreq request{};
-  // No header of tun's own, and no offloads: what is read is a whole frame with its checksums, as on a wire.
-  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  // No offloads are set, so the header of what is read says nothing; for what is written it may.
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   CHECK(pattern.size() < sizeof request.ifr_name);
   std::memcpy(request.ifr_name, pattern.data(), pattern.size());
   if (::ioctl(fd_.get(), TUNSETIFF, &request) < 0) throw SysError("TUNSETIFF", errno, pattern);
@@ -28,15 +30,20 @@ Tap::Tap(const std::string& pattern) : fd_(base::open_file("/dev/net/tun", O_RDW
 
 std::optional<std::span<const std::byte>> Tap::try_read(std::span<std::byte> buffer) const {
   for (;;) {
-    const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (got >= 0) return buffer.first(static_cast<size_t>(got));
+    Unfinished header;
+    const std::array<iovec, 2> parts{{{&header, sizeof header}, {buffer.data(), buffer.size()}}};
+    const ssize_t got = ::readv(fd_.get(), parts.data(), parts.size());
+    if (got >= static_cast<ssize_t>(sizeof header)) return buffer.first(static_cast<size_t>(got) - sizeof header);
+    if (got >= 0) throw SysError("read", EIO, name_);
     if (errno == EAGAIN) return std::nullopt;
     if (errno != EINTR) throw SysError("read", errno, name_);
   }
 }
 
-void Tap::write(std::span<const std::byte> frame) const {
-  if (::write(fd_.get(), frame.data(), frame.size()) < 0) throw SysError("write", errno, name_);
+void Tap::write(std::span<const std::byte> frame, const Unfinished& unfinished) const {
+  const auto part = [](const void* data, size_t size) { return iovec{const_cast<void*>(data), size}; };
+  const std::array<iovec, 2> parts{part(&unfinished, sizeof unfinished), part(frame.data(), frame.size())};
+  if (::writev(fd_.get(), parts.data(), parts.size()) < 0) throw SysError("write", errno, name_);
 }
 
 }  // namespace ferry::kernel

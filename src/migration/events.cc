@@ -50,6 +50,7 @@ ordered_json to_json(const ParkingReport& parking) {
           {"bytes", parking.bytes},
           {"overflow", parking.overflow},
           {"forwarded", parking.forwarded},
+          {"held", parking.held},
           {"takeover_ms", rounded(parking.takeover_ms)}};
 }
 

@@ -28,6 +28,7 @@ void ParkingArrival::commit() {
 }
 
 void ParkingArrival::release(const std::string& link) {
+  parking_.stop_holding();
   lane_.post([this, link] {
     const auto parked = parking_.release(link);
     released_ = true;
@@ -36,6 +37,7 @@ void ParkingArrival::release(const std::string& link) {
     told.set_frames(parked.frames);
     told.set_bytes(parked.bytes);
     told.set_overflow(parked.overflow);
+    told.set_held(parked.held);
     try {
       lane_.send(message);
     } catch (const std::exception& lost) {

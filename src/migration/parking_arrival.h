@@ -22,7 +22,7 @@ class ParkingArrival {
 
   void stand_by();  // the freeze has begun
   void commit();    // the source has committed: silence means nothing any more
-  // The workload's port is open: gives it what waits, in the background.
+  // The workload's port is open: sends what it had to say before, and gives it what waits, in the background.
   void release(const std::string& link);
 
  private:

@@ -110,6 +110,7 @@ void ParkingDeparture::hear(const wire::ParkingMessage& message) {
   report_.frames = message.released().frames();
   report_.bytes = message.released().bytes();
   report_.overflow = message.released().overflow();
+  report_.held = message.released().held();
   told_ = true;
   changed_.notify_all();
 }

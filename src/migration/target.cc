@@ -230,6 +230,7 @@ std::string TargetMove::make_parking() {
   if (!port_) throw BrokenProtocol("parking without an identity");
   try {
     parking_device_.emplace(port_->bridge(), *identity_);
+    parking_device_->hold(port_->link());
   } catch (const base::SysError& failure) {
     return fmt::format("{}: {}", host_name(), failure.what());
   }
