@@ -29,9 +29,10 @@ int main(int argc, char** argv) {
   flips.wait_for_steps(10);
   ready_and_wait();
   flips.stop();
+  const std::string smaps = read_smaps();
   for (size_t i = 0; i < kMappings; ++i) {
     region.check(kStride * i);
-    require_equal(has_vm_flag(&region.page(kStride * i), i % 2 == 0 ? "dc" : "wf"), set[i], "what a child gets");
+    require_equal(has_vm_flag(&region.page(kStride * i), i % 2 == 0 ? "dc" : "wf", smaps), set[i], "what a child gets");
   }
   return pass();
 }

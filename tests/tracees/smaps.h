@@ -7,9 +7,10 @@
 
 namespace tracee {
 
-// Whether VmFlags of the mapping that contains `address` has that flag.
-inline bool has_vm_flag(const void* address, const std::string& flag) {
-  const std::string smaps = read_whole("/proc/self/smaps");
+inline std::string read_smaps() { return read_whole("/proc/self/smaps"); }
+
+// Whether VmFlags of the mapping that contains `address` has that flag. Who asks of many mappings reads smaps once.
+inline bool has_vm_flag(const void* address, const std::string& flag, const std::string& smaps = read_smaps()) {
   const auto wanted = reinterpret_cast<uintptr_t>(address);
   bool inside = false;
   for (size_t at = 0; at < smaps.size();) {
