@@ -2,13 +2,16 @@
 //
 // Sockets: the families that CRIU knows (criu/sockets.c), unix sockets whose other end stays here, and connections of an address
 // that stays here.
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 
 #include "kernel/namespaces.h"
+#include "kernel/procfs.h"
 #include "kernel/sock_diag.h"
 #include "process/blocker_kinds.h"
 
@@ -135,7 +138,31 @@ void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& r
   open.move_to(reasons);
 }
 
+namespace {
+
+bool is_link_local(const std::string& address) {
+  in6_addr bytes;
+  return ::inet_pton(AF_INET6, address.c_str(), &bytes) == 1 && IN6_IS_ADDR_LINKLOCAL(&bytes);
+}
+
+// CRIU binds it again without saying to which link (criu/sk-inet.c): EINVAL.
+void add_link_local_blockers(const View& view, TcpPolicy policy, Reasons& reasons) {
+  auto sockets = inet_sockets_of(view);
+  std::erase_if(sockets, [&](const InetSocket& one) {
+    const bool ends = policy == TcpPolicy::kClose && !one.udp && !one.listening;
+    return ends || !is_link_local(one.address);
+  });
+  if (sockets.empty()) return;
+  const auto& first = sockets.front();
+  reasons.push_back({fmt::format("{} (pid {}) fd {} at {} port {}", kernel::comm_of(first.pid), first.pid, first.fd, first.address, first.port),
+                     "CRIU cannot restore sockets of a link-local address",
+                     "let it and its clients use another address of it, or close that connection before the move"});
+}
+
+}  // namespace
+
 void add_connection_blockers(const View& view, bool own_network, TcpPolicy policy, Reasons& reasons) {
+  add_link_local_blockers(view, policy, reasons);
   const bool address_stays = !own_network && policy == TcpPolicy::kKeep;
   if (!address_stays && policy != TcpPolicy::kRefuse) return;
   const auto connections = connections_of(view);
