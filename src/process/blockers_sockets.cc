@@ -145,24 +145,20 @@ bool is_link_local(const std::string& address) {
   return ::inet_pton(AF_INET6, address.c_str(), &bytes) == 1 && IN6_IS_ADDR_LINKLOCAL(&bytes);
 }
 
-// CRIU binds it again without saying to which link (criu/sk-inet.c): EINVAL.
-void add_link_local_blockers(const View& view, TcpPolicy policy, Reasons& reasons) {
-  auto sockets = inet_sockets_of(view);
-  std::erase_if(sockets, [&](const InetSocket& one) {
-    const bool ends = policy == TcpPolicy::kClose && !one.udp && !one.listening;
-    return ends || !is_link_local(one.address);
-  });
-  if (sockets.empty()) return;
-  const auto& first = sockets.front();
-  reasons.push_back({fmt::format("{} (pid {}) fd {} at {} port {}", kernel::comm_of(first.pid), first.pid, first.fd, first.address, first.port),
-                     "CRIU cannot restore sockets of a link-local address",
+// CRIU 4.2 either does not find the link's name at the dump, also of those that are to be closed, or binds them without a link: EINVAL.
+void add_link_local_blockers(const View& view, Reasons& reasons) {
+  const auto sockets = inet_sockets_of(view);
+  const auto first = std::ranges::find_if(sockets, [](const InetSocket& one) { return is_link_local(one.address); });
+  if (first == sockets.end()) return;
+  reasons.push_back({fmt::format("{} (pid {}) fd {} at {} port {}", kernel::comm_of(first->pid), first->pid, first->fd, first->address, first->port),
+                     "CRIU cannot move sockets of a link-local address",
                      "let it and its clients use another address of it, or close that connection before the move"});
 }
 
 }  // namespace
 
 void add_connection_blockers(const View& view, bool own_network, TcpPolicy policy, Reasons& reasons) {
-  add_link_local_blockers(view, policy, reasons);
+  add_link_local_blockers(view, reasons);
   const bool address_stays = !own_network && policy == TcpPolicy::kKeep;
   if (!address_stays && policy != TcpPolicy::kRefuse) return;
   const auto connections = connections_of(view);

@@ -51,7 +51,7 @@ const std::vector<Behaviour> kBehaviours = {
     {"memory that comes, goes and moves while it moves",
      {"mappings_come_and_go", "remapping_size", "remapping_place", "heap_break", "dropped_pages", "pages_to_free", "deep_stack", "grows_down"}},
     {"memory whose kind changes while it moves",
-     {"protection_flips", "guard_pages", "guard_regions", "lock_flips", "locked_memory", "fork_flag_flips", "transparent_huge_pages", "huge_pool_pages"}},
+     {"protection_flips", "guard_pages", "guard_regions", "guards_while_settling", "lock_flips", "locked_memory", "fork_flag_flips", "transparent_huge_pages", "huge_pool_pages"}},
     {"memory that devices write", {"direct_reads", "direct_writes", "async_io"}},
     {"memory shared copy-on-write", {"copy_on_write", "shared_copies"}},
     {"tasks that come and go while they move", {"children_come_and_go", "threads_come_and_go", "exec_meanwhile", "vfork_waits"}},
