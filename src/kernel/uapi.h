@@ -67,16 +67,4 @@ inline constexpr unsigned kPidfdThread = 0200;  // PIDFD_THREAD is O_EXCL
 // ptrace(2), "syscall user dispatch" of a task: 6.4.
 inline constexpr int kPtraceGetUserDispatch = 0x4211;
 
-// sched_setattr(2): 5.3. The header that has it (linux/sched/types.h) cannot stand beside <sched.h>.
-struct SchedAttributes {
-  uint32_t size = sizeof(SchedAttributes);
-  uint32_t policy = 0;
-  uint64_t flags = 0;
-  int32_t nice = 0;
-  uint32_t priority = 0;
-  uint64_t runtime = 0, deadline = 0, period = 0;  // ns; of SCHED_OTHER since 6.12 `runtime` is its slice
-  uint32_t util_min = 0, util_max = 0;
-};
-static_assert(sizeof(SchedAttributes) == 56);
-
 }  // namespace ferry::kernel

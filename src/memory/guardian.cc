@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "kernel/short_turns.h"
 #include "memory/filler.h"
 #include "memory/settle_state.h"
 
@@ -118,7 +117,6 @@ class Pair {
 
 void become_daemon() {
   ::setsid();
-  kernel::take_short_turns();
   for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
   // Each fork of the workload brings a descriptor.
   rlimit limit{};

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "kernel/short_turns.h"
 #include "migration/conversation.h"
 
 namespace ferry::migration {
@@ -68,7 +67,6 @@ void LaneReceiver::accept(int lanes) {
 }
 
 void LaneReceiver::serve(Link& lane) {
-  kernel::take_short_turns();
   try {
     transport::Frame frame;
     unsigned round = 0;

@@ -5,8 +5,6 @@
 
 #include <cerrno>
 
-#include "kernel/short_turns.h"
-
 namespace ferry::migration {
 
 using transport::FrameType;
@@ -73,7 +71,6 @@ void LaneSender::finish(const std::function<void()>& meanwhile) {
 }
 
 void LaneSender::work(size_t lane) {
-  kernel::take_short_turns();
   uint64_t seen = 0;
   try {
     while (wait_for_batch(seen)) {

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "kernel/short_turns.h"
 #include "migration/conversation.h"
 
 namespace ferry::migration {
@@ -145,7 +144,6 @@ std::string PagePuller::why_cut_off() const {
 }
 
 void PagePuller::run(transport::Link& link, bool for_faults) {
-  kernel::take_short_turns();
   try {
     Lane lane(*this, link);
     for_faults ? pull_faults(lane) : pull_rest(lane);

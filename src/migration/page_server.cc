@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "kernel/short_turns.h"
 
 namespace ferry::migration {
 
@@ -67,7 +66,6 @@ std::string PageServer::why_cut_off() const {
 }
 
 void PageServer::serve(transport::Link& lane, size_t worker) {
-  kernel::take_short_turns();
   std::string why;
   try {
     transport::Frame frame;
