@@ -103,7 +103,7 @@ std::string move_table(const std::vector<Move>& moves, const Paint& paint) {
   rows.add("  a plain TCP stream", [](auto& move) { return optional_speed(move.stream_bytes_per_s); });
   rows.add("CPU time, both hosts", [](auto& move) { return optional_ms(move.cpu_ms); });
   rows.add("  ferry's peak memory, source", [](auto& move) { return optional_bytes(move.source_rss_bytes); });
-  rows.add("  target, with the store", [](auto& move) { return optional_bytes(move.target_rss_bytes); });
+  rows.add("    target", [](auto& move) { return optional_bytes(move.target_rss_bytes); });
   rows.add("sent", [](auto& move) { return optional_bytes(move.bytes_sent); });
   rows.add(
       "  memory of the workload", [](auto& move) { return optional_bytes(move.memory_bytes); },

@@ -67,12 +67,7 @@ constexpr std::array kMeasures = {
               return ratio(move.cpu_ms ? Value(*move.cpu_ms / 1e3) : std::nullopt, gib ? Value(*gib / kGiB) : std::nullopt);
             }},
     Measure{"source_rss_bytes", [](const Move& move) { return as_double(move.source_rss_bytes); }},
-    // The store holds the memory once.
-    Measure{"target_rss_bytes - memory_bytes",
-            [](const Move& move) -> Value {
-              if (!move.target_rss_bytes || !move.memory_bytes) return std::nullopt;
-              return static_cast<double>(*move.target_rss_bytes) - static_cast<double>(*move.memory_bytes);
-            }},
+    Measure{"target_rss_bytes", [](const Move& move) { return as_double(move.target_rss_bytes); }},
     Measure{"errors", [](const Move& move) { return as_double(move.errors); }},
     Measure{"resets", [](const Move& move) { return as_double(move.resets); }},
     // Of the requests due while memory was copied and the workload ran, against those before.

@@ -70,7 +70,7 @@ struct ParkingReport {
 // What the move cost one host. Of the target it is known when its memory was moved by ferry.
 struct Cost {
   double cpu_ms = 0;            // of ferry and all that it ran, CRIU too
-  uint64_t peak_rss_bytes = 0;  // of ferry itself; on the target the store is part of it
+  uint64_t peak_rss_bytes = 0;  // of ferry itself; the store, a memfd that is not mapped, is no part of it
 };
 
 // How much a workload was slowed that writes faster than the copy runs (throttle.h).

@@ -71,7 +71,7 @@ struct Move {
   std::optional<double> total_ms, settle_ms;
   std::optional<double> stream_bytes_per_s;  // of plain TCP between the two hosts, just before
   std::optional<double> cpu_ms;            // of the mover on both hosts
-  std::optional<uint64_t> source_rss_bytes, target_rss_bytes;  // its peak; on the target with the memory that it keeps for the workload
+  std::optional<uint64_t> source_rss_bytes, target_rss_bytes;  // its peak, without the memory that it keeps for the workload
   std::optional<uint64_t> requests, errors, resets;
   std::map<std::string, uint64_t> errors_by_kind;
   std::optional<bool> state_intact;
