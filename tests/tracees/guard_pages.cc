@@ -2,18 +2,8 @@
 //
 // A thousand mappings: every other page is inaccessible, as between the arenas of hardened allocators. They are written all the time
 // and still fault where they should.
-#include <setjmp.h>
-
+#include "faults.h"
 #include "pages.h"
-
-namespace {
-sigjmp_buf after_fault;
-bool faults(const volatile uint64_t& word) {
-  if (sigsetjmp(after_fault, 1) != 0) return true;
-  [[maybe_unused]] const uint64_t read = word;
-  return false;
-}
-}  // namespace
 
 int main(int argc, char** argv) {
   begin(argc, argv);
@@ -24,9 +14,9 @@ int main(int argc, char** argv) {
   writer.wait_for_steps(100);
   ready_and_wait();
   writer.stop();
-  ::signal(SIGSEGV, [](int) { siglongjmp(after_fault, 1); });
+  catch_faults();
   for (size_t i = 0; i < kPages; ++i) {
-    require_equal(faults(region.page(i).words[0]), i % 2 == 1, "whether it faults");
+    require_equal(faults_when_read(region.page(i).words[0]), i % 2 == 1, "whether it faults");
     if (i % 2 == 0) region.check(i);
   }
   return pass();

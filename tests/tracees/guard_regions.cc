@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Guard regions (MADV_GUARD_INSTALL, Linux 6.13) within memory that is written all the time: touching them still faults.
-#include <setjmp.h>
-
+#include "faults.h"
 #include "pages.h"
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
 
 namespace {
 constexpr size_t kPages = 1024, kStride = 16;  // every so many pages there are two guards
-sigjmp_buf after_fault;
-
-bool faults(const volatile uint64_t& word) {
-  if (sigsetjmp(after_fault, 1) != 0) return true;
-  [[maybe_unused]] const uint64_t read = word;
-  return false;
-}
 bool is_guard(size_t index) { return index % kStride < 2; }
 }  // namespace
 
@@ -41,10 +28,10 @@ int main(int argc, char** argv) {
   writer.wait_for_steps(100);
   ready_and_wait();
   writer.stop();
-  ::signal(SIGSEGV, [](int) { siglongjmp(after_fault, 1); });
+  catch_faults();
   for (size_t i = 0; i < kPages; ++i) {
     const bool guarded = is_guard(i) && !flipped[i];
-    if (faults(region.page(i).words[5]) != guarded) fail((guarded ? "a guard has gone: page " : "it faults: page ") + std::to_string(i));
+    if (faults_when_read(region.page(i).words[5]) != guarded) fail((guarded ? "a guard has gone: page " : "it faults: page ") + std::to_string(i));
     if (!guarded) region.check(i);
   }
   return pass();

@@ -2,24 +2,11 @@
 //
 // Guard regions (MADV_GUARD_INSTALL, Linux 6.13) that are set over pages with content all the time, and others that are taken away: also
 // while those pages are still on their way. A guard stays, whatever would have come to its place, and what it has covered is zero.
-#include <setjmp.h>
-
+#include "faults.h"
 #include "pages.h"
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
 
 namespace {
 constexpr size_t kPages = 8192, kOld = 1024;  // the first ones have guards from the beginning
-sigjmp_buf after_fault;
-
-bool faults(const volatile uint64_t& word) {
-  if (sigsetjmp(after_fault, 1) != 0) return true;
-  [[maybe_unused]] const uint64_t read = word;
-  return false;
-}
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,9 +32,9 @@ int main(int argc, char** argv) {
   changes.wait_for_steps(50);
   ready_and_wait();
   changes.stop();
-  ::signal(SIGSEGV, [](int) { siglongjmp(after_fault, 1); });
+  catch_faults();
   for (size_t i = 0; i < kPages; ++i) {
-    if (faults(region.page(i).words[5]) != static_cast<bool>(guarded[i])) {
+    if (faults_when_read(region.page(i).words[5]) != static_cast<bool>(guarded[i])) {
       fail((guarded[i] ? "a guard has gone: page " : "it faults: page ") + std::to_string(i));
     }
     if (!guarded[i]) region.check(i);

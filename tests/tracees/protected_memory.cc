@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory that was made inaccessible or read-only keeps its content and its protection.
-#include <setjmp.h>
-#include <sys/mman.h>
-
+#include "faults.h"
 #include "tracee.h"
 
 namespace {
 constexpr size_t kPages = 16, kPage = 4096;
-sigjmp_buf after_fault;
-
-// True when `touch` faults.
-template <class Touch>
-bool faults(Touch touch) {
-  if (sigsetjmp(after_fault, 1) != 0) return true;
-  touch();
-  return false;
-}
 }  // namespace
 
 int main(int argc, char** argv) {
   begin(argc, argv);
-  ::signal(SIGSEGV, [](int) { siglongjmp(after_fault, 1); });
+  catch_faults();
   const std::string content = pattern(3 * kPages * kPage, 31);
   void* mapped = ::mmap(nullptr, content.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   require(mapped != MAP_FAILED, "mmap");

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory whose protection changes all the time; what is inaccessible keeps its content, and its last protection holds.
-#include <setjmp.h>
-
+#include "faults.h"
 #include "pages.h"
 
 namespace {
 constexpr size_t kRegions = 16, kPages = 64;
 constexpr int kProtections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE};
-sigjmp_buf after_fault;
-
-template <class Touch>
-bool faults(Touch touch) {
-  if (sigsetjmp(after_fault, 1) != 0) return true;
-  touch();
-  return false;
-}
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,7 +25,7 @@ int main(int argc, char** argv) {
   flips.wait_for_steps(50);
   ready_and_wait();
   flips.stop();
-  ::signal(SIGSEGV, [](int) { siglongjmp(after_fault, 1); });
+  catch_faults();
   for (size_t i = 0; i < kRegions; ++i) {
     volatile uint64_t& word = region.page(i * kPages).words[0];
     require(faults([&] { [[maybe_unused]] const uint64_t read = word; }) == (protection[i] == PROT_NONE), "whether it can be read");
