@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "support/load.h"
 #include "support/move_test.h"
 
 namespace ferry::testing {
@@ -16,13 +17,6 @@ class CounterTest : public MoveTest {
   Background start_load(int rate) const {
     return start_ferry("client", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", std::to_string(rate),
                                   "--connections", "8", "--counter", "--json", "--until-eof-of-stdin"});
-  }
-  static Json end_load(Background& load) {
-    load.close_input();
-    const auto text = load.read_line(30'000);
-    EXPECT_TRUE(text.has_value());
-    EXPECT_EQ(load.wait(), 0);
-    return text ? Json::parse(*text) : Json();
   }
   static void expect_unharmed(const Json& load) {
     EXPECT_GT(load.at("ok"), 0);

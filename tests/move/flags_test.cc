@@ -6,6 +6,7 @@
 
 #include <regex>
 
+#include "support/load.h"
 #include "support/move_test.h"
 #include "support/tracee.h"
 
@@ -95,14 +96,11 @@ TEST_F(FlagsTest, AnOpenConnectionGoesThroughEveryFreeze) {
   EXPECT_EQ(report.at("parking").at("on"), true);
   const int value = std::stoi(open.get("/value"));
   EXPECT_TRUE(comes_true([&] { return std::stoi(open.get("/value")) > value + 50; }));
-  load.close_input();
-  const auto text = load.read_line(30'000);
-  ASSERT_TRUE(text.has_value());
-  const Json result = Json::parse(*text);
+  const Json result = end_load(load);
+  ASSERT_FALSE(result.is_null());
   EXPECT_EQ(result.at("failed"), 0) << result.at("examples");
   EXPECT_EQ(result.at("counter").at("holds"), true) << result.at("counter");
   EXPECT_EQ(result.at("connects"), 50);
-  EXPECT_EQ(load.wait(), 0);
   expect_pass();
 }
 

@@ -4,6 +4,7 @@
 // its queue, which CRIU cannot dump. The move tries at another moment.
 #include <fmt/format.h>
 
+#include "support/load.h"
 #include "support/move_test.h"
 
 namespace ferry::testing {
@@ -19,11 +20,8 @@ TEST_F(InFlightTest, ManyNewConnectionsASecondAreNotInTheWay) {
   for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east"), std::pair("east", "west")}) {
     ASSERT_FALSE(move("slow", from, to).is_null());
   }
-  load.close_input();
-  const auto text = load.read_line(30'000);
-  ASSERT_TRUE(text.has_value());
-  EXPECT_EQ(load.wait(), 0);
-  const Json result = Json::parse(*text);
+  const Json result = end_load(load);
+  ASSERT_FALSE(result.is_null());
   EXPECT_GT(result.at("ok"), 100);
   EXPECT_EQ(result.at("failed"), 0) << result.at("examples");
   EXPECT_EQ(result.at("counter").at("holds"), true) << result.at("counter");

@@ -3,6 +3,7 @@
 // Identities of IPv6, and of both families at once.
 #include <fmt/format.h>
 
+#include "support/load.h"
 #include "support/move_test.h"
 
 namespace ferry::testing {
@@ -31,11 +32,8 @@ class Ipv6Test : public MoveTest {
                                   "--counter", "--json", "--until-eof-of-stdin"});
   }
   static void expect_unharmed(Background& load) {
-    load.close_input();
-    const auto text = load.read_line(30'000);
-    ASSERT_TRUE(text.has_value());
-    EXPECT_EQ(load.wait(), 0);
-    const Json result = Json::parse(*text);
+    const Json result = end_load(load);
+    ASSERT_FALSE(result.is_null());
     EXPECT_GT(result.at("ok"), 100);
     EXPECT_EQ(result.at("failed"), 0) << result.at("examples");
     EXPECT_EQ(result.at("counter").at("holds"), true) << result.at("counter");

@@ -4,6 +4,7 @@
 // request that was sent in the pause comes 200 ms late, however short it was.
 #include <fmt/format.h>
 
+#include "support/load.h"
 #include "support/unharmed_test.h"
 
 namespace ferry::testing {
@@ -19,13 +20,6 @@ class ParkingMoveTest : public UnharmedTest {
   Background start_load(int connections, int rate) const {
     return start_ferry("client", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", std::to_string(rate),
                                   "--connections", std::to_string(connections), "--counter", "--json", "--until-eof-of-stdin"});
-  }
-  static Json end_load(Background& load) {
-    load.close_input();
-    const auto text = load.read_line(30'000);
-    EXPECT_TRUE(text.has_value());
-    EXPECT_EQ(load.wait(), 0);
-    return text ? Json::parse(*text) : Json();
   }
   // Of the client's kernel, so far; a tail loss probe is one, too.
   int retransmissions() const {
