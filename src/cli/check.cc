@@ -9,6 +9,7 @@
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
 #include "migration/check.h"
+#include "migration/container_source.h"
 
 namespace ferry::cli {
 
@@ -85,7 +86,7 @@ CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp) {
 
 process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what) {
   const auto policy = process::parse_tcp_policy(tcp);
-  if (policy == process::TcpPolicy::kClose && what.find(':') != std::string::npos && !what.starts_with("pid:")) {
+  if (policy == process::TcpPolicy::kClose && migration::names_container(what)) {
     throw base::Error({"--tcp close is for processes", "a container's engine decides on its connections by its own configuration", "", {}, {}},
                       base::Exit::kUsage);
   }

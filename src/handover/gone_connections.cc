@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "handover/identity.h"
+#include "handover/internet_checksum.h"
 #include "kernel/namespaces.h"
 
 namespace ferry::handover {
@@ -39,16 +40,11 @@ sockaddr_storage socket_address(const kernel::IpAddr& address) {
 
 // RFC 9293, 3.1: over a pseudo header of the addresses, the protocol and the length.
 uint16_t checksum_of(const Flow& flow, const tcphdr& header) {
-  uint32_t sum = IPPROTO_TCP + sizeof header;
-  const auto add = [&sum](const void* data, size_t size) {
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    for (size_t at = 0; at < size; at += 2) sum += uint32_t{bytes[at]} << 8 | bytes[at + 1];
-  };
-  add(flow.local.bytes.data(), flow.local.size);
-  add(flow.remote.bytes.data(), flow.remote.size);
-  add(&header, sizeof header);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return htons(static_cast<uint16_t>(~sum));
+  InternetChecksum sum(IPPROTO_TCP + sizeof header);
+  sum.add(flow.local.bytes.data(), flow.local.size);
+  sum.add(flow.remote.bytes.data(), flow.remote.size);
+  sum.add(&header, sizeof header);
+  return sum.value();
 }
 
 tcphdr syn_of(const Flow& flow) {

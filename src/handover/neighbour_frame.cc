@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "handover/internet_checksum.h"
+
 namespace ferry::handover {
 namespace {
 
@@ -33,13 +35,10 @@ struct [[gnu::packed]] LinkAddress {
 // RFC 4443, 2.3: over a pseudo header of addresses, length and protocol, and the message.
 uint16_t checksum_of(const std::string& frame) {
   const size_t message = sizeof(ether_header) + sizeof(ip6_hdr);
-  uint32_t sum = static_cast<uint32_t>(frame.size() - message) + IPPROTO_ICMPV6;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(frame.data());
-  for (size_t at = sizeof(ether_header) + offsetof(ip6_hdr, ip6_src); at < frame.size(); at += 2) {
-    sum += uint32_t{bytes[at]} << 8 | bytes[at + 1];
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return htons(static_cast<uint16_t>(~sum));
+  const size_t addresses = sizeof(ether_header) + offsetof(ip6_hdr, ip6_src);
+  InternetChecksum sum(frame.size() - message + IPPROTO_ICMPV6);
+  sum.add(frame.data() + addresses, frame.size() - addresses);
+  return sum.value();
 }
 
 // RFC 2464, 7: the group's last four bytes are in the MAC.
