@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration/memory_copy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
+#include "kernel/procfs.h"
 #include "migration/first_pages.h"
 #include "process/tree.h"
 
@@ -32,6 +35,16 @@ void MemoryCopy::scan() { take(tracker_.round(pids())); }
 void MemoryCopy::scan_frozen(bool post_copy) {
   take(tracker_.last_round(pids()));
   if (post_copy) hold_back();
+}
+
+MemoryCopy::Untracked MemoryCopy::untracked() const {
+  Untracked untracked;
+  for (const auto& space : round_.spaces) {
+    if (space.tracked) continue;
+    untracked.bytes += kernel::resident_bytes(space.pid);
+    untracked.why = fmt::format("process {}: {}", space.pid, space.why_untracked);
+  }
+  return untracked;
 }
 
 // Zeros cost nothing to tell, and the first pages are read before anyone could ask. What was found earlier and has no content any more

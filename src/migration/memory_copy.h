@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "criu/hidden_memory.h"
@@ -52,6 +53,12 @@ class MemoryCopy {
 
   std::vector<pid_t> pids() const;  // of the workload, now
   uint64_t found_bytes() const { return found_bytes_; }      // by the last scan
+  // Of tasks that no scan tells of, as far as the last one knows: it goes when they are frozen, whole.
+  struct Untracked {
+    uint64_t bytes = 0;
+    std::string why;  // of one of them; empty: there are none
+  };
+  Untracked untracked() const;
   double since_last_scan_ms() const { return since_last_scan_ms_; }
   double bytes_per_ms() const { return bytes_per_ms_; }      // of memory, as the rounds so far were sent
   uint64_t bytes_sent() const { return lanes_.bytes_sent(); }

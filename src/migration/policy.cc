@@ -21,10 +21,14 @@ constexpr int kPatience = 3;
 constexpr int kPatienceSlowed = 1;
 constexpr int kFirstThrottle = 20, kThrottleStep = 10;
 
-double send_ms(const Outlook& outlook) {
-  if (outlook.bytes_per_ms <= 0) return 0;
-  return static_cast<double>(outlook.dirty_bytes) / outlook.bytes_per_ms;
+// Of which nothing is known yet: a gigabit. Else gigabytes would seem to take no time.
+constexpr double kUnmeasured_bytes_per_ms = 125'000;
+
+double throughput(const Outlook& outlook) {
+  return outlook.bytes_per_ms > 0 ? outlook.bytes_per_ms : kUnmeasured_bytes_per_ms;
 }
+
+double send_ms(const Outlook& outlook) { return static_cast<double>(outlook.dirty_bytes) / throughput(outlook); }
 
 // What the pause would lose by sending the dirty pages first, while it goes on writing at the rate that it has written.
 double gain_of_another_round_ms(const Outlook& outlook) {
@@ -39,7 +43,7 @@ double gain_of_another_round_ms(const Outlook& outlook) {
 std::string rates(const Outlook& outlook) {
   const double written = outlook.since_ms > 0 ? static_cast<double>(outlook.dirty_bytes) / outlook.since_ms : 0;
   return fmt::format("it writes {}, the copy runs at {}", base::format_rate(written * 1000),
-                     base::format_rate(outlook.bytes_per_ms * 1000));
+                     base::format_rate(throughput(outlook) * 1000));
 }
 
 }  // namespace

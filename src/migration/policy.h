@@ -27,9 +27,9 @@ inline constexpr int kMostRounds = 30;
 
 // What is known after a scan.
 struct Outlook {
-  uint64_t dirty_bytes = 0;    // written since the scan before and not sent yet
+  uint64_t dirty_bytes = 0;    // not sent yet: written since the scan before, or of tasks that cannot be tracked
   double since_ms = 0;         // since that scan
-  double bytes_per_ms = 0;     // of the workload's memory, as the rounds so far were sent; 0: nothing was sent yet
+  double bytes_per_ms = 0;     // of the workload's memory, as the rounds so far were sent; 0: nothing that would tell was sent yet
   double dump_ms = 0;          // of CRIU's dump, expected
   double rest_ms = 0;          // of all else in the pause: images, restore, commit; expected
 };

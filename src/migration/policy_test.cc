@@ -54,6 +54,26 @@ TEST(FreezePolicy, RoundsShrinkUntilTheyFit) {
   EXPECT_LE(played.rounds, 6);
 }
 
+// The tasks could not be stopped for a moment in the first round, say: all of it is left, and nothing was sent.
+TEST(FreezePolicy, ALinkThatNobodyHasMeasuredIsNotTakenForInfinitelyFast) {
+  FreezePolicy policy({});
+  EXPECT_EQ(policy.next(outlook(900, 10, 0)).step, Step::kCopy);
+  EXPECT_EQ(policy.next(outlook(0, 1000)).step, Step::kFreeze);
+}
+
+TEST(FreezePolicy, WhatCanNeverBeCopiedEndsInAFreezeOrBreaksThePromise) {
+  const auto decide = [](FreezePolicy policy) {
+    for (int round = 1;; ++round) {
+      const auto decision = policy.next(outlook(900, 10, 0));
+      if (decision.step != Step::kCopy || round == kMostRounds) return decision;
+    }
+  };
+  const auto frozen = decide(FreezePolicy({}));
+  EXPECT_EQ(frozen.step, Step::kFreeze);
+  EXPECT_GT(frozen.expected_pause_ms, 1000);
+  EXPECT_EQ(decide(FreezePolicy({100, 500})).step, Step::kCancel);
+}
+
 TEST(FreezePolicy, AWriterThatOutrunsTheLinkIsFrozenWithTheReason) {
   const auto played = play(FreezePolicy({}), 2, 1024, 1);
   EXPECT_EQ(played.decision.step, Step::kFreeze);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/fault.h"
+#include "base/units.h"
 #include "migration/source_move.h"
 #include "migration/state_cost.h"
 
@@ -61,7 +62,7 @@ void SourceMove::copy_rounds() {
     const auto decision = policy.next(outlook());
     report_.expected_pause_ms = decision.expected_pause_ms;
     report_.freeze_reason = decision.why;
-    if (decision.step == FreezeDecision::Step::kFreeze) return;
+    if (decision.step == FreezeDecision::Step::kFreeze) return tell_untracked();
     if (decision.step == FreezeDecision::Step::kCancel) {
       throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
                          "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
@@ -69,6 +70,12 @@ void SourceMove::copy_rounds() {
     slow_down(decision.throttle);
     send_round();
   }
+}
+
+void SourceMove::tell_untracked() {
+  const auto untracked = memory_->untracked();
+  if (untracked.why.empty()) return;
+  observer_.notice(fmt::format("{} of its memory go within the pause; {}", base::format_bytes(untracked.bytes), untracked.why));
 }
 
 // Those who are stopped by turns cannot be attached to.
@@ -111,7 +118,8 @@ void SourceMove::copy_some_memory() {
 
 Outlook SourceMove::outlook() const {
   const auto cost = expected_state_cost(subject_.view.tree.pids.size());
-  return {memory_->found_bytes(), memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
+  const uint64_t left = memory_->found_bytes() + memory_->untracked().bytes;
+  return {left, memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
 }
 
 // What the last scan has found.

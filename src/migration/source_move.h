@@ -66,6 +66,7 @@ class SourceMove {
   void copy_some_memory();
   void copy_rounds();
   void look_for_written();
+  void tell_untracked();
   void slow_down(int percent);
   void end_throttle();
   void send_round();
