@@ -49,21 +49,17 @@ size_t compress(const std::vector<std::byte>& data, std::byte* into, size_t room
   return ZSTD_isError(size) ? 0 : size;
 }
 
-bool decompress(std::span<const std::byte> from, std::vector<std::byte>& into, Compression how, void* zstd) {
-  switch (how) {
-    case Compression::kNone:
-      if (from.size() != into.size()) return false;
-      if (!from.empty()) std::memcpy(into.data(), from.data(), from.size());
-      return true;
-    case Compression::kLz4:
-      return LZ4_decompress_safe(reinterpret_cast<const char*>(from.data()), reinterpret_cast<char*>(into.data()),
-                                 static_cast<int>(from.size()),
-                                 static_cast<int>(into.size())) == static_cast<int>(into.size());
-    case Compression::kZstd:
-      return ZSTD_decompressDCtx(static_cast<ZSTD_DCtx*>(zstd), into.data(), into.size(), from.data(), from.size()) ==
-             into.size();
+bool decompress(std::span<const std::byte> from, std::span<std::byte> into, Compression how, void* zstd) {
+  if (how == Compression::kLz4) {
+    const int size = LZ4_decompress_safe(reinterpret_cast<const char*>(from.data()), reinterpret_cast<char*>(into.data()),
+                                         static_cast<int>(from.size()), static_cast<int>(into.size()));
+    return size == static_cast<int>(into.size());
   }
-  return false;
+  return ZSTD_decompressDCtx(static_cast<ZSTD_DCtx*>(zstd), into.data(), into.size(), from.data(), from.size()) == into.size();
+}
+
+void grow(std::vector<std::byte>& buffer, size_t size) {
+  if (buffer.size() < size) buffer.resize(size);
 }
 
 Run read_run(const std::byte* at, uint64_t& next_free) {
@@ -133,7 +129,7 @@ Encoder::~Encoder() { ZSTD_freeCCtx(static_cast<ZSTD_CCtx*>(zstd_)); }
 std::span<const std::byte> Encoder::encode(const Batch& batch, Compression compression) {
   CHECK(!batch.runs.empty() && batch.runs.size() <= kMaxRuns && batch.data.size() <= kMaxBatchBytes);
   const size_t head = kHeaderBytes + batch.runs.size() * kRunBytes;
-  buffer_.resize(head + batch.data.size());
+  grow(buffer_, head + batch.data.size());
   std::byte* at = put(buffer_.data(), uint32_t{0});
   at = put(at, batch.space);
   at = put(at, static_cast<uint32_t>(batch.runs.size()));
@@ -159,12 +155,12 @@ std::span<const std::byte> Encoder::encode(const Batch& batch, Compression compr
 Decoder::Decoder() : zstd_(ZSTD_createDCtx()) { CHECK(zstd_ != nullptr); }
 Decoder::~Decoder() { ZSTD_freeDCtx(static_cast<ZSTD_DCtx*>(zstd_)); }
 
-const Batch& Decoder::decode(std::span<const std::byte> bytes) {
-  batch_.clear();
+const Decoded& Decoder::decode(std::span<const std::byte> bytes) {
+  decoded_.runs.clear();
   if (bytes.size() < kHeaderBytes) corrupt("it is shorter than its header");
   const auto kind = static_cast<uint8_t>(bytes[0]);
   if (kind > static_cast<uint8_t>(Compression::kZstd)) corrupt(fmt::format("unknown compression {}", kind));
-  batch_.space = get<int32_t>(&bytes[4]);
+  decoded_.space = get<int32_t>(&bytes[4]);
   const auto runs = get<uint32_t>(&bytes[8]), raw = get<uint32_t>(&bytes[12]);
   if (runs == 0 || runs > kMaxRuns) corrupt(fmt::format("{} runs", runs));
   if (raw > kMaxBatchBytes) corrupt(fmt::format("{} bytes of pages", raw));
@@ -174,14 +170,22 @@ const Batch& Decoder::decode(std::span<const std::byte> bytes) {
   for (size_t at = kHeaderBytes; at < head; at += kRunBytes) {
     const Run run = read_run(&bytes[at], next_free);
     if (!run.zero) data += run.range.bytes();
-    batch_.runs.push_back(run);
+    decoded_.runs.push_back(run);
   }
   if (data != raw) corrupt("its runs are not as long as its pages");
-  batch_.data.resize(raw);
-  if (!decompress(bytes.subspan(head), batch_.data, static_cast<Compression>(kind), zstd_)) {
-    corrupt("its pages do not decompress");
+  decoded_.data = unpack(bytes.subspan(head), raw, static_cast<Compression>(kind));
+  return decoded_;
+}
+
+std::span<const std::byte> Decoder::unpack(std::span<const std::byte> packed, size_t size, Compression how) {
+  if (how == Compression::kNone) {
+    if (packed.size() != size) corrupt("its pages are fewer or more than it says");
+    return packed;
   }
-  return batch_;
+  grow(plain_, size);
+  const auto plain = std::span(plain_).first(size);
+  if (!decompress(packed, plain, how, zstd_)) corrupt("its pages do not decompress");
+  return plain;
 }
 
 }  // namespace ferry::memory

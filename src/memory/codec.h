@@ -48,6 +48,13 @@ struct Batch {
   uint64_t pages() const;
 };
 
+// What a batch was on the other side.
+struct Decoded {
+  int32_t space = 0;
+  std::vector<Run> runs;
+  std::span<const std::byte> data;  // of the data runs, one after the other; within what was decoded, or the decoder's own
+};
+
 // One per thread: keeps its buffers and zstd's context. What compression does not shrink is sent plain.
 class Encoder {
  public:
@@ -58,7 +65,7 @@ class Encoder {
   std::span<const std::byte> encode(const Batch& batch, Compression compression);
 
  private:
-  std::vector<std::byte> buffer_;
+  std::vector<std::byte> buffer_;  // only ever grows: what becomes longer is filled with zeros first
   void* zstd_ = nullptr;
 };
 
@@ -67,11 +74,15 @@ class Decoder {
   Decoder();
   ~Decoder();
   Decoder(const Decoder&) = delete;
-  // Throws Error on anything that encode() cannot have made; never reads or writes past an end.
-  const Batch& decode(std::span<const std::byte> bytes);
+  // Throws Error on anything that encode() cannot have made; never reads or writes past an end. Valid until the next call, and
+  // as long as `bytes` are.
+  const Decoded& decode(std::span<const std::byte> bytes);
 
  private:
-  Batch batch_;
+  std::span<const std::byte> unpack(std::span<const std::byte> packed, size_t size, Compression how);
+
+  Decoded decoded_;
+  std::vector<std::byte> plain_;  // only ever grows: what becomes longer is filled with zeros first
   void* zstd_ = nullptr;
 };
 

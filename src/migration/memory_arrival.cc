@@ -35,8 +35,8 @@ MemoryArrival::MemoryArrival(transport::Listener& listener, const transport::Key
 
 void MemoryArrival::put(std::span<const std::byte> payload, unsigned round) {
   thread_local memory::Decoder decoder;
-  const memory::Batch& batch = decoder.decode(payload);
-  auto data = std::span(batch.data);
+  const memory::Decoded& batch = decoder.decode(payload);
+  auto data = batch.data;
   for (const memory::Run& run : batch.runs) {
     if (run.zero) {
       store_.put_zero(batch.space, run.range);

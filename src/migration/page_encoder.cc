@@ -20,11 +20,11 @@ void cut(const memory::PageSet& pages, PagePiece piece, std::vector<PagePiece>& 
   };
   for (AddressRange range : pages) {
     while (range.bytes() > 0) {
-      const AddressRange part{range.start, std::min(range.end, range.start + memory::kMaxBatchBytes - held)};
+      const AddressRange part{range.start, std::min(range.end, range.start + kPieceBytes - held)};
       piece.ranges.push_back(part);
       held += part.bytes();
       range.start = part.end;
-      if (held == memory::kMaxBatchBytes || piece.ranges.size() == memory::kMaxRuns) close();
+      if (held == kPieceBytes || piece.ranges.size() == memory::kMaxRuns) close();
     }
   }
   close();
@@ -47,8 +47,8 @@ uint64_t PageEncoder::encode(const PagePiece& piece, const LaneSender::Emit& emi
 
   memory::PageReader* reader = reader_of(piece.pid);
   if (reader == nullptr) return 0;  // it has gone: the next scan tells
-  buffer_.resize(data.bytes());
-  const auto read = reader->read(data.ranges(), buffer_);
+  if (buffer_.size() < data.bytes()) buffer_.resize(data.bytes());  // what becomes longer is filled with zeros first
+  const auto read = reader->read(data.ranges(), std::span(buffer_).first(data.bytes()));
   // Both in ascending order, merged: a batch's runs ascend.
   auto next_zero = zero.begin();
   size_t at = 0;

@@ -14,7 +14,11 @@
 
 namespace ferry::migration {
 
-// What fits one frame.
+// What is read, hashed, compressed and encrypted at a time: little enough to stay in a second-level cache from the
+// first of these passes to the last, and to be no burden to those who share the CPU.
+inline constexpr uint64_t kPieceBytes = 256 << 10;
+static_assert(kPieceBytes <= memory::kMaxBatchBytes);
+
 struct PagePiece {
   pid_t pid = 0;          // who has it, here
   int32_t space = 0;      // what the target calls it
@@ -23,7 +27,7 @@ struct PagePiece {
   const memory::PageSet* known = nullptr;  // the target may hold something there, so zeros must be told
 };
 
-// Cuts a set into pieces of memory::kMaxBatchBytes at most.
+// Cuts a set into pieces of kPieceBytes at most.
 void cut(const memory::PageSet& pages, PagePiece piece, std::vector<PagePiece>& into);
 
 class PageEncoder {

@@ -227,11 +227,11 @@ std::optional<memory::FarPages::Piece> PagePuller::next_of_rest() {
   return piece;
 }
 
-void PagePuller::put(const Piece& piece, const memory::Batch& batch, PageSet& filled) {
+void PagePuller::put(const Piece& piece, const memory::Decoded& batch, PageSet& filled) {
   PageSet wanted;
   for (const AddressRange& range : piece.ranges) wanted.insert(range);
   memory::StoredSpace stored(access_.store.get(), piece.slot);
-  auto data = std::span(batch.data);
+  auto data = batch.data;
   const std::lock_guard lock(mutex_);
   for (const memory::Run& run : batch.runs) {
     if (batch.space != piece.pid || !wanted.covers(run.range)) {

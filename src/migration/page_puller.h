@@ -52,7 +52,7 @@ class PagePuller {
   void pull_faults(Lane& lane);
   void pull_rest(Lane& lane);
   std::optional<Piece> next_of_rest();
-  void put(const Piece& piece, const memory::Batch& batch, memory::PageSet& filled);
+  void put(const Piece& piece, const memory::Decoded& batch, memory::PageSet& filled);
   void finish(const Piece& piece, const memory::PageSet& filled);
   bool is_over();
   void end(State state, const std::string& why = {});
