@@ -58,7 +58,7 @@ Entry* after(void* start, size_t bytes) {
 
 }  // namespace
 
-base::Fd FarPages::make(std::span<const Space> spaces) {
+void FarPages::write(int fd, std::span<const Space> spaces) {
   Header header;
   header.spaces = spaces.size();
   std::vector<SpaceEntry> entries;
@@ -76,15 +76,12 @@ base::Fd FarPages::make(std::span<const Space> spaces) {
   if (header.pages % kWordBits != 0) {
     marks.back() = (uint64_t{1} << (header.pages % kWordBits)) - 1;
   }
-  base::Fd fd(::memfd_create("ferry-far", MFD_CLOEXEC));
-  if (!fd) throw base::SysError("memfd_create", errno, "for the pages at the source");
-  base::write_full(fd.get(), {reinterpret_cast<const std::byte*>(&header), sizeof header});
-  base::write_full(fd.get(), std::as_bytes(std::span(entries)));
-  base::write_full(fd.get(), std::as_bytes(std::span(ranges)));
-  base::write_full(fd.get(), std::as_bytes(std::span(marks)));
+  base::write_full(fd, {reinterpret_cast<const std::byte*>(&header), sizeof header});
+  base::write_full(fd, std::as_bytes(std::span(entries)));
+  base::write_full(fd, std::as_bytes(std::span(ranges)));
+  base::write_full(fd, std::as_bytes(std::span(marks)));
   std::ranges::fill(marks, 0);
-  base::write_full(fd.get(), std::as_bytes(std::span(marks)));
-  return fd;
+  base::write_full(fd, std::as_bytes(std::span(marks)));
 }
 
 FarPages::FarPages(int fd) {

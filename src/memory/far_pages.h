@@ -29,7 +29,7 @@ class FarPages {
     uint32_t slot = 0;  // of the store
     PageSet pages;
   };
-  static base::Fd make(std::span<const Space> spaces);
+  static void write(int fd, std::span<const Space> spaces);  // into an empty file
   explicit FarPages(int fd);  // which is not needed after it
   FarPages(FarPages&& other) noexcept;
   FarPages& operator=(FarPages&&) = delete;

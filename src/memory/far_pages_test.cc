@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/far_pages.h"
+#include "memory/settle_state.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +17,8 @@ class FarPagesTest : public ::testing::Test {
   FarPagesTest() {
     PageSet first{{1 * kPage, 10 * kPage}, {100 * kPage, 300 * kPage}};
     const FarPages::Space spaces[] = {{7, 0, first}, {8, 1, {{5 * kPage, 6 * kPage}}}};
-    fd_ = FarPages::make(spaces);
+    fd_ = make_memfd("far");
+    FarPages::write(fd_.get(), spaces);
   }
   base::Fd fd_;
 };

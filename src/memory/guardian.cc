@@ -88,6 +88,7 @@ class Pair {
   // no userfaultfd.
   [[noreturn]] void fill() {
     try {
+      wait_until_wanted();
       auto* filler = new Filler(state_, hooks_, [this] { replace_guardian(); });
       filler->run();
     } catch (const std::exception& failure) {
@@ -95,6 +96,19 @@ class Pair {
       ::_exit(kFillerFailed);
     }
     ::_exit(0);
+  }
+
+  // Or nobody is left to want anything: then the filler finds that there is nothing to do.
+  void wait_until_wanted() {
+    bool has_owner = true;
+    while ((state_->wanted & (kWantServe | kWantAbort)) == 0 && has_owner) {
+      pollfd entries[] = {{state_->commands, POLLIN, 0}, {state_->guardian_pidfd, POLLIN, 0}, {state_->owner, POLLIN, 0}};
+      if (::poll(entries, std::size(entries), -1) < 0) continue;
+      uint64_t count = 0;
+      if (entries[0].revents != 0) (void)!::read(state_->commands, &count, sizeof count);
+      if (entries[1].revents != 0) replace_guardian();
+      has_owner = entries[2].revents == 0;
+    }
   }
 
   void replace_guardian() {

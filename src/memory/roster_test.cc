@@ -21,7 +21,8 @@ class RosterTest : public ::testing::Test {
     const std::vector<std::byte> content(kBytes, std::byte{1});
     store_.put(7, kA, content, 0);
     store_.put(7, kB, content, 0);
-    plan_ = write_plans(store_.plans());
+    plan_ = make_memfd("plans");
+    write_plans(plan_.get(), store_.plans());
     state_->store = store_.fd();
     state_->plan = plan_.get();
   }

@@ -21,13 +21,13 @@ constexpr size_t kStateBytes = kLogOffset + kLogEntries * sizeof(LogEntry);
 static_assert(sizeof(StateHeader) <= kLogOffset);
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "shared between processes");
 
+}  // namespace
+
 base::Fd make_memfd(const char* name) {
   base::Fd fd(::memfd_create(name, MFD_CLOEXEC));
   if (!fd) throw base::SysError("memfd_create", errno, name);
   return fd;
 }
-
-}  // namespace
 
 base::Fd SharedState::make() {
   base::Fd fd = make_memfd("ferry-settling");
@@ -102,7 +102,7 @@ std::vector<AddressRange> read_ranges(int fd, uint64_t count) {
 
 }  // namespace
 
-base::Fd write_plans(std::span<const SpacePlan> plans) {
+void write_plans(int fd, std::span<const SpacePlan> plans) {
   std::vector<std::byte> bytes;
   for (const SpacePlan& plan : plans) {
     const PlanHead head{plan.pid, plan.slot, plan.first.size(), plan.hot.size()};
@@ -110,9 +110,7 @@ base::Fd write_plans(std::span<const SpacePlan> plans) {
     append(bytes, std::span<const AddressRange>(plan.first));
     append(bytes, std::span<const AddressRange>(plan.hot));
   }
-  base::Fd fd = make_memfd("ferry-plans");
-  base::write_full(fd.get(), bytes);
-  return fd;
+  base::write_full(fd, bytes);
 }
 
 std::vector<SpacePlan> read_plans(int fd) {

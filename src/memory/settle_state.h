@@ -39,7 +39,7 @@ struct LogEntry {
 // and forks. Sparse: costs what is used.
 inline constexpr size_t kLogEntries = size_t{1} << 22;
 
-inline constexpr uint32_t kWantPrefill = 1, kWantFill = 2, kWantAbort = 4;
+inline constexpr uint32_t kWantServe = 1, kWantPrefill = 2, kWantFill = 4, kWantAbort = 8;
 enum class Prefilled : uint32_t { kNo, kDone, kUncovered };
 enum class Outcome : uint32_t { kOpen, kSettled, kLost };
 
@@ -66,6 +66,8 @@ struct StateHeader {
   Keepsake arrivals;
   std::atomic<uint64_t> log_end = 0;  // the entry at the end is being written
 };
+
+base::Fd make_memfd(const char* name);
 
 // The mapping; the descriptor is not needed after it.
 class SharedState {
@@ -95,7 +97,7 @@ void write_marker(const SharedState& state, pid_t holder);
 std::optional<base::Fd> try_open_marked_state(int marker);
 
 // The spaces of the store for a process that has only its descriptor.
-base::Fd write_plans(std::span<const SpacePlan> plans);
+void write_plans(int fd, std::span<const SpacePlan> plans);
 std::vector<SpacePlan> read_plans(int fd);
 
 }  // namespace ferry::memory

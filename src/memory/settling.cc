@@ -57,7 +57,7 @@ Progress progress_of(const SharedState& state, uint64_t stored_bytes) {
 }
 
 std::vector<FarPages::Space> far_spaces(const Store& store,
-                                        const std::map<int32_t, PageSet>& far) {
+                                        const Settling::Far& far) {
   std::vector<FarPages::Space> spaces;
   for (const SpacePlan& plan : store.plans()) {
     const auto found = far.find(plan.pid);
@@ -115,8 +115,10 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
   Settling settling(SharedState::make());
   settling.store_ = base::Fd(::fcntl(store.fd(), F_DUPFD_CLOEXEC, 0));
   if (!settling.store_) throw base::SysError("fcntl", errno, "F_DUPFD of the store");
+  settling.plan_ = make_memfd("ferry-plans");
+  settling.far_ = make_memfd("ferry-far");
+  settling.asked_ = make_eventfd();
   base::FdPair owner = base::make_pipe(), alive = base::make_pipe();
-  const base::Fd plan = write_plans(store.plans());
   base::Fd marker;
   StateHeader& header = settling.state_.header();
   if (!options.name.empty()) {
@@ -131,37 +133,39 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
   std::strcpy(header.job, options.job.c_str());
   header.state = settling.state_fd_.get();
   header.store = store.fd();
-  header.plan = plan.get();
+  header.plan = settling.plan_.get();
   header.listener = lazy_pages_listener.get();
   header.commands = settling.commands_.get();
   header.news = settling.news_.get();
   header.marker = marker.get();
   header.owner = owner.first.get();
   header.alive = alive.second.get();
-  header.bytes_total = header.bytes_left = store.bytes_held();
-  base::Fd far, asked;
-  if (!options.far.empty()) {
-    far = FarPages::make(far_spaces(store, options.far));
-    asked = make_eventfd();
-    header.far = far.get();
-    header.asked = asked.get();
-    header.far_total = header.far_left = FarPages(far.get()).bytes_left();
-    header.bytes_total += header.far_total;
-  }
   std::vector<int> inherit{header.state,    header.store, header.plan,  header.listener,
-                           header.commands, header.news,  header.owner, header.alive};
+                           header.commands, header.news,  header.owner, header.alive,
+                           settling.far_.get(), settling.asked_.get()};
   if (marker) inherit.push_back(header.marker);
-  if (far) inherit.insert(inherit.end(), {header.far, header.asked});
   settling.guardian_ = options.launch(header.state, inherit);
   settling.owner_ = std::move(owner.second);
   settling.alive_ = std::move(alive.first);
-  settling.far_ = std::move(far);
-  settling.asked_ = std::move(asked);
   return settling;
+}
+
+void Settling::serve(const Store& store, const Far& far) {
+  write_plans(plan_.get(), store.plans());
+  state_->bytes_total = state_->bytes_left = store.bytes_held();
+  if (!far.empty()) {
+    FarPages::write(far_.get(), far_spaces(store, far));
+    state_->asked = asked_.get();
+    state_->far_total = state_->far_left = FarPages(far_.get()).bytes_left();
+    state_->bytes_total += state_->far_total;
+    state_->far = far_.get();
+  }
+  command(kWantServe);
 }
 
 Settling::~Settling() {
   try {
+    if (guardian_ && (state_->wanted & kWantServe) == 0) abort();
     if (guardian_) guardian_.try_wait();
   } catch (const std::exception&) {
     // Somebody has reaped it.
@@ -270,7 +274,7 @@ std::optional<Progress> find_settling(const std::string& name, const base::Path&
 }
 
 PullAccess Settling::pull_access() const {
-  CHECK(far_);
+  CHECK(state_->far >= 0);
   return {state_fd_.dup(), store_.dup(), far_.dup(), commands_.dup(), asked_.dup()};
 }
 

@@ -6,7 +6,9 @@
 // place, when the workload has ended, or at abort().
 //
 //     auto settling = Settling::start(store, criu::listen_lazy_pages(directory), {.name = "web"});
-//     …CRIU restores; faults are served from the start…
+//     …all pages come…
+//     settling.serve(store);
+//     …CRIU restores; faults are answered from the start…
 //     settling.prefill(deadline);      // at the post-restore gate
 //     settling.begin_fill();           // after the grant
 #pragma once
@@ -60,17 +62,22 @@ class Settling {
     std::string name;  // of the workload; empty: nobody will ask for it
     base::Path directory = kSettlingDirectory;
     Launch launch = launch_ferry;
-    std::map<int32_t, PageSet> far;  // pages of spaces of the store that are still at the source
     std::string job;                 // of the move that serves them
   };
   static base::Child launch_ferry(int state_fd, const std::vector<int>& inherit);  // `ferry fill`
 
-  // The store is complete (or what lacks can be pulled). Throws Error when a workload of that name
-  // is still settling.
+  // Starts both processes, which wait: that takes longer than all else here, and is no part of the
+  // pause. Throws Error when a workload of that name is still settling.
   static Settling start(const Store& store, base::Fd lazy_pages_listener, Options options);
   Settling(Settling&&) = default;
-  // The processes go on without us; but they end if the restore has not yielded any address space.
+  // The processes go on without us; but they end if they have nothing to serve yet, or if the restore
+  // has not yielded any address space.
   ~Settling();
+
+  // The store is complete, or what lacks can be pulled: pages, by the pid of their space, that are
+  // still at the source. From now on faults are answered.
+  using Far = std::map<int32_t, PageSet>;
+  void serve(const Store& store, const Far& far = {});
 
   // Puts the `first` pages of all spaces in place and checks that every stored page has registered
   // memory to go to. Throws Error when it has not (the workload would lose it), or at the deadline.
@@ -95,7 +102,7 @@ class Settling {
   base::Fd state_fd_;
   SharedState state_;
   base::Fd commands_, news_;
-  base::Fd store_, far_, asked_;  // the last two only with pages at the source
+  base::Fd store_, plan_, far_, asked_;
   base::Fd owner_;  // closed with us
   base::Fd alive_;  // at its end: both processes have gone
   base::Child guardian_;

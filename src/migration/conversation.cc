@@ -37,6 +37,9 @@ void Conversation::throw_if_cancelled() const {
 
 namespace {
 
+// Both sides take it into memory that they have already: fresh pages cost more than the copy, and this is in the pause.
+constexpr uint64_t kFileChunk = 64 << 10;
+
 constexpr base::milliseconds kLook{100};
 
 void require_sent(Io result, const std::string& peer, const transport::Link& link) {
@@ -132,7 +135,7 @@ SentFile send_file(Conversation& conversation, const std::string& local_path, wi
   announce(conversation, info, std::move(start));
 
   files::Hasher hasher;
-  std::vector<std::byte> buffer(std::min<uint64_t>(left, transport::kMaxPayloadBytes));
+  std::vector<std::byte> buffer(std::min<uint64_t>(left, kFileChunk));
   while (left > 0) {
     const auto part = std::span(buffer).first(std::min<uint64_t>(left, buffer.size()));
     // Cut short meanwhile: the rest goes as zeros, and the next pass sees that the hash does not hold.

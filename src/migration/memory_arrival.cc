@@ -25,11 +25,21 @@ constexpr milliseconds kArrivalPoll{5};
 // A GiB takes about a second on a slow host; a workload that has not settled after so long never will.
 constexpr milliseconds kEarlierMoveSettles{10 * 60'000};
 
+memory::Settling::Options settling_options(const wire::Plan& plan) {
+  memory::Settling::Options options;
+  options.name = plan.name();
+  options.job = plan.job();
+  return options;
+}
+
 memory::PageSet pages_of(const std::string& told) { return memory::PageSet::decode(std::as_bytes(std::span(told))); }
 
 }  // namespace
 
-MemoryArrival::MemoryArrival(transport::Listener& listener, const transport::Key& key, int lanes) {
+MemoryArrival::MemoryArrival(const wire::Plan& plan, const base::Path& lazy_pages_directory)
+    : settling_(memory::Settling::start(store_, criu::listen_lazy_pages(lazy_pages_directory), settling_options(plan))) {}
+
+void MemoryArrival::expect_lanes(transport::Listener& listener, const transport::Key& key, int lanes) {
   lanes_.emplace(listener, key, lanes, [this](std::span<const std::byte> payload, unsigned round) { put(payload, round); });
 }
 
@@ -60,27 +70,24 @@ void MemoryArrival::apply(const wire::Restore& request) {
   }
 }
 
-void MemoryArrival::start(const wire::Plan& plan, const wire::Restore& request, const base::Path& lazy_pages_directory) {
+void MemoryArrival::serve(const wire::Restore& request) {
   auto links = lanes_->release();
   lanes_.reset();
   apply(request);
-  memory::Settling::Options options;
-  options.name = plan.name();
-  options.job = plan.job();
+  memory::Settling::Far far;
   for (const auto& space : request.memory()) {
-    if (!space.far().empty()) options.far.emplace(space.pid(), pages_of(space.far()));
+    if (!space.far().empty()) far.emplace(space.pid(), pages_of(space.far()));
   }
-  const bool has_far = !options.far.empty();
-  if (has_far && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
-  settling_.emplace(memory::Settling::start(store_, criu::listen_lazy_pages(lazy_pages_directory), std::move(options)));
-  if (has_far) puller_.emplace(settling_->pull_access(), std::move(links));
+  if (!far.empty() && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
+  settling_.serve(store_, far);
+  if (!far.empty()) puller_.emplace(settling_.pull_access(), std::move(links));
 }
 
-void MemoryArrival::prefill() { settling_->prefill(mono_now() + kPrefillLimit); }
+void MemoryArrival::prefill() { settling_.prefill(mono_now() + kPrefillLimit); }
 
 void MemoryArrival::begin_fill() {
   began_ = mono_now();
-  settling_->begin_fill();
+  settling_.begin_fill();
 }
 
 uint64_t MemoryArrival::wait_until_arrived() {
@@ -90,10 +97,10 @@ uint64_t MemoryArrival::wait_until_arrived() {
 }
 
 wire::Settled MemoryArrival::wait_until_settled() {
-  while (!settling_->wait_settled(mono_now() + kSettlePoll)) {
-    if (settling_->progress().lost || !settling_->is_alive()) break;
+  while (!settling_.wait_settled(mono_now() + kSettlePoll)) {
+    if (settling_.progress().lost || !settling_.is_alive()) break;
   }
-  const auto progress = settling_->progress();
+  const auto progress = settling_.progress();
   wire::Settled settled;
   settled.set_settle_ms(base::ms_between(began_, mono_now()));
   settled.set_bytes(progress.bytes_total);
@@ -109,7 +116,7 @@ wire::Settled MemoryArrival::wait_until_settled() {
 void MemoryArrival::abort() noexcept {
   try {
     puller_.reset();
-    if (settling_) settling_->abort();
+    settling_.abort();
   } catch (const std::exception& failure) {
     base::log("ending the filler: {}", failure.what());
   }

@@ -16,15 +16,17 @@ namespace ferry::migration {
 
 class MemoryArrival {
  public:
-  // `lanes` connections will come through the listener.
-  MemoryArrival(transport::Listener& listener, const transport::Key& key, int lanes);
+  // Those who will put it in place are started, and wait. Throws Error when an earlier arrival is still settling.
+  MemoryArrival(const wire::Plan& plan, const base::Path& lazy_pages_directory);
+  // So many connections will come through the listener.
+  void expect_lanes(transport::Listener& listener, const transport::Key& key, int lanes);
 
   // A frame that came beside the messages (a move without lanes), and the mark behind such.
   void take(std::span<const std::byte> payload) { put(payload, tunnel_round_); }
   void mark() { ++tunnel_round_; }
 
   // All pages are here. What the source has told besides is applied, and from now on faults are answered: CRIU may restore.
-  void start(const wire::Plan& plan, const wire::Restore& request, const base::Path& lazy_pages_directory);
+  void serve(const wire::Restore& request);
   void prefill();
   // It runs: the rest is put in place in the background.
   void begin_fill();
@@ -43,7 +45,7 @@ class MemoryArrival {
   memory::Store store_;
   unsigned tunnel_round_ = 0;
   std::optional<LaneReceiver> lanes_;
-  std::optional<memory::Settling> settling_;
+  memory::Settling settling_;
   std::optional<PagePuller> puller_;
   base::MonoTime began_{};
 };

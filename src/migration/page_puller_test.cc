@@ -42,7 +42,8 @@ class PagePullerTest : public ::testing::Test {
     const std::vector<std::byte> old(kPages * kPageBytes, std::byte{0xee});
     store_.put(kSpace, region_.whole().start, old, 0);
     const FarPages::Space spaces[] = {{kSpace, 0, {region_.whole()}}};
-    far_fd_ = FarPages::make(spaces);
+    far_fd_ = memory::make_memfd("far");
+    FarPages::write(far_fd_.get(), spaces);
     state_fd_ = memory::SharedState::make();
     placed_ = base::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     asked_ = base::Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -167,6 +167,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   const auto pages = plan.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages;
   restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages);
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
+  if (plan.has_memory()) memory_.emplace(plan, images_->directory());
   walk_->step(TargetEvent::kPrepared);
   FAULT_POINT("target.ready");
   wire::ToSource answer;
@@ -175,7 +176,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
   if (parking_device_) accept_parking();
-  if (plan.has_memory()) memory_.emplace(source_.listener, source_.key, lanes_of(plan.memory()));
+  if (memory_) memory_->expect_lanes(source_.listener, source_.key, lanes_of(plan.memory()));
 }
 
 // From here on whatever happens to this process, the job can be finished by another one.
@@ -255,7 +256,7 @@ void TargetMove::restore(const wire::Restore& request) {
   auto own = earlier_ ? earlier_->left_files : std::vector<std::string>{};
   own.push_back(capsule::log_of(plan_.name()).string());
   incoming_->install(own);
-  if (memory_) memory_->start(plan_, request, images_->directory());
+  if (memory_) memory_->serve(request);
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");

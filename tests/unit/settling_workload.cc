@@ -174,8 +174,10 @@ void Workload::fill_store(Store& store) const {
 }
 
 Settling Workload::settle(const Store& store, const std::string& name) {
-  return Settling::start(store, criu::listen_lazy_pages(directory_),
-                         {name, directory_ / "settling", launch_forked});
+  auto settling = Settling::start(store, criu::listen_lazy_pages(directory_),
+                                  {name, directory_ / "settling", launch_forked});
+  settling.serve(store);
+  return settling;
 }
 
 void Workload::tell(char word) {
