@@ -17,10 +17,11 @@ std::optional<std::string> info_of(pid_t pid, int fd, const std::string& name) {
 
 }  // namespace
 
-base::Fd copy_descriptor(pid_t pid, int fd) {
-  const base::Fd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return {};
-  return base::Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
+TaskFds::TaskFds(pid_t pid) : process_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+
+base::Fd TaskFds::copy(int fd) const {
+  if (!process_) return {};
+  return base::Fd(static_cast<int>(::syscall(SYS_pidfd_getfd, process_.get(), fd, 0)));
 }
 
 std::optional<TimerState> ask_timer(pid_t pid, int fd) {

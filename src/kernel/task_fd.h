@@ -14,7 +14,15 @@
 namespace ferry::kernel {
 
 // The same open file as a descriptor of our own; an empty one when it has gone.
-base::Fd copy_descriptor(pid_t pid, int fd);
+class TaskFds {
+ public:
+  explicit TaskFds(pid_t pid);
+  base::Fd copy(int fd) const;
+
+ private:
+  base::Fd process_;
+};
+inline base::Fd copy_descriptor(pid_t pid, int fd) { return TaskFds(pid).copy(fd); }
 
 struct TimerState {
   uint64_t expirations = 0;  // that nobody has read

@@ -43,13 +43,16 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);
+  survey_.emplace(process::read_tree(root_));
   const auto event = criu_->run_until("pre-dump", mono_now() + kCriuStarts);
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);
 }
 
 void HeldDump::run(uint64_t memory_bytes) {
   criu_->answer(true);
-  pinned_ = process::pinned_threads(process::read_tree(root_));  // meanwhile: they are stopped
+  const auto tree = process::read_tree(root_);  // meanwhile: they are stopped
+  pinned_ = process::pinned_threads(tree);
+  sockets_ = survey_->read(tree);
   // Not interruptible: Ctrl-C is heard when CRIU has come to its gate.
   const auto event = criu_->run_until("post-dump", mono_now() + state_limit(memory_bytes));
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);

@@ -14,6 +14,7 @@
 #include "criu/session.h"
 #include "kernel/freezer.h"
 #include "process/pinned.h"
+#include "process/socket_settings.h"
 #include "runtime/workload.h"
 
 namespace ferry::migration {
@@ -52,6 +53,8 @@ class HeldDump {
   base::Path hidden_file() const { return images_.directory() / "hidden-memory"; }
   // After run(): which of the threads may not run everywhere.
   const std::vector<process::Pinned>& pinned() const { return pinned_; }
+  // And what CRIU does not know of its sockets.
+  const std::vector<process::SocketSettings>& sockets() const { return sockets_; }
   kernel::ProcessId criu() const { return criu_->process(); }
   // From here on only release() and kill() do anything to the tasks.
   void abandon() { abandoned_ = true; }
@@ -64,6 +67,8 @@ class HeldDump {
   std::string name_, job_;
   pid_t root_;
   std::vector<process::Pinned> pinned_;
+  std::optional<process::SocketSurvey> survey_;
+  std::vector<process::SocketSettings> sockets_;
   std::map<pid_t, pid_t> pids_;  // of its tasks: as they call themselves → as we call them
   const criu::ImageSet& images_;
   std::optional<criu::Session> criu_;

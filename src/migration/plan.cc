@@ -106,6 +106,27 @@ handover::Identity identity_from(const wire::Identity& told) {
   return handover::parse_identity(told.address(), kernel::MacAddr::parse(told.mac()), told.gateway());
 }
 
+void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told) {
+  for (const auto& socket : sockets) {
+    auto& one = *told.add_sockets();
+    one.set_pid(socket.pid);
+    one.set_fd(socket.fd);
+    for (const auto& option : socket.options) {
+      auto& named = *one.add_options();
+      named.set_name(option.name);
+      named.mutable_values()->Assign(option.values.begin(), option.values.end());
+    }
+  }
+}
+
+process::SocketSettings settings_from(const wire::SocketSettings& told) {
+  process::SocketSettings settings{told.pid(), told.fd(), {}};
+  for (const auto& option : told.options()) {
+    settings.options.push_back({option.name(), {option.values().begin(), option.values().end()}});
+  }
+  return settings;
+}
+
 std::vector<handover::Flow> ended_from(const wire::Plan& plan) {
   std::vector<handover::Flow> flows;
   for (const auto& one : plan.ended()) {

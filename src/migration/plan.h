@@ -34,6 +34,8 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation);
 wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead);
 
 void describe(const handover::Identity& identity, wire::Identity& told);
+void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told);
+process::SocketSettings settings_from(const wire::SocketSettings& told);
 // What the target makes of it.
 handover::Identity identity_from(const wire::Identity& told);
 std::vector<handover::Flow> ended_from(const wire::Plan& plan);

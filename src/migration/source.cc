@@ -327,6 +327,7 @@ void SourceMove::restore() {
     told.set_cpus(pinned.cpus.text());
     told.mutable_tids()->Assign(pinned.tids.begin(), pinned.tids.end());
   }
+  describe(dump_->sockets(), *request.mutable_restore());
   if (subject_.memory.by_ferry) memory_->describe(*request.mutable_restore());
   if (post_copy_) begin_serving();
   talk_->send(request);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "handover/gone_connections.h"
@@ -265,6 +267,7 @@ void TargetMove::restore(const wire::Restore& request) {
   wire::ToSource answer;
   answer.mutable_restored();
   for (const auto& pinned : request.pinned()) pin(pinned, *answer.mutable_restored());
+  set_up_sockets(request, *answer.mutable_restored());
   talk_.send(answer);
 }
 
@@ -272,6 +275,19 @@ void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
   const int unpinned = capsule_->pin(pinned.cpus(), {pinned.tids().begin(), pinned.tids().end()});
   if (unpinned == 0) return;
   answer.add_warnings(fmt::format("{} of its threads may run on every CPU now: {} has none of the CPUs {}", unpinned, host_name(), pinned.cpus()));
+}
+
+void TargetMove::set_up_sockets(const wire::Restore& request, wire::Restored& answer) {
+  if (request.sockets().empty()) return;
+  std::map<pid_t, kernel::TaskFds> files;  // by pid as the workload sees it
+  for (const pid_t pid : freezer_->pids()) files.try_emplace(kernel::inner_pid(pid).value_or(0), pid);
+  int incomplete = 0;
+  for (const auto& told : request.sockets()) {
+    const auto task = files.find(told.pid());
+    incomplete += task == files.end() || !process::apply(settings_from(told), task->second);
+  }
+  if (incomplete == 0) return;
+  answer.add_warnings(fmt::format("{} of its sockets lack an option that they had: {} does not take it", incomplete, host_name()));
 }
 
 // The point of no return is the journal's line; from here on the workload runs without anyone's help.

@@ -45,6 +45,7 @@ class TargetMove {
   void accept_parking();
   void restore(const wire::Restore& request);
   void pin(const wire::Pinned& pinned, wire::Restored& answer);
+  void set_up_sockets(const wire::Restore& request, wire::Restored& answer);
   void resume();
   void open_port();
   void conclude();

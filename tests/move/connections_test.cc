@@ -60,6 +60,11 @@ TEST_F(ConnectionsTest, OptionsAndWhatWasAgreedOn) {
   move_in_shape("options", true);
 }
 
+TEST_F(ConnectionsTest, OptionsOverIpv6) {
+  serve("fd00:77::9/64", "::");
+  move_in_shape("options", true, "fd00:77::9");
+}
+
 TEST_F(ConnectionsTest, AThousandHalfOfThemInUse) {
   serve();
   const Json report = move_in_shape("thousand", true);

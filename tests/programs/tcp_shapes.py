@@ -28,6 +28,7 @@ CONNECTIONS = 1000
 
 loop = None
 go = None            # set: who does not read begins to
+listening = datagram_socket = None
 results = {}         # by name: what the server has found
 
 
@@ -126,8 +127,11 @@ async def serve_down(stream):
 
 
 async def serve_options(stream):
+    set_options(stream.sock, LINGER)
     while True:
-        await stream.send_line(json.dumps(options_of(stream.sock)))
+        found = {"own": options_of(stream.sock) | read_options(stream.sock, LINGER), "listening": read_options(listening, options_for(listening) | OF_LISTENING),
+                 "datagrams": read_options(datagram_socket, OF_DATAGRAMS)}
+        await stream.send_line(json.dumps(found))
         if await stream.line() is None:
             return
 
@@ -163,46 +167,72 @@ async def echo_datagrams(sock):
         await loop.sock_sendto(sock, data, sender)
 
 
-# Those that CRIU carries. Lost are SO_LINGER, TCP_LINGER2, TCP_USER_TIMEOUT and TCP_NOTSENT_LOWAT.
+TCP, IP, ANY = socket.IPPROTO_TCP, socket.IPPROTO_IP, socket.SOL_SOCKET
+IP_MTU_DISCOVER, IP_RECVERR, IP_RECVTOS = 10, 11, 13  # linux/in.h; Python has no names for them
+# Of a connection; those that are accepted inherit them.
 OPTIONS = {
-    "nodelay": (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    "keepalive": (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    "keepidle": (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 123),
-    "keepintvl": (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 45),
-    "keepcnt": (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6),
-    "tos": (socket.IPPROTO_IP, socket.IP_TOS, 0x10),
-    "oobinline": (socket.SOL_SOCKET, socket.SO_OOBINLINE, 1),
+    "nodelay": (TCP, socket.TCP_NODELAY, [1]),
+    "keepalive": (ANY, socket.SO_KEEPALIVE, [1]),
+    "keepidle": (TCP, socket.TCP_KEEPIDLE, [123]),
+    "keepintvl": (TCP, socket.TCP_KEEPINTVL, [45]),
+    "keepcnt": (TCP, socket.TCP_KEEPCNT, [6]),
+    "oobinline": (ANY, socket.SO_OOBINLINE, [1]),
+    # What follows CRIU forgets.
+    "linger2": (TCP, socket.TCP_LINGER2, [11]),
+    "user_timeout": (TCP, socket.TCP_USER_TIMEOUT, [54321]),
+    "notsent_lowat": (TCP, socket.TCP_NOTSENT_LOWAT, [1 << 29]),  # less would keep the queues short
+    "syncnt": (TCP, socket.TCP_SYNCNT, [3]),
+    "recverr": (IP, IP_RECVERR, [1]),
 }
+OF_IPV4 = {"tos": (IP, socket.IP_TOS, [0x10]), "mtu_discover": (IP, IP_MTU_DISCOVER, [0])}
+OF_IPV6 = {"tclass": (socket.IPPROTO_IPV6, socket.IPV6_TCLASS, [0x20])}
+LINGER = {"linger": (ANY, socket.SO_LINGER, [1, 1])}  # of one connection: its close would hold up the whole server
+OF_LISTENING = {"maxseg": (TCP, socket.TCP_MAXSEG, [1300])}
+OF_DATAGRAMS = {"recverr": (IP, IP_RECVERR, [1]), "recvtos": (IP, IP_RECVTOS, [1])}
+
+
+def options_for(sock):
+    return OPTIONS | (OF_IPV4 if sock.family == socket.AF_INET else OF_IPV6)
+
+
+def read_options(sock, options):
+    def read(level, option, values):
+        layout = f"{len(values)}i"
+        return list(struct.unpack(layout, sock.getsockopt(level, option, struct.calcsize(layout))))
+
+    return {name: read(*option) for name, option in options.items()}
 
 
 def options_of(sock):
-    found = {name: sock.getsockopt(level, option) for name, (level, option, _) in OPTIONS.items()}
-    found["congestion"] = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
+    found = read_options(sock, options_for(sock))
+    found["congestion"] = sock.getsockopt(TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+    found["segment"] = sock.getsockopt(TCP, socket.TCP_MAXSEG)  # as it sends them
+    info = sock.getsockopt(TCP, socket.TCP_INFO, 8)
     found["timestamps"], found["sack"], found["scaling"] = (bool(info[5] & bit) for bit in (1, 2, 4))
     found["scales"] = info[6]  # of both directions, four bits each
     return found
 
 
-def set_options(sock):
-    for level, option, value in OPTIONS.values():
-        sock.setsockopt(level, option, value)
+def set_options(sock, options):
+    for level, option, values in options.values():
+        sock.setsockopt(level, option, struct.pack(f"{len(values)}i", *values))
 
 
 async def serve(port, address="0.0.0.0"):
-    global loop, go
+    global loop, go, listening, datagram_socket
     loop, go = asyncio.get_running_loop(), asyncio.Event()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((address, int(port)))
-    set_options(listening)  # those that are accepted inherit them
+    set_options(listening, options_for(listening) | OF_LISTENING)
     listening.listen(2 * CONNECTIONS)
     listening.setblocking(False)
-    datagrams = socket.socket(family, socket.SOCK_DGRAM)
-    datagrams.bind((address, int(port)))
-    datagrams.setblocking(False)
-    tasks = {loop.create_task(echo_datagrams(datagrams))}
+    datagram_socket = socket.socket(family, socket.SOCK_DGRAM)
+    datagram_socket.bind((address, int(port)))
+    datagram_socket.setblocking(False)
+    set_options(datagram_socket, OF_DATAGRAMS)
+    tasks = {loop.create_task(echo_datagrams(datagram_socket))}
     print("READY", flush=True)
     while True:
         sock, _ = await loop.sock_accept(listening)
@@ -329,20 +359,22 @@ async def down(client):
 async def options(client):
     stream = await client.connect("options")
     before = json.loads(await stream.line())
-    for name, (_, _, value) in OPTIONS.items():
-        require(before[name], name, value)
+    wanted = {name: values for name, (_, _, values) in options_for(stream.sock).items()}
+    for name, values in wanted.items():
+        require(before["own"][name], name, values)
+        require(before["listening"][name], f"{name}, listening", values)
     for name in "timestamps", "sack", "scaling":
-        require(before[name], name, True)
+        require(before["own"][name], name, True)
     own = options_of(stream.sock)
     await client.ready()
     await stream.send_line("again")
     after = json.loads(await stream.line())
-    lost = {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-    require(lost, "options before and after", {})
+    for part in before:
+        lost = {name: (was, after[part][name]) for name, was in before[part].items() if was != after[part][name]}
+        require(lost, f"{part} options before and after", {})
     require(options_of(stream.sock), "the client's own", own)
-    inherited = json.loads(await (await client.connect("options")).line())
-    lost = {name: (before[name], inherited[name]) for name in OPTIONS if before[name] != inherited[name]}
-    require(lost, "options of a connection that was made after", {})
+    inherited = json.loads(await (await client.connect("options")).line())["own"]
+    require({name: inherited[name] for name in wanted}, "options of a connection that was made after", wanted)
 
 
 async def thousand(client):
