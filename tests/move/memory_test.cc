@@ -72,7 +72,7 @@ TEST_F(MemoryTest, ThroughTheSshPipeToo) {
 
 // It writes faster than the memory may travel: the pause would be long, and the user has said how long it may be.
 TEST_F(MemoryTest, APromiseThatWouldBeBrokenCancelsBeforeTheFreeze) {
-  run_writer("64MiB", "64MiB", "60MB/s");
+  run_writer("16MiB", "16MiB", "60MB/s");
   Connection open = connect();
   const Result moved = ferry("east", {"move", "writer", "root@west", "--bandwidth", "10MB/s", "--pause-max", "300ms"});
   EXPECT_NE(moved.status, 0);
