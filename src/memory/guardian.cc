@@ -88,9 +88,12 @@ class Pair {
   // no userfaultfd.
   [[noreturn]] void fill() {
     try {
-      wait_until_wanted();
-      auto* filler = new Filler(state_, hooks_, [this] { replace_guardian(); });
-      filler->run();
+      if (is_wanted()) {
+        auto* filler = new Filler(state_, hooks_, [this] { replace_guardian(); });
+        filler->run();
+      } else {
+        end_unwanted();
+      }
     } catch (const std::exception& failure) {
       state_.set_trouble(failure.what());
       ::_exit(kFillerFailed);
@@ -98,17 +101,21 @@ class Pair {
     ::_exit(0);
   }
 
-  // Or nobody is left to want anything: then the filler finds that there is nothing to do.
-  void wait_until_wanted() {
-    bool has_owner = true;
-    while ((state_->wanted & (kWantServe | kWantAbort)) == 0 && has_owner) {
+  // False: nobody is left who could want anything.
+  bool is_wanted() {
+    constexpr uint32_t kAnything = kWantServe | kWantAbort;
+    while ((state_->wanted & kAnything) == 0) {
       pollfd entries[] = {{state_->commands, POLLIN, 0}, {state_->guardian_pidfd, POLLIN, 0}, {state_->owner, POLLIN, 0}};
       if (::poll(entries, std::size(entries), -1) < 0) continue;
-      uint64_t count = 0;
-      if (entries[0].revents != 0) (void)!::read(state_->commands, &count, sizeof count);
       if (entries[1].revents != 0) replace_guardian();
-      has_owner = entries[2].revents == 0;
+      if (entries[2].revents != 0 && (state_->wanted & kAnything) == 0) return false;
     }
+    return true;  // the word itself is left for the filler to read
+  }
+
+  void end_unwanted() {
+    if (state_->marker_path[0] != 0) ::unlink(state_->marker_path);
+    state_->outcome = Outcome::kLost;
   }
 
   void replace_guardian() {

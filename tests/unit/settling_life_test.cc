@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "settling_workload.h"
 
@@ -70,6 +72,50 @@ TEST_F(SettlingLife, ItEndsWhenItsFerryHasGoneBeforeAnythingWasRestored) {
   { auto settling = start("web"); }
   for (int i = 0; i < 500 && find_settling("web", markers()); ++i) ::usleep(10'000);
   EXPECT_FALSE(find_settling("web", markers()));
+}
+
+TEST_F(SettlingLife, BeforeItServesItEndsWithItsFerryAtOnce) {
+  {
+    auto settling = workload.stand_by(store, "web");
+    EXPECT_TRUE(find_settling("web", markers()));
+  }
+  EXPECT_FALSE(find_settling("web", markers()));
+}
+
+// As after SIGKILL of ferry: nobody tells them.
+TEST_F(SettlingLife, BeforeItServesItEndsWhenItsFerryIsKilled) {
+  const pid_t ferry = ::fork();
+  if (ferry == 0) {
+    const auto settling = workload.stand_by(store, "web");
+    for (;;) ::pause();
+  }
+  for (int i = 0; i < 500 && !find_settling("web", markers()); ++i) ::usleep(10'000);
+  EXPECT_TRUE(find_settling("web", markers()));
+  ::kill(ferry, SIGKILL);
+  ::waitpid(ferry, nullptr, 0);
+  for (int i = 0; i < 500 && find_settling("web", markers()); ++i) ::usleep(1'000);
+  EXPECT_FALSE(find_settling("web", markers()));
+}
+
+TEST_F(SettlingLife, WhoeverIsKilledBeforeItServesIsReplaced) {
+  auto settling = workload.stand_by(store);
+  const auto both = [&] {
+    for (int i = 0; i < 500 && settling.processes().size() < 2; ++i) ::usleep(10'000);
+    return settling.processes();
+  };
+  for (const size_t which : {0, 1, 0}) {
+    ASSERT_EQ(both().size(), 2u);
+    const pid_t victim = settling.processes()[which];
+    ::kill(victim, SIGKILL);
+    for (int i = 0; i < 500 && std::ranges::count(settling.processes(), victim) > 0; ++i) ::usleep(10'000);
+  }
+  ASSERT_EQ(both().size(), 2u);
+  settling.serve(store);
+  workload.restore();
+  settling.prefill(in_ms(10'000));
+  settling.begin_fill();
+  EXPECT_TRUE(settling.wait_settled(in_ms(20'000)));
+  EXPECT_EQ(settling.progress().takeovers, 3u);
 }
 
 TEST_F(SettlingLife, AbortEndsItAtOnce) {

@@ -173,9 +173,13 @@ void Workload::fill_store(Store& store) const {
   }
 }
 
+Settling Workload::stand_by(const Store& store, const std::string& name) {
+  return Settling::start(store, criu::listen_lazy_pages(directory_),
+                         {name, directory_ / "settling", launch_forked});
+}
+
 Settling Workload::settle(const Store& store, const std::string& name) {
-  auto settling = Settling::start(store, criu::listen_lazy_pages(directory_),
-                                  {name, directory_ / "settling", launch_forked});
+  auto settling = stand_by(store, name);
   settling.serve(store);
   return settling;
 }

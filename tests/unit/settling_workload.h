@@ -56,6 +56,7 @@ class Workload {
   // All its pages as make_page() has them.
   void fill_store(Store& store) const;
   // With a guardian forked from the test's process.
+  Settling stand_by(const Store& store, const std::string& name = {});  // started, with nothing to serve yet
   Settling settle(const Store& store, const std::string& name = {});
   void restore();  // registers and announces
   void run();      // the body
