@@ -14,8 +14,8 @@
 namespace ferry::kernel {
 namespace {
 
-// Regions per call: 384 KiB. Larger saves nothing, since the kernel fills it a few thousand at a time.
-constexpr size_t kRegionsPerCall = 16384;
+// Regions per call: 96 KiB. Larger saves nothing, since the kernel fills it a few hundred at a time, and fresh memory costs.
+constexpr size_t kRegionsPerCall = 4096;
 // Pages protected per call: a call holds the task's mmap_lock, and 256 MiB take 3 ms.
 constexpr uint64_t kProtectPerCall = 65536;
 
