@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A lab in which trials take place, one after the other, and their judge. See docs/promises.md for what is judged.
+// A lab in which trials take place, one after the other (field.cc), and their judge (field_judge.cc). See docs/promises.md for what is
+// judged.
 #pragma once
 
 #include <map>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "faults/client.h"
+#include "faults/neighbourhood.h"
 #include "faults/outside.h"
 #include "faults/strike.h"
 #include "faults/trial.h"
@@ -43,13 +45,11 @@ class Field {
   std::string post_mortem() const;
 
  private:
-  struct Traces {
-    std::string source, target;
-    bool operator==(const Traces&) const = default;
-  };
-  // Of an undisturbed move.
+  using Traces = std::map<std::string, std::string>;  // by host
+  // Of undisturbed moves.
   struct Reference {
-    Traces before, after;
+    Traces fresh, there, back;  // never moved; moved once; and back again
+    double move_ms = 0;
   };
 
   // In the order in which things happen.
@@ -57,6 +57,7 @@ class Field {
   void start(Kind kind);
   void learn(Kind kind);
   void connect();
+  double go_there();
   void disturb(const Trial& trial, Outcome& outcome);
   void settle(Outcome& outcome);
   void judge(const Trial& trial, Outcome& outcome);
@@ -64,6 +65,7 @@ class Field {
   void say_goodbye(Outcome& outcome);
 
   std::string strike_when_stopped(const Trial& trial, testing::Background& move);
+  void strike_at_any_moment(const Trial& trial, testing::Background& move) const;
   testing::Background start_move(const std::string& from, const std::string& to, const std::string& faults) const;
   void await_end(testing::Background& move, Outcome& outcome) const;
   std::optional<std::string> find_live_copy(int limit_ms) const;
@@ -72,13 +74,16 @@ class Field {
   void resolve(const std::string& host, Outcome& outcome) const;
   bool both_name_it() const;
   Traces traces() const;
-  void look_for_leftovers(Kind kind, Outcome& outcome);
+  Traces settled_traces() const;
+  const Traces& expected_traces(const Trial& trial, const std::string& lives_on) const;
+  void look_for_leftovers(const Trial& trial, Outcome& outcome);
   testing::Result ferry(const std::string& host, const base::Argv& words) const;
 
   testing::Lab lab_;
   Outside outside_;
   Watch watch_;
-  Striker striker_;
+  std::string source_, target_;  // of the move that is struck
+  std::optional<Neighbourhood> neighbourhood_;
   std::map<Kind, Reference> references_;
   std::string tree_pid_;  // of a bare tree, as its host sees it; else empty
   std::optional<Client> client_;

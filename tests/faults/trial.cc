@@ -111,12 +111,24 @@ Trial draw_trial(uint64_t seed, uint64_t index) {
   return trial;
 }
 
+Trial draw_kill(uint64_t seed, uint64_t index) {
+  Trial trial{seed, index};
+  Dice dice(seed, index);
+  trial.victim = dice.one_of(std::array{Victim::kSourceFerry, Victim::kTargetFerry, Victim::kSourceAll, Victim::kTargetAll, Victim::kEverything});
+  trial.back = index % 2 == 1;
+  trial.part = dice.up_to(1);
+  return trial;
+}
+
 std::string Trial::faults() const {
+  if (point.empty()) return "";
   return fmt::format("{}={}{}", point, action, visit > 0 ? fmt::format("@{}", visit) : "");
 }
 
 std::string Trial::describe() const {
-  std::string text = fmt::format("{} {} at {}", kKindNames[static_cast<int>(kind)], kVictimNames[static_cast<int>(victim)], point);
+  std::string text = fmt::format("{} {} ", kKindNames[static_cast<int>(kind)], kVictimNames[static_cast<int>(victim)]);
+  if (point.empty()) return text + fmt::format("at {:.0f} % of the move {}", part * 100, back ? "back" : "there");
+  text += "at " + point;
   if (action != "pause") text += "=" + action;
   if (visit > 0) text += fmt::format("@{}", visit);
   if (delay_ms > 0) text += fmt::format("+{:.1f}ms", delay_ms);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What one trial of the kill campaign does to a move: drawn from a seed and the trial's number, so that each can be had again.
-// The first kCoverage numbers go through every victim at every phase; those after it are drawn freely.
+// The first kCoverage numbers go through every victim at every phase; those after it are drawn freely. Or, draw_kill(), the
+// ferry of a service is killed at any moment at all, on the way there or back.
 #pragma once
 
 #include <array>
@@ -38,11 +39,13 @@ struct Trial {
   Kind kind = Kind::kService;
   Victim victim = Victim::kSourceFerry;
   Phase phase = Phase::kBeforeFreeze;
-  std::string point;      // where ferry stops itself: "source.frozen"; before a line is written: "journal.committed"
+  bool back = false;      // the move back is struck; the one there was left alone
+  std::string point;      // where ferry stops itself: "source.frozen"; before a line is written: "journal.committed"; empty: nowhere
   std::string action;     // "pause"; of kJournal "fail" or "kill"
   int visit = 0;          // of the point; 0: the first
   double delay_ms = 0;    // from there to the blow; 0: while it is stopped
   int outage_ms = 0;      // how long a link stays away
+  double part = 0;        // without a point: of the time that an undisturbed move takes
 
   bool is_outage() const { return outage_ms > 0; }
   std::string faults() const;    // for FERRY_FAULTS
@@ -50,5 +53,6 @@ struct Trial {
 };
 
 Trial draw_trial(uint64_t seed, uint64_t index);
+Trial draw_kill(uint64_t seed, uint64_t index);
 
 }  // namespace ferry::faults

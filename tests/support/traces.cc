@@ -6,7 +6,8 @@ namespace {
 
 // Processes of sshd, which come and go with each session, and this script itself are no traces, nor is the empty cgroup that
 // all of ferry's are made in, nor its lock files (the lock is flock's), nor what CRIU remembers of the kernel and mount(8) of its mounts. Link-local addresses
-// are made up anew with each port. It is asked for hundreds of times: few processes, and one sort.
+// are made up anew with each port. Of neighbours and of the bridges' tables only what does not age: the rest comes and goes by itself.
+// IPv6's table "local" follows from the addresses, a second late (DAD). It is asked for hundreds of times: few processes, and one sort.
 constexpr const char* kTraces = R"({
 find /dev/shm -mindepth 1 -maxdepth 1 -printf 'image %f\n'
 find /sys/fs/cgroup -mindepth 2 -type d ! -name ferry -printf 'cgroup %p\n'
@@ -17,6 +18,9 @@ readlink /proc/[0-9]*/ns/{mnt,net,pid,time} | sort -u | awk -F: '{++count[$1]} E
 ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ {$1 = $2 = ""; sub(/ --control .*/, ""); print "process", $0}'
 ip -o link | awk -F': ' '{sub(/@.*/, "", $2); print "link", $2; if (/ master br0 /) print "port", $2}'
 ip -o addr | awk '$4 !~ /^fe80:/ {print "address", $2, $4}'
+{ ip -4 -o route show table all; ip -6 -o route show table all | grep -Ev 'fe80:|ff00:| table local '; } | awk '{print "route", $0}'
+{ ip neigh show nud permanent; ip neigh show proxy; } | awk '{print "neighbour", $0}'
+bridge fdb show | awk '/ master / && / (static|sticky)/ {print "led to", $3}'
 awk '{print "mount", $5}' /proc/self/mountinfo
 cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
 } | sort
