@@ -15,12 +15,17 @@ namespace {
 
 constexpr base::milliseconds kEnds{10'000};
 
-// Until its input ends; then ping prints what it has counted, and its own exit code says whether any answer came.
+// Until its input ends; then ping's own exit code says whether any answer came. Into a file: nobody reads a pipe meanwhile, and ping
+// stands still when it is full.
 constexpr const char* kPing = R"sh(
-  ping -n -D -i "$1" "$2" &
+  directory=$(mktemp -d) && trap 'rm -rf "$directory"' EXIT || exit 1
+  ping -n -D -i "$1" "$2" >"$directory/replies" &
   cat >/dev/null
   kill -INT $!
   wait $!
+  status=$?
+  cat "$directory/replies"
+  exit $status
 )sh";
 
 base::Argv argv(const Hosts& hosts, std::chrono::nanoseconds interval) {
