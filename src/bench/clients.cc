@@ -28,6 +28,7 @@ Clients::Clients(const Hosts& hosts, const LoadTarget& target, const LoadSpec& s
     idle_.emplace(hosts, target, idle_spec(spec.idle));
   }
   if (spec.ping.count() > 0) ping_.emplace(hosts, spec.ping);
+  if (spec.capture) capture_.emplace(hosts);
 }
 
 ClientRecords Clients::finish() {
@@ -43,6 +44,7 @@ ClientRecords Clients::finish() {
   attempt([&] { records.load = load_.finish(); });
   if (idle_) attempt([&] { records.idle = idle_->finish(); });
   if (ping_) attempt([&] { records.replies_ns = ping_->finish(); });
+  if (capture_) attempt([&] { records.segments = capture_->finish(); });
   return records;
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the client's host does while a workload is moved: the load, connections that are mostly idle,
-// and a ping. And what it saw of it.
+// a ping, and a capture. And what it saw of it.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/capture_witness.h"
 #include "bench/ping_witness.h"
 #include "bench/running_load.h"
 
@@ -16,6 +17,7 @@ namespace ferry::bench {
 struct ClientRecords {
   std::optional<load::Result> load, idle;
   std::vector<int64_t> replies_ns;    // to ping
+  std::optional<std::vector<OddSegment>> segments;  // captured
   std::vector<std::string> failures;  // of what could not be measured
 };
 
@@ -30,6 +32,7 @@ class Clients {
   RunningLoad load_;
   std::optional<RunningLoad> idle_;
   std::optional<PingWitness> ping_;
+  std::optional<CaptureWitness> capture_;
 };
 
 }  // namespace ferry::bench

@@ -76,6 +76,10 @@ void add_client(MoveTable& rows) {
       "gap in the client's answers *", [](auto& move) { return optional_ms(move.client_gap_ms); },
       Tone::kBold);
   rows.add("gap in the replies to ping", [](auto& move) { return optional_ms(move.ping_gap_ms); });
+  rows.add("segments sent again", [](auto& move) { return optional_count(move.retransmissions); });
+  rows.add("  without the pause as reason",
+           [](auto& move) { return optional_count(move.unexplained_retransmissions); });
+  rows.add("resets on the wire", [](auto& move) { return optional_count(move.captured_resets); });
   rows.add("requests", [](auto& move) { return optional_count(move.requests); });
   rows.add("  failed", [](auto& move) { return optional_count(move.errors); });
   rows.add("  of these reset", [](auto& move) { return optional_count(move.resets); });

@@ -13,6 +13,7 @@ struct LoadSpec {
   int connections = 8;  // kept open
   int idle = 0;         // so many more, each used once in kIdlePeriodS only
   std::chrono::nanoseconds ping{0};  // beside it the address is pinged so often; 0: not
+  bool capture = false;              // and its segments are captured
 
   std::string words() const;
 };

@@ -67,6 +67,7 @@ std::vector<Cell> cells_of(const Scenario& scenario) {
   std::vector<Cell> cells(1);
   cells[0].load.rate = scenario.rate;
   cells[0].load.ping = scenario.ping;
+  cells[0].load.capture = scenario.capture;
   multiply(
       cells, kLinkRate, scenario.link_bytes_per_second,
       [](Cell& cell, uint64_t rate) { return cell.link_bytes_per_second = rate, true; },

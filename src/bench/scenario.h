@@ -31,6 +31,7 @@ struct Scenario {
   std::vector<bool> parking{true};    // of ferry: each of its modes with it, without it
   double rate = 200;
   std::chrono::nanoseconds ping{0};  // LoadSpec::ping
+  bool capture = false;              // LoadSpec::capture
   bool stream = false;               // a plain TCP stream is measured, too (tcp_stream.h)
   int moves = 2;  // in a repetition, of each way: there and back
   int repeat = 3;

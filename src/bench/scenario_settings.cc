@@ -119,6 +119,8 @@ std::vector<Setting> how_settings() {
        [](Scenario& s, const Values& v) { s.rate = number_from<double>(v[0], 1, kHighestRate); }},
       {"ping", false, text("a duration such as \"2ms\""),
        [](Scenario& s, const Values& v) { s.ping = base::parse_duration(v[0]); }},
+      {"capture", false, text("\"on\" or \"off\""),
+       [](Scenario& s, const Values& v) { s.capture = only_of(v, {"on", "off"})[0] == "on"; }},
       {"stream", false, text("\"on\" or \"off\""),
        [](Scenario& s, const Values& v) { s.stream = only_of(v, {"on", "off"})[0] == "on"; }},
       {"moves", false, text(fmt::format("a number from 1 to {}", kMostMoves)),

@@ -87,6 +87,7 @@ class Session {
       report::Move& move = made_[i].move;
       add_client_view(move, result, windows[i]);
       if (seen_.idle) add_idle_view(move, *seen_.idle, windows[i]);
+      if (seen_.segments) add_capture_view(move, *seen_.segments, windows[i]);
       if (windows[i].frozen_ns != 0) move.ping_gap_ms = silence_ms(seen_.replies_ns, windows[i].middle());
     }
   }

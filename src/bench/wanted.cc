@@ -59,6 +59,10 @@ constexpr std::array kMeasures = {
               if (!move.ping_gap_ms || !move.frozen_ms) return std::nullopt;
               return *move.ping_gap_ms - *move.frozen_ms;
             }},
+    Measure{"retransmissions", [](const Move& move) { return as_double(move.retransmissions); }},
+    Measure{"unexplained_retransmissions",
+            [](const Move& move) { return as_double(move.unexplained_retransmissions); }},
+    Measure{"captured_resets", [](const Move& move) { return as_double(move.captured_resets); }},
     Measure{"copy speed / TCP stream",
             [](const Move& move) { return ratio(copy_bytes_per_second(move), move.stream_bytes_per_s); }},
     Measure{"CPU seconds per GiB",

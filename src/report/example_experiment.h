@@ -40,6 +40,9 @@ inline Move full_move() {
   move.total_ms = 538.125;
   move.settle_ms = 5.5;
   move.stream_bytes_per_s = 2.5e9;
+  move.retransmissions = 5;
+  move.unexplained_retransmissions = 1;
+  move.captured_resets = 0;
   move.cpu_ms = 412.5;
   move.source_rss_bytes = 20u << 20;
   move.target_rss_bytes = 90u << 20;

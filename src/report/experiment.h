@@ -68,6 +68,8 @@ struct Move {
   std::optional<double> client_gap_ms;     // from the last answer before the freeze to the first one after
   std::optional<double> worst_latency_ms;  // of the requests due during the move
   std::optional<double> ping_gap_ms;       // without a reply of its address, around the freeze
+  // As a capture on the client's host shows: segments sent again, those of them that the pause does not explain, and resets.
+  std::optional<uint64_t> retransmissions, unexplained_retransmissions, captured_resets;
   std::optional<double> total_ms, settle_ms;
   std::optional<double> stream_bytes_per_s;  // of plain TCP between the two hosts, just before
   std::optional<double> cpu_ms;            // of the mover on both hosts

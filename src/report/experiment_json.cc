@@ -108,6 +108,9 @@ void measured_fields(auto& archive, Is<Move> auto& move) {
   archive("client_gap_ms", move.client_gap_ms);
   archive("worst_latency_ms", move.worst_latency_ms);
   archive.if_any("ping_gap_ms", move.ping_gap_ms);
+  archive.if_any("retransmissions", move.retransmissions);
+  archive.if_any("unexplained_retransmissions", move.unexplained_retransmissions);
+  archive.if_any("captured_resets", move.captured_resets);
   archive("total_ms", move.total_ms);
   archive.if_any("settle_ms", move.settle_ms);
   archive.if_any("stream_bytes_per_s", move.stream_bytes_per_s);

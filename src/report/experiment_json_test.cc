@@ -34,6 +34,9 @@ TEST(ExperimentJson, GoesThereAndBackWithNothingLost) {
   EXPECT_EQ(move.steps, full.steps);
   EXPECT_EQ(move.settle_ms, full.settle_ms);
   EXPECT_EQ(move.stream_bytes_per_s, full.stream_bytes_per_s);
+  EXPECT_EQ(move.retransmissions, full.retransmissions);
+  EXPECT_EQ(move.unexplained_retransmissions, full.unexplained_retransmissions);
+  EXPECT_EQ(move.captured_resets, full.captured_resets);
   EXPECT_EQ(move.cpu_ms, full.cpu_ms);
   EXPECT_EQ(move.source_rss_bytes, full.source_rss_bytes);
   EXPECT_EQ(move.target_rss_bytes, full.target_rss_bytes);
