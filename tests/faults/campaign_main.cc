@@ -87,7 +87,7 @@ Tally run_all(const Arguments& arguments) {
     std::fflush(stdout);
     if (!field || in_this_lab == kTrialsPerLab) {
       field.reset();
-      field = std::make_unique<Field>();
+      field = std::make_unique<Field>(arguments.kills);
       in_this_lab = 0;
     }
     ++in_this_lab;

@@ -29,8 +29,8 @@ std::string log_path() { return fmt::format("{}/{}", kDirectory, Watch::kLog); }
 
 }  // namespace
 
-Field::Field()
-    : outside_(lab_), watch_({{kHome, outside_.root_of(kHome) / "srv/census"}, {kAway, outside_.root_of(kAway) / "srv/census"}}) {
+Field::Field(bool there_and_back)
+    : there_and_back_(there_and_back), outside_(lab_), watch_({{kHome, outside_.root_of(kHome) / "srv/census"}, {kAway, outside_.root_of(kAway) / "srv/census"}}) {
   for (const auto& host : {kHome, kAway}) lab_.check(host, fmt::format("mkdir -p {}", kDirectory));
 }
 
@@ -105,8 +105,10 @@ void Field::learn(Kind kind) {
   fresh.fresh = traces();
   fresh.move_ms = go_there();
   fresh.there = settled_traces();
-  go_there();
-  fresh.back = settled_traces();
+  if (there_and_back_) {
+    go_there();
+    fresh.back = settled_traces();
+  }
   spare_.reset();
   client_.reset();
   clear();

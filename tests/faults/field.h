@@ -39,7 +39,8 @@ struct Outcome {
 
 class Field {
  public:
-  Field();
+  // `there_and_back`: some trials strike the move back.
+  explicit Field(bool there_and_back);
   Outcome run(const Trial& trial);
   // For what went wrong: the journals and the workloads of both hosts.
   std::string post_mortem() const;
@@ -48,7 +49,7 @@ class Field {
   using Traces = std::map<std::string, std::string>;  // by host
   // Of undisturbed moves.
   struct Reference {
-    Traces fresh, there, back;  // never moved; moved once; and back again
+    Traces fresh, there, back;  // never moved; moved once; and back again, where that is asked for
     double move_ms = 0;
   };
 
@@ -79,6 +80,7 @@ class Field {
   void look_for_leftovers(const Trial& trial, Outcome& outcome);
   testing::Result ferry(const std::string& host, const base::Argv& words) const;
 
+  const bool there_and_back_;
   testing::Lab lab_;
   Outside outside_;
   Watch watch_;
