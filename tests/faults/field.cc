@@ -30,7 +30,9 @@ std::string log_path() { return fmt::format("{}/{}", kDirectory, Watch::kLog); }
 }  // namespace
 
 Field::Field(bool there_and_back)
-    : there_and_back_(there_and_back), outside_(lab_), watch_({{kHome, outside_.root_of(kHome) / "srv/census"}, {kAway, outside_.root_of(kAway) / "srv/census"}}) {
+    : there_and_back_(there_and_back),
+      outside_(lab_),
+      watch_({{kHome, outside_.root_of(kHome) / "srv/census"}, {kAway, outside_.root_of(kAway) / "srv/census"}}) {
   for (const auto& host : {kHome, kAway}) lab_.check(host, fmt::format("mkdir -p {}", kDirectory));
 }
 

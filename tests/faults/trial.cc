@@ -114,7 +114,8 @@ Trial draw_trial(uint64_t seed, uint64_t index) {
 Trial draw_kill(uint64_t seed, uint64_t index) {
   Trial trial{seed, index};
   Dice dice(seed, index);
-  trial.victim = dice.one_of(std::array{Victim::kSourceFerry, Victim::kTargetFerry, Victim::kSourceAll, Victim::kTargetAll, Victim::kEverything});
+  trial.victim = dice.one_of(std::array{Victim::kSourceFerry, Victim::kTargetFerry, Victim::kSourceAll, Victim::kTargetAll,
+                                       Victim::kEverything});
   trial.back = index % 2 == 1;
   trial.part = dice.up_to(1);
   return trial;

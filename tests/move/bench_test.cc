@@ -111,7 +111,9 @@ capture = "on"
 // Without parking what is sent in the pause is lost, and the capture must show that it was sent again: it is not blind.
 TEST(Bench, TheWireIsWatched) {
   if (const auto why = why_no_lab(); !why.empty()) GTEST_SKIP() << why;
-  if (!std::filesystem::exists(lab_layer() / "usr/bin/tshark")) GTEST_SKIP() << "there is no tshark in the lab's layer (`make setup` puts it there)";
+  if (!std::filesystem::exists(lab_layer() / "usr/bin/tshark")) {
+    GTEST_SKIP() << "there is no tshark in the lab's layer (`make setup` puts it there)";
+  }
   const auto file = std::filesystem::temp_directory_path() / fmt::format("watched-{}.toml", ::getpid());
   std::ofstream(file) << kWatched;
   const Result ended = base::run({ferry_program(), "bench", file, "--layer", lab_layer(), "--json"});

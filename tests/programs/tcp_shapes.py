@@ -129,7 +129,8 @@ async def serve_down(stream):
 async def serve_options(stream):
     set_options(stream.sock, LINGER)
     while True:
-        found = {"own": options_of(stream.sock) | read_options(stream.sock, LINGER), "listening": read_options(listening, options_for(listening) | OF_LISTENING),
+        found = {"own": options_of(stream.sock) | read_options(stream.sock, LINGER),
+                 "listening": read_options(listening, options_for(listening) | OF_LISTENING),
                  "datagrams": read_options(datagram_socket, OF_DATAGRAMS)}
         await stream.send_line(json.dumps(found))
         if await stream.line() is None:
