@@ -35,9 +35,8 @@ std::string start_docker_script(const DockerSetup& setup) {
                      fmt::arg("criu", setup.criu.string()), fmt::arg("environment", setup.criu_environment));
 }
 
-const char* const kMakePythonImage = R"sh(
+const char* const kFillPythonRoot = R"sh(
   set -e
-  cd "$(mktemp -d)"
   mkdir -p bin usr/bin usr/lib usr/src tmp etc proc sys dev
   cp "$(command -v busybox)" bin/busybox
   for tool in sh cat ls sleep date ps id touch; do ln -s busybox bin/$tool; done
@@ -56,8 +55,13 @@ const char* const kMakePythonImage = R"sh(
       cp -L "$one" ".$one"
     done
   printf 'root:x:0:0:root:/root:/bin/sh\n' >etc/passwd
-  tar -cf - . | docker import --change 'CMD ["python3"]' - "$1"
 )sh";
+
+const std::string kMakePythonImage = fmt::format(R"sh(
+  cd "$(mktemp -d)"
+  {}
+  tar -cf - . | docker import --change 'CMD ["python3"]' - "$1"
+)sh", kFillPythonRoot);
 
 base::Path docker_layer(const base::Path& build_directory) { return build_directory / "docker"; }
 

@@ -23,7 +23,9 @@ inline constexpr const char* kCriuLog = "/var/log/criu.log";
 std::string start_docker_script(const DockerSetup& setup);
 
 // `bash -c SCRIPT bash NAME`: imports an image called NAME with busybox and the host's own Python.
-extern const char* const kMakePythonImage;
+extern const std::string kMakePythonImage;
+// What is in it, into the current directory.
+extern const char* const kFillPythonRoot;
 
 // Where tools/get-docker has put the layers.
 base::Path docker_layer(const base::Path& build_directory);         // of the machine's own suite

@@ -10,10 +10,12 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "cli/verbs.h"
+#include "criu/shim.h"
 
 int main(int argc, char** argv) {
   using ferry::base::Error;
   using ferry::base::Exit;
+  if (argc > 0 && ferry::criu::is_called_as_criu(argv[0])) return ferry::criu::run_shim(argc, argv);
   int exit_code = 0;
   try {
     CLI::App app{"ferry: moves running processes and containers to another host while they keep serving"};
@@ -33,6 +35,7 @@ int main(int argc, char** argv) {
     ferry::cli::add_check(app, exit_code);
     ferry::cli::add_cancel(app, exit_code);
     ferry::cli::add_resolve(app, exit_code);
+    ferry::cli::add_engine(app, exit_code);
     ferry::cli::add_load_test(app, exit_code);
     ferry::cli::add_bench(app, exit_code);
     ferry::cli::add_lab(app, exit_code);

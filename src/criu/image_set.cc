@@ -94,11 +94,12 @@ ImageSet::ImageSet(const std::string& job, uint64_t bytes)
 
 ImageSet::~ImageSet() { remove({directory_, link_}); }
 
-std::vector<base::Path> ImageSet::files_to_send() const {
+std::vector<base::Path> ImageSet::files_to_send(Of kind) const {
   std::vector<base::Path> files;
   for (const auto& entry : fs::directory_iterator(directory_)) {
     const std::string name = entry.path().filename();
-    if (name.ends_with(".img") && name != "timens-0.img") files.push_back(entry.path());
+    if (!name.ends_with(".img") || (kind == Of::kCapsule && name == "timens-0.img")) continue;
+    files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;

@@ -28,7 +28,9 @@ class ImageSet {
   std::string link() const { return link_.string(); }
   // What has to travel: not the logs and statistics, and not the clock values of timens-0.img, which would make CRIU put
   // the tasks into a second time namespace; the capsule's own carries the offsets.
-  std::vector<base::Path> files_to_send() const;
+  // The CRIU of an engine stands outside: a container's clocks travel in that image.
+  enum class Of { kCapsule, kContainer };
+  std::vector<base::Path> files_to_send(Of kind = Of::kCapsule) const;
   // Removes what a ferry that was killed left of that job; its logs are kept.
   static void sweep(const std::string& job);
   static base::Path log_of(const std::string& job, const char* name);  // while the job lasts

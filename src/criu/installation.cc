@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "criu/shim.h"
 
 namespace ferry::criu {
 
@@ -24,7 +25,7 @@ std::optional<Path> find_in_path(const char* name) {
     const size_t end = std::min(path.find(':', start), path.size());
     const Path candidate = Path(path.substr(start, end - start)) / name;
     std::error_code error;
-    if (fs::is_regular_file(candidate, error)) return candidate;
+    if (fs::is_regular_file(candidate, error) && !is_shim(candidate)) return candidate;
     start = end + 1;
   }
   return std::nullopt;
@@ -66,6 +67,14 @@ Installation Installation::find_beside(const Path& beside) {
   }
   found.version_ = told.out.substr(at + mark.size(), told.out.find('\n', at) - at - mark.size());
   return found;
+}
+
+base::Argv Installation::command_without_ferry(const base::Argv& arguments) {
+  const auto own = find_in_path("criu");
+  if (!own) return find().command(arguments);
+  base::Argv argv{own->string()};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
 }
 
 base::Argv Installation::command(const base::Argv& arguments) const {

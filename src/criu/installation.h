@@ -21,6 +21,8 @@ class Installation {
   // The command line up to CRIU's own arguments. A private CRIU is run by its own loader and libraries, so
   // its directory may be anywhere; libferry-criu.so is loaded into it and into nothing else.
   base::Argv command(const base::Argv& arguments) const;
+  // What a call of `criu` would be if ferry's shim were not there: the host's own CRIU as it is, else the one that came with ferry.
+  static base::Argv command_without_ferry(const base::Argv& arguments);
   const std::string& version() const { return version_; }  // "4.1.1"
   const base::Path& program() const { return program_; }
   const base::Path& preload() const { return preload_; }  // empty when it is not there

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -20,7 +21,6 @@ using base::SysError;
 
 namespace {
 
-constexpr size_t kMaxMessage = 64 * 1024;  // CRIU's own messages are below 1 KiB, ours below 4
 constexpr int kLogLevel = 3;               // info: without it a failure cannot be explained; costs < 1 ms
 
 }  // namespace
@@ -48,7 +48,11 @@ void Session::warm_up(base::MonoTime deadline) {
 }
 
 void Session::request(const criu_req& request) {
-  const std::string bytes = request.SerializeAsString();
+  const bool is_call = request.type() == DUMP || request.type() == RESTORE;
+  send((engine_ && is_call ? engine_->with(request) : request).SerializeAsString());
+}
+
+void Session::send(std::string_view bytes) {
   if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0) return;
   // A CRIU that is not there any more: next() says how it ended.
   if (errno != EPIPE && errno != ECONNRESET) throw SysError("send", errno, "to criu");
@@ -63,17 +67,22 @@ Event Session::next(base::MonoTime deadline, int wake_fd) {
     if (errno != EINTR) throw SysError("poll", errno, "criu");
   }
   if (entries[0].revents == 0) return Interrupted{};
-  const auto bytes = std::make_unique_for_overwrite<char[]>(kMaxMessage);
-  const ssize_t got = ::recv(socket_.get(), bytes.get(), kMaxMessage, 0);
+  auto message = base::receive_message(socket_.get());
   criu_resp response;
-  if (got <= 0 || !response.ParseFromArray(bytes.get(), static_cast<int>(got))) {
-    return Died{child_ ? child_.wait() : 0};
-  }
+  if (message.bytes.empty() || !response.ParseFromString(message.bytes)) return died();
   if (response.type() == NOTIFY) {
-    base::log("criu {}: {}", child_.pid(), response.notify().script());
+    base::log("criu {}: {}", process().pid, response.notify().script());
+    if (engine_) engine_->keep(std::move(message));
     return Notified{response.notify().script(), response.notify().pid()};
   }
+  if (engine_ && engine_->is_asked()) engine_->tell(message.bytes);
   return Finished{response.success(), response.cr_errno(), response.cr_errmsg(), response.restore().pid()};
+}
+
+// How an engine's CRIU ended only the engine knows, and it does not say.
+Event Session::died() {
+  if (engine_) engine_->hang_up();
+  return Died{child_ && !engine_ ? child_.wait() : 0};
 }
 
 Event Session::run_until(const std::string& point, base::MonoTime deadline, int wake_fd) {
@@ -86,10 +95,26 @@ Event Session::run_until(const std::string& point, base::MonoTime deadline, int 
 }
 
 void Session::answer(bool go_on) {
+  if (engine_ && go_on) {
+    const auto theirs = engine_->ask();
+    if (!theirs.empty()) return send(theirs);
+    go_on = false;  // CRIU must not go on for an engine that does not know of it
+  }
   criu_req reply;
   reply.set_type(NOTIFY);
   reply.set_notify_success(go_on);
   request(reply);
+}
+
+std::optional<int> Session::end_of_engine(base::MonoTime deadline) {
+  if (!engine_) return std::nullopt;
+  engine_->hang_up();  // whatever it has been told, there is no more
+  constexpr auto kPoll = std::chrono::milliseconds(2);
+  for (;;) {
+    if (const auto status = child_.try_wait()) return base::exit_code(*status);
+    if (base::mono_now() > deadline) return std::nullopt;
+    std::this_thread::sleep_for(kPoll);
+  }
 }
 
 namespace {
@@ -158,6 +183,7 @@ criu_req dump_request(const std::string& images, pid_t pid, const base::Path& fr
   request.set_type(DUMP);
   request.mutable_opts()->set_pid(pid);
   request.mutable_opts()->set_freeze_cgroup(freezer.string());
+  request.mutable_opts()->set_leave_running(false);  // said, because an engine may have said otherwise
   return request;
 }
 

@@ -5,10 +5,14 @@
 // each of them a gate: pre-dump (nothing touched yet), post-dump (all dumped, tasks still seized), post-restore
 // (all built, none running).
 //
+// Whose process that CRIU is makes no difference: ferry starts it, or a container engine does (engine_call.h). Then the engine is asked
+// at each notification too, after us: it hears of what we let pass, and nothing of what we refuse but the failure.
+//
 // The destructor kills CRIU. That is an abort path only: at post-dump CRIU then cannot take its sockets out of repair mode.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,6 +20,7 @@
 #include "base/clock.h"
 #include "base/subprocess.h"
 #include "criu/doctor.h"
+#include "criu/engine_side.h"
 #include "criu/installation.h"
 #include "criu/rpc.pb.h"
 #include "kernel/namespaces.h"
@@ -45,6 +50,9 @@ class Session {
   // Starts CRIU in the namespaces of the task it will dump, or of the capsule it will restore into.
   static Session start(const Installation& installation, const kernel::Namespaces& namespaces,
                        base::SpawnOptions options = {});
+  // Of an engine's CRIU: `engine` is the engine's own process. For engine_call.cc.
+  Session(base::Child engine, base::Fd socket, std::unique_ptr<EngineSide> side)
+      : child_(std::move(engine)), socket_(std::move(socket)), engine_(std::move(side)) {}
 
   // Has CRIU probe the kernel now rather than in the pause (it keeps the result in /run/criu.kdat, where /run is a tmpfs). Throws
   // Error (refused) when it cannot work on this host.
@@ -56,12 +64,20 @@ class Session {
   [[nodiscard]] Event run_until(const std::string& point, base::MonoTime deadline, int wake_fd = -1);
   void answer(bool go_on);
 
-  kernel::ProcessId process() const { return kernel::find_process(child_.pid()).value_or(kernel::ProcessId{}); }
+  // After Finished: waits for the engine's own end. Its exit code; nothing: it has not come, or there is no engine.
+  std::optional<int> end_of_engine(base::MonoTime deadline);
+
+  kernel::ProcessId process() const {
+    return engine_ ? engine_->criu() : kernel::find_process(child_.pid()).value_or(kernel::ProcessId{});
+  }
 
  private:
   Session(base::Child child, base::Fd socket) : child_(std::move(child)), socket_(std::move(socket)) {}
-  base::Child child_;
+  void send(std::string_view bytes);
+  Event died();
+  base::Child child_;  // CRIU, or the engine that has started it
   base::Fd socket_;
+  std::unique_ptr<EngineSide> engine_;
 };
 
 // Why there is no further gate, and what to do: from CRIU's log, or from how it ended when the log does not say.

@@ -79,6 +79,16 @@ std::optional<Freezer> Freezer::find(const std::string& name) {
   return Freezer(path, hierarchy.v2);
 }
 
+Freezer Freezer::of(pid_t pid) {
+  const Hierarchy hierarchy = find_hierarchy();
+  return Freezer(base::Path(hierarchy.root.string() + freezer_cgroup_of(pid)), hierarchy.v2, false);
+}
+
+std::optional<Freezer> Freezer::at(const Path& path) {
+  if (path.empty() || !std::filesystem::exists(path / "cgroup.procs")) return std::nullopt;
+  return Freezer(path, std::filesystem::exists(path / "cgroup.freeze"), false);
+}
+
 void Freezer::add(pid_t pid) const { base::write_file(path_ / "cgroup.procs", std::to_string(pid)); }
 
 std::vector<pid_t> Freezer::pids() const {
@@ -121,6 +131,7 @@ void Freezer::kill_all() const {
 }
 
 void Freezer::remove() const {
+  if (!ours_) return;
   // Tasks that were just killed leave the cgroup a moment later.
   constexpr auto kPatience = std::chrono::milliseconds(2000);
   const auto deadline = base::mono_now() + kPatience;

@@ -23,6 +23,9 @@ class Freezer {
   static Freezer create(const std::string& name);
   static Freezer create_empty(const std::string& name);  // for a new workload; throws Error when tasks are in it
   static std::optional<Freezer> find(const std::string& name);
+  // Of a container engine: the one that a task is in, and by its path. The engine removes it.
+  static Freezer of(pid_t pid);
+  static std::optional<Freezer> at(const base::Path& path);
 
   const base::Path& path() const { return path_; }  // what CRIU's freeze_cgroup option wants
   void add(pid_t pid) const;                        // 0: the caller
@@ -35,9 +38,9 @@ class Freezer {
   void remove() const;    // and ferry/ above it when that was the last; still populated: stays
 
  private:
-  Freezer(base::Path path, bool v2) : path_(std::move(path)), v2_(v2) {}
+  Freezer(base::Path path, bool v2, bool ours = true) : path_(std::move(path)), v2_(v2), ours_(ours) {}
   base::Path path_;
-  bool v2_;
+  bool v2_, ours_;
 };
 
 // Where a task is in that same hierarchy, to put it back there: the path below the hierarchy's root.

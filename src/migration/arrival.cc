@@ -12,6 +12,7 @@
 #include "criu/session.h"
 #include "files/staged.h"
 #include "handover/identity.h"
+#include "migration/container_place.h"
 #include "migration/container_settle.h"
 #include "migration/host.h"
 #include "runtime/workload.h"
@@ -83,7 +84,8 @@ Outcome judge_resuming(const Logbook& book) {
   if (!book.same_boot) return outcome(Outcome::UNKNOWN, "that host was restarted just when it was to run");
   end_criu(book);
   const auto init = book.process(kNoteCapsule);
-  const auto freezer = kernel::Freezer::find(book.note.name);
+  const auto place = ContainerPlace::of(book);
+  const auto freezer = place ? place->freezer() : kernel::Freezer::find(book.note.name);
   auto progress = criu::Progress::kNone;
   comes_true_within(kCapsuleEnds, [&] {
     if (freezer) progress = criu::progress_of(freezer->pids());
@@ -151,6 +153,7 @@ class Arrival {
   }
 
   void remove_all() {
+    if (const auto place = ContainerPlace::of(book_)) return remove_container(*place);
     if (const auto init = book_.process(kNoteCapsule)) capsule::destroy_capsule(*init);
     if (const auto freezer = kernel::Freezer::find(book_.note.name)) freezer->remove();
     for_each_staged([this](const std::string& path, uint64_t inode) { files::StagedFile::take_back(path, book_.note.job, inode); });
@@ -160,6 +163,13 @@ class Arrival {
     } else if (const auto here = capsule::find_record(book_.note.name); !here || !capsule::is_running(*here)) {
       capsule::remove_record(book_.note.name);
     }
+  }
+
+  // Its ferry gone, CRIU and the engine come to an end by themselves, and the engine may tidy up.
+  void remove_container(const ContainerPlace& place) {
+    end_criu(book_);
+    place.remove();
+    criu::ImageSet::sweep(book_.note.job);
   }
 
   void for_each_staged(const std::function<void(const std::string& path, uint64_t inode)>& act) const {

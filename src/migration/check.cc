@@ -8,10 +8,14 @@
 #include "criu/image_set.h"
 #include "criu/installation.h"
 #include "migration/container_check.h"
+#include "migration/container_place.h"
 #include "migration/container_source.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
+#include "migration/logbook.h"
+#include "migration/plan.h"
 #include "process/blockers.h"
+#include "runtime/backend.h"
 
 namespace ferry::migration {
 namespace {
@@ -60,8 +64,11 @@ process::Reasons own_reasons(const runtime::Workload& workload, const process::V
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
-  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp = tcp, .ours = workload.is_capsule()};
+  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp = tcp, .container = workload.container.has_value(), .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
+  if (workload.container) {
+    for (auto& reason : runtime::container_reasons(*workload.container)) reasons.push_back(std::move(reason));
+  }
   add_host_reasons(memory, reasons);
   return reasons;
 }
@@ -73,8 +80,22 @@ std::optional<process::Reason> left_frozen(const std::string& what) {
                          fmt::format("`ferry resolve {}` asks there, and finishes it", what)};
 }
 
+namespace {
+
+// Its engine calls a container that such a move has left frozen "paused"; to resume it could make it run twice.
+void require_no_earlier_move(const std::string& what) {
+  for (const auto& book : unfinished_logbooks()) {
+    if (book.note.lock != runtime::lock_name(what)) continue;
+    base::refuse(fmt::format("cannot move {}", what), "an earlier move of it has not come to its end",
+                 fmt::format("`ferry resolve {}` finishes it", what));
+  }
+}
+
+}  // namespace
+
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   if (names_container(options.what)) return check_container(options, observer);
+  if (runtime::parse_container(options.what)) require_no_earlier_move(options.what);
   const auto workload = runtime::find_workload(options.what, options.arrival_name);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
   CheckReport report;
@@ -90,6 +111,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   auto& inquiry = *question.mutable_inquiry();
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
+  if (workload.container) *inquiry.mutable_container() = to_wire(*workload.container);
   *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
   ask_for_verdict(options, observer, question, report);
   return report;
@@ -98,6 +120,13 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
 process::Reasons to_itself(const std::string& source_id) {
   if (source_id != host_id()) return {};
   return {{"source and target are the same host", "it would move to where it is", "name another host"}};
+}
+
+Findings look_here(const wire::EngineContainer& container, const std::string& source_id, const wire::Requirements& needed) {
+  if (auto same = to_itself(source_id); !same.empty()) return {std::move(same), {}};
+  Findings findings = check_requirements(needed);
+  for (auto& reason : ContainerPlace::reasons_against(container)) findings.reasons.push_back(std::move(reason));
+  return findings;
 }
 
 Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed) {
@@ -114,6 +143,7 @@ Findings look_here(const std::string& name, const std::string& source_id, const 
 }
 
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
+  if (inquiry.has_container()) return verdict_of(look_here(inquiry.container(), inquiry.source_id(), inquiry.requirements()));
   capsule::check_name(inquiry.name());
   return verdict_of(look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements()));
 }

@@ -11,6 +11,7 @@
 #include "migration/plan.h"
 #include "migration/resolve.h"
 #include "process/tree.h"
+#include "runtime/oci.h"
 
 namespace ferry::migration {
 
@@ -24,7 +25,10 @@ constexpr milliseconds kTargetResumes{30 * 60'000};   // docker.cc: kDaemonAnswe
 
 }  // namespace
 
-bool names_container(const std::string& what) { return what.find(':') != std::string::npos && !what.starts_with("pid:"); }
+bool names_container(const std::string& what) {
+  const auto colon = what.find(':');
+  return colon != std::string::npos && !what.starts_with("pid:") && !runtime::Oci::knows(what.substr(0, colon));
+}
 
 void ContainerSource::run() {
   try {

@@ -26,7 +26,8 @@
 
 namespace ferry::migration {
 
-// What the user named is a container of some engine.
+// What the user named is a container of an engine whose checkpoint and restore are used as they are. (Those whose CRIU is in
+// ferry's hands move as every workload does: source.h.)
 bool names_container(const std::string& what);
 
 // As run_source, for those.

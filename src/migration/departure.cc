@@ -51,7 +51,11 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
   attempt([&] { frozen.kill_all(); });
   attempt([&] { burial.end_criu([&frozen] { frozen.thaw_killed(); }); });
   if (workload.record) attempt([&] { capsule::destroy_capsule(workload.record->init); });
-  attempt([&] { record_as_moved(workload, burial); });
+  if (!workload.container) {
+    attempt([&] { record_as_moved(workload, burial); });
+  } else if (!workload.container->keep) {
+    attempt([&] { runtime::Oci(workload.container->engine).remove(workload.container->id); });
+  }
   attempt([&] { freezer.remove(); });
   return untidy;
 }
@@ -67,7 +71,8 @@ json workload_note(const runtime::Workload& workload) {
           {"command", workload.command},
           {"root", to_note(workload.root)},
           {"capsule", workload.is_capsule()},
-          {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})}};
+          {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})},
+          {"container", workload.container ? to_note(*workload.container) : json()}};
 }
 
 json serves_note(const ServedSpaces& spaces) {
@@ -102,6 +107,7 @@ runtime::Workload workload_from(const json& note) {
   workload.command = note.value("command", "");
   workload.root = process_from(note.at("root"));
   if (note.value("capsule", false)) workload.record = capsule::find_record(workload.name);
+  if (note.contains("container") && note["container"].is_object()) workload.container = runtime::oci_container_from(note["container"]);
   if (workload.record) workload.identity = runtime::identity_of(*workload.record);
   return workload;
 }
@@ -224,9 +230,9 @@ class Departure {
     if (!is_here()) {
       result_.done = "nothing: it does not run here any more";
     } else {
-      if (const auto freezer = kernel::Freezer::find(cgroup())) {
+      if (const auto freezer = Frozen::find_freezer(workload_)) {
         Frozen(workload_, *freezer, origins_from(book_), Frozen::LeftBehind{}).give_back();
-        if (!workload_.is_capsule()) freezer->remove();
+        if (!workload_.has_own_cgroup()) freezer->remove();
       }
       result_.done = "it goes on here";
     }
@@ -237,8 +243,10 @@ class Departure {
     if (step) walk_.step(*step);
     result_.found = found;
     result_.done = "the frozen copy here was removed";
-    if (is_still_the_same()) {
-      const auto freezer = kernel::Freezer::create(cgroup());
+    if (workload_.container && !Frozen::find_freezer(workload_)) {
+      if (!workload_.container->keep) runtime::Oci(workload_.container->engine).remove(workload_.container->id);
+    } else if (is_still_the_same()) {
+      const auto freezer = Frozen::freezer_of(workload_);
       Frozen frozen(workload_, freezer, {}, Frozen::LeftBehind{});
       std::vector<std::string> leaves;
       if (const auto* note = book_.find(kNoteLeaves)) leaves = note->get<std::vector<std::string>>();
@@ -264,7 +272,6 @@ class Departure {
     return workload_.record && workload_.record->init == process_from(note->at("init"));
   }
   bool is_here() const { return workload_.root.pid > 0 && book_.same_boot && kernel::is_alive(workload_.root); }
-  std::string cgroup() const { return Frozen::cgroup_name(workload_); }
 
   const Logbook& book_;
   Source state_;

@@ -8,6 +8,7 @@
 #include "criu/correct_images.h"
 #include "criu/hidden_memory.h"
 #include "criu/twin.h"
+#include "migration/engine_criu.h"
 
 namespace ferry::migration {
 
@@ -30,22 +31,29 @@ milliseconds state_limit(uint64_t memory_bytes) {
 HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& options, const criu::ImageSet& images,
                    const std::string& job, const kernel::Freezer& freezer, bool hides_memory)
     : name_(workload.name), job_(job), root_(workload.root.pid), images_(images) {
-  base::SpawnOptions spawn;
-  spawn.new_session = true;  // a terminal's Ctrl-C is for us: CRIU is to end in order
-  spawn.environment = {fmt::format("{}=1", criu::twin::kWanted)};
-  if (hides_memory) spawn.environment.push_back(criu::hide_setting(hidden_file()));
-  const auto log = images.open_log(criu::kDumpLog);
-  spawn.stderr_fd = log.get();
-  auto namespaces = kernel::Namespaces::of(workload.root.pid);
-  namespaces.leave_out("ipc");  // from outside CRIU sees that it is the workload's own, and dumps it
-  criu_ = criu::Session::start(criu::Installation::find(), namespaces, spawn);
-  auto request = criu::dump_request(images.link(), kernel::inner_pid(workload.root.pid).value_or(0), freezer.path());
+  std::vector<std::string> environment{fmt::format("{}=1", criu::twin::kWanted)};
+  if (hides_memory) environment.push_back(criu::hide_setting(hidden_file()));
+  criu_ = workload.container ? start_dump_by_engine(*workload.container, root_, images, std::move(environment))
+                             : start_inside(std::move(environment));
+  const pid_t root = workload.container ? root_ : kernel::inner_pid(root_).value_or(0);  // as CRIU knows it
+  auto request = criu::dump_request(images.link(), root, freezer.path());
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);
   survey_.emplace(process::read_tree(root_));
   const auto event = criu_->run_until("pre-dump", mono_now() + kCriuStarts);
   if (!std::holds_alternative<criu::Notified>(event)) fail(event);
+}
+
+criu::Session HeldDump::start_inside(std::vector<std::string> environment) const {
+  base::SpawnOptions spawn;
+  spawn.new_session = true;  // a terminal's Ctrl-C is for us: CRIU is to end in order
+  spawn.environment = std::move(environment);
+  const auto log = images_.open_log(criu::kDumpLog);
+  spawn.stderr_fd = log.get();
+  auto namespaces = kernel::Namespaces::of(root_);
+  namespaces.leave_out("ipc");  // from outside CRIU sees that it is the workload's own, and dumps it
+  return criu::Session::start(criu::Installation::find(), namespaces, spawn);
 }
 
 void HeldDump::run(uint64_t memory_bytes) {
@@ -92,6 +100,7 @@ void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
     const auto event = criu_->run_until("", mono_now() + kCriuEnds);
     if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", criu::explain(event, images_.directory() / criu::kDumpLog).why);
     images_.keep_log(criu::kDumpLog, job_);
+    (void)criu_->end_of_engine(mono_now() + kCriuEnds);
   });
   criu_.reset();
 }

@@ -60,6 +60,7 @@ class HeldDump {
   void abandon() { abandoned_ = true; }
 
  private:
+  criu::Session start_inside(std::vector<std::string> environment) const;
   void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
   [[noreturn]] void fail(const criu::Event& event);
   pid_t task_of(pid_t inner);

@@ -36,6 +36,11 @@ void wait_until_untraced(const kernel::Freezer& freezer) {
   }
 }
 
+std::string cgroup_name(const runtime::Workload& workload) {
+  // No workload's name begins with a dot.
+  return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
+}
+
 void open_port(const runtime::Workload& workload) {
   auto port = handover::Port::existing(workload.name, *workload.identity);
   port.open();
@@ -45,14 +50,22 @@ void open_port(const runtime::Workload& workload) {
 
 }  // namespace
 
-std::string Frozen::cgroup_name(const runtime::Workload& workload) {
-  // No workload's name begins with a dot.
-  return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
+kernel::Freezer Frozen::freezer_of(const runtime::Workload& workload) {
+  if (auto found = find_freezer(workload)) return std::move(*found);
+  if (workload.container) {
+    throw base::Error({fmt::format("cannot move {}", workload.name), "it has just ended: its cgroup has gone", "", {}, {}});
+  }
+  return kernel::Freezer::create(cgroup_name(workload));
+}
+
+std::optional<kernel::Freezer> Frozen::find_freezer(const runtime::Workload& workload) {
+  if (workload.container) return kernel::Freezer::at(workload.container->cgroup);
+  return kernel::Freezer::find(cgroup_name(workload));
 }
 
 Frozen::Origins Frozen::origins_of(const runtime::Workload& workload) {
   Origins origins;
-  if (workload.is_capsule()) return origins;
+  if (workload.has_own_cgroup()) return origins;
   for (const pid_t pid : process::read_tree(workload.root.pid).pids) {
     origins.push_back({pid, kernel::freezer_cgroup_of(pid)});
   }
@@ -66,7 +79,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
                PortEvents port_events)
     : workload_(workload), freezer_(freezer), origins_(std::move(origins)), port_events_(std::move(port_events)) {
   try {
-    if (!workload.is_capsule()) process::gather(workload.root.pid, freezer);
+    if (!workload.has_own_cgroup()) process::gather(workload.root.pid, freezer);
     require_seizable();
     if (accepts.count() > 0) let_it_accept(accepts);
     freeze_outside_vfork();
@@ -99,6 +112,12 @@ void Frozen::require_one_tree() const {
   const auto tree = process::read_tree(workload_.root.pid);
   for (const pid_t pid : freezer_.pids()) {
     if (std::ranges::find(tree.pids, pid) != tree.pids.end()) continue;
+    if (workload_.container) {
+      base::refuse(fmt::format("cannot move {}", workload_.name),
+                   fmt::format("its process {} ({}) was started from outside, by `{} exec`", pid, kernel::command_of(pid),
+                               workload_.container->engine),
+                   "end it first");
+    }
     base::refuse(fmt::format("cannot move {}", workload_.name),
                  fmt::format("its process {} ({}) has no parent in it any more; only one tree can be moved", pid,
                              kernel::command_of(pid)),
@@ -159,7 +178,7 @@ void Frozen::put_back() {
   for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
   freezer_.thaw();
   wait_until_untraced(freezer_);
-  if (!workload_.is_capsule()) {
+  if (!workload_.has_own_cgroup()) {
     // A process forked since then goes where its tree's root was; one that has ended goes nowhere.
     for (const pid_t pid : freezer_.pids()) {
       std::string home = origins_.empty() ? "/" : origins_.front().cgroup;

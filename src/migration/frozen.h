@@ -16,10 +16,11 @@ namespace ferry::migration {
 
 class Frozen {
  public:
-  // The cgroup that the workload is in while it is frozen: a capsule's own, or one for the move of a bare tree.
-  static std::string cgroup_name(const runtime::Workload& workload);
+  // The cgroup that the workload is in while it is frozen: its own (a capsule, a container), or one for the move of a bare tree.
+  static kernel::Freezer freezer_of(const runtime::Workload& workload);
+  static std::optional<kernel::Freezer> find_freezer(const runtime::Workload& workload);
 
-  // Where the processes of a bare tree are to go back to; nothing for a capsule.
+  // Where the processes of a bare tree are to go back to; nothing for those that have a cgroup of their own.
   struct Origin {
     pid_t pid;
     std::string cgroup;

@@ -11,6 +11,7 @@
 #include "criu/lazy_pages_socket.h"
 #include "memory/codec.h"
 #include "migration/conversation.h"
+#include "runtime/workload.h"
 
 namespace ferry::migration {
 
@@ -27,7 +28,7 @@ constexpr milliseconds kEarlierMoveSettles{10 * 60'000};
 
 memory::Settling::Options settling_options(const wire::Plan& plan) {
   memory::Settling::Options options;
-  options.name = plan.name();
+  options.name = runtime::lock_name(plan.name());  // what the next move of it asks for
   options.job = plan.job();
   return options;
 }

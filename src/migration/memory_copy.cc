@@ -132,17 +132,17 @@ void MemoryCopy::finish_send(const std::function<void()>& meanwhile) {
   if (wire >= kTellingBytes && took_ms > 0) codecs_.link_rate(static_cast<double>(wire) / took_ms * 1000);
 }
 
-std::map<pid_t, criu::HiddenTask> MemoryCopy::hidden(const std::function<std::string(pid_t)>& smaps_of) const {
+std::map<pid_t, criu::HiddenTask> MemoryCopy::hidden(CriuIs criu, const std::function<std::string(pid_t)>& smaps_of) const {
   std::map<pid_t, criu::HiddenTask> hidden;
   for (const auto& space : round_.spaces) {
     criu::HiddenTask task;
     for (const auto& range : space.plane.pages()) task.ranges.push_back({range.start, range.end});
     for (const auto& guard : space.scan.guards) task.guards.push_back({guard.start, guard.end});
     task.smaps = smaps_of(space.pid);
-    hidden.emplace(space.inner_pid, task);
+    hidden.emplace(criu == CriuIs::kInside ? space.inner_pid : space.pid, task);
     for (const pid_t other : space.shared) {
       task.smaps = smaps_of(other);
-      hidden.emplace(kernel::inner_pid(other).value_or(0), task);
+      hidden.emplace(criu == CriuIs::kInside ? kernel::inner_pid(other).value_or(0) : other, task);
     }
   }
   return hidden;

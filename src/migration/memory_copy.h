@@ -42,8 +42,10 @@ class MemoryCopy {
   void scan_frozen(bool post_copy);
   void begin_send() { begin(); }
   void finish_send(const std::function<void()>& meanwhile);
-  // What CRIU is not to see, from the last scan, with the smaps that it gets for each process (of our pid namespace).
-  std::map<pid_t, criu::HiddenTask> hidden(const std::function<std::string(pid_t)>& smaps_of) const;
+  // What CRIU is not to see, from the last scan, with the smaps that it gets for each process (of our pid namespace), by the pids
+  // that CRIU knows: the workload's own where it runs inside, ours where it does not.
+  enum class CriuIs { kInside, kOutside };
+  std::map<pid_t, criu::HiddenTask> hidden(CriuIs criu, const std::function<std::string(pid_t)>& smaps_of) const;
   // What the target's store must know besides.
   void describe(wire::Restore& request) const;
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "migration/check.h"
 #include "migration/host.h"
 
@@ -25,7 +27,8 @@ Subject find_subject(const std::string& what, const std::string& arrival_name, p
   subject.memory = memory_need(subject.view.tree);
   refuse_if_any(workload.name, own_reasons(workload, subject.view, subject.memory, tcp));
   subject.connections = process::connections_of(subject.view);
-  subject.files = process::written_files(subject.view.tree);
+  // A container's files travel with its root filesystem.
+  if (!workload.container) subject.files = process::written_files(subject.view.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
   subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp == process::TcpPolicy::kClose};
   return subject;
@@ -46,6 +49,15 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
     target_ahead = {answer.monotonic_ns() - (before + round_trip / 2), answer.boottime_ns() - (boot + round_trip / 2)};
   }
   return target_ahead;
+}
+
+wire::EngineContainer to_wire(const runtime::OciContainer& container) {
+  wire::EngineContainer told;
+  told.set_engine(container.engine);
+  told.set_id(container.id);
+  told.set_bundle(container.bundle.string());
+  told.set_configuration(runtime::read_configuration(container.bundle).dump(2));
+  return told;
 }
 
 void describe(const handover::Identity& identity, wire::Identity& told) {
@@ -98,6 +110,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   if (subject.state.tcp_close && workload.identity) describe_ended(subject.connections, plan);
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
+  if (workload.container) *plan.mutable_container() = to_wire(*workload.container);
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;
 }

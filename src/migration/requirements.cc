@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@
 #include "criu/installation.h"
 #include "files/fingerprint.h"
 #include "kernel/cpu.h"
+#include "kernel/namespaces.h"
 #include "migration/plan.h"
 #include "process/listeners.h"
 #include "process/watches.h"
@@ -67,6 +69,22 @@ class Gatherer {
     for (const auto& path : special_) needed_.add_special_files(path);
     add_carried_starts();
     add_room();
+  }
+
+  // A carried file is built beside its place: its whole size must be free, whatever is there already.
+  void add_room() {
+    std::map<std::string, uint64_t> bytes;
+    for (const auto& path : carried_) {
+      std::error_code gone;
+      const auto size = std::filesystem::file_size(process::reachable(view_.tree.root, path), gone);
+      if (!gone) bytes[base::Path(path).parent_path()] += size;
+    }
+    bytes["/dev/shm"] += image_bytes_ + kStateBytes;
+    for (const auto& [directory, size] : bytes) {
+      auto& room = *needed_.add_room();
+      room.set_directory(directory);
+      room.set_bytes(size);
+    }
   }
 
  private:
@@ -128,22 +146,6 @@ class Gatherer {
     }
   }
 
-  // A carried file is built beside its place: its whole size must be free, whatever is there already.
-  void add_room() {
-    std::map<std::string, uint64_t> bytes;
-    for (const auto& path : carried_) {
-      std::error_code gone;
-      const auto size = std::filesystem::file_size(process::reachable(view_.tree.root, path), gone);
-      if (!gone) bytes[base::Path(path).parent_path()] += size;
-    }
-    bytes["/dev/shm"] += image_bytes_ + kStateBytes;
-    for (const auto& [directory, size] : bytes) {
-      auto& room = *needed_.add_room();
-      room.set_directory(directory);
-      room.set_bytes(size);
-    }
-  }
-
   const View& view_;
   std::set<std::string> carried_, seen_, directories_, special_;
   const uint64_t image_bytes_;
@@ -172,10 +174,11 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
   wire::Requirements needed;
   describe_host(needed);
   needed.set_memory_bytes(memory.peak() + kStateBytes);
-  Gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed).run();
+  Gatherer gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed);
+  workload.container ? gatherer.add_room() : gatherer.run();  // what a container uses is in its root filesystem
   if (workload.identity) {
     describe(*workload.identity, *needed.mutable_identity());
-  } else {
+  } else if (kernel::namespace_id(workload.root.pid, "net") == kernel::namespace_id(::getpid(), "net")) {
     for (const auto& listener : process::listeners_of(view)) {
       auto& port = *needed.add_ports();
       port.set_udp(listener.udp);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/held_uffd.h"
+#include "migration/engine_criu.h"
 
 namespace ferry::migration {
 
@@ -31,12 +32,32 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
   criu_->warm_up(mono_now() + kCriuStarts);
 }
 
+HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,
+                         criu::Pages pages)
+    : name_(container.text()), job_(job), images_(images), pages_(pages) {
+  std::vector<std::string> environment;
+  if (pages == criu::Pages::kOnDemand) environment = {criu::hold_setting()};
+  criu_ = start_restore_by_engine(container, images, std::move(environment));
+}
+
 void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
   auto request = criu::restore_request(images_.link(), pages_);
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
   criu_->request(request);
-  require(criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes)), "restore");
+  const auto event = criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes));
+  require(event, "restore");
+  root_ = std::get<criu::Notified>(event).pid;
+}
+
+void HeldRestore::refuse() noexcept {
+  try {
+    criu_->answer(false);
+    (void)criu_->run_until("", mono_now() + kCriuResumes);
+    (void)criu_->end_of_engine(mono_now() + kCriuResumes);
+  } catch (const std::exception& failure) {
+    base::log("the engine of {}: {}", name_, failure.what());
+  }
 }
 
 // Up to pre-resume a CRIU that fails has killed the tasks. One that dies there, or that we must end, may have let them go: it
@@ -57,6 +78,7 @@ void HeldRestore::finish() {
   const auto event = criu_->run_until("", mono_now() + kCriuResumes);
   if (!std::holds_alternative<criu::Finished>(event)) base::log("criu did not end well after the resume");
   images_.keep_log(criu::kRestoreLog, job_);
+  if (const auto status = criu_->end_of_engine(mono_now() + kCriuResumes)) base::log("the engine ended with status {}", *status);
   criu_.reset();
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/freezer.h"
 #include "kernel/namespaces.h"
 #include "migration/dump.h"
+#include "runtime/oci.h"
 
 namespace ferry::migration {
 
@@ -22,6 +23,9 @@ class HeldRestore {
   HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
               const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages);
 
+  // Of a container: its engine is called, and has come to its call of CRIU.
+  HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images, criu::Pages pages);
+
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
   // for CRIU already.
   void build(const StateOptions& options, uint64_t memory_bytes);
@@ -29,6 +33,10 @@ class HeldRestore {
   // fail. Throws Error; may_have_run() then says what that error leaves open.
   void let_go(const std::function<void()>& before_running);
   bool may_have_run() const { return may_have_run_; }
+  // After build(): the root task, in CRIU's pid namespace.
+  pid_t root() const { return root_; }
+  // Of a container, before let_go(): CRIU kills what it has built, and the engine tidies up after itself. Never throws.
+  void refuse() noexcept;
   kernel::ProcessId criu() const { return criu_->process(); }
   // CRIU's own end after let_go().
   void finish();
@@ -39,6 +47,7 @@ class HeldRestore {
   std::string name_, job_;
   const criu::ImageSet& images_;
   criu::Pages pages_;
+  pid_t root_ = 0;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;
 };

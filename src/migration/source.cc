@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/fault.h"
@@ -85,6 +86,7 @@ void SourceMove::prepare() {
   subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp);
   report_.tcp = {name_of(options_.tcp), subject_.connections.size()};
   report_.name = subject_.workload.name;
+  if (subject_.workload.container) find_root_files();
   report_.memory_bytes = subject_.memory.whole;
   choose_mode();
   connect();
@@ -106,6 +108,15 @@ void SourceMove::prepare() {
   if (subject_.memory.by_ferry) open_lanes();
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
+}
+
+void SourceMove::find_root_files() {
+  auto& container = *subject_.workload.container;
+  container.keep = options_.keep_source;
+  report_.engine = container.engine;
+  const auto configuration = runtime::read_configuration(container.bundle);
+  root_files_.emplace(runtime::rootfs_of(container, configuration), runtime::is_read_only(configuration),
+                      transport::parse_destination(options_.destination), options_.ssh_options);
 }
 
 void SourceMove::finish_earlier_jobs() {
@@ -299,7 +310,8 @@ void SourceMove::let_it_run_a_moment() {
 
 void SourceMove::send() {
   clock_.start("send");
-  const auto images = images_->files_to_send();
+  using Of = criu::ImageSet::Of;
+  const auto images = images_->files_to_send(subject_.workload.container ? Of::kContainer : Of::kCapsule);
   uint64_t total = 0, done = 0;
   for (const auto& image : images) total += std::filesystem::file_size(image);
   const auto sent = [&](uint64_t bytes) {
@@ -312,8 +324,13 @@ void SourceMove::send() {
     start.set_path(image.filename().string());
     send_file(*talk_, image.string(), std::move(start), sent);
   }
-  subject_.files = criu::written_files(images_->directory());  // some may be new since
-  send_workload_files();
+  const auto written = criu::written_files(images_->directory());  // some may be new since
+  if (root_files_) {
+    root_files_->send_changes(written, [this] { throw_if_target_failed(); });
+  } else {
+    subject_.files = written;
+    send_workload_files();
+  }
   walk_->journal().note(kNoteLeaves, subject_.files);
   FAULT_POINT("source.sent");
 }

@@ -82,7 +82,7 @@ void SourceMove::let_it_run() {
   serving_.reset();
   if (dump_) dump_->release();
   dump_.reset();
-  const bool is_gathered = report_.throttle.percent > 0 && !subject_.workload.is_capsule();  // to be slowed: it goes back
+  const bool is_gathered = report_.throttle.percent > 0 && !subject_.workload.has_own_cgroup();  // to be slowed: it goes back
   if (is_gathered && !frozen_) frozen_.emplace(subject_.workload, *freezer_, origins_, Frozen::LeftBehind{});
   if (frozen_) {
     try {

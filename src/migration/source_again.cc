@@ -36,7 +36,8 @@ void SourceMove::hide_memory() {
 
 std::map<pid_t, criu::HiddenTask> SourceMove::look_at_frozen(EarlySmaps::Trust trust) {
   memory_->scan_frozen(post_copy_);
-  return memory_->hidden([&](pid_t pid) { return smaps_.text_of(pid, trust); });
+  const auto criu_is = subject_.workload.container ? MemoryCopy::CriuIs::kOutside : MemoryCopy::CriuIs::kInside;
+  return memory_->hidden(criu_is, [&](pid_t pid) { return smaps_.text_of(pid, trust); });
 }
 
 // From here it is in the state "copying" again, and so is the target, which keeps the pages and files that it has and gives back the

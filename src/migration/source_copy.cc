@@ -22,7 +22,7 @@ constexpr base::milliseconds kStandStill{1'000};
 // Some tasks (direct I/O) can only be looked at while they stand still, for a millisecond. A bare tree has no cgroup of its own for
 // that: such memory of it goes within the pause.
 memory::WorkloadTracker::StandStill SourceMove::stand_still() {
-  if (!subject_.workload.is_capsule()) return {};
+  if (!subject_.workload.has_own_cgroup()) return {};
   return [this]() -> std::shared_ptr<void> {
     freezer_->freeze(kStandStill);
     return {nullptr, [this](void*) { freezer_->thaw(); }};
@@ -34,7 +34,8 @@ memory::WorkloadTracker::StandStill SourceMove::stand_still() {
 void SourceMove::copy() {
   clock_.start("copy");
   send_workload_files();
-  freezer_ = kernel::Freezer::create(Frozen::cgroup_name(subject_.workload));
+  if (root_files_) root_files_->send([this] { talk_->throw_if_cancelled(); });
+  freezer_ = Frozen::freezer_of(subject_.workload);
   if (rounds_) {
     memory_->scan();
     send_round();
@@ -89,7 +90,7 @@ void SourceMove::slow_down(int percent) {
   auto& told = report_.throttle;
   if (percent == 0 || (throttle_ && percent == told.percent)) return;
   if (!throttle_) {
-    if (!subject_.workload.is_capsule()) process::gather(subject_.workload.root.pid, *freezer_);
+    if (!subject_.workload.has_own_cgroup()) process::gather(subject_.workload.root.pid, *freezer_);
     throttle_.emplace(*freezer_);
     slowed_since_ = base::mono_now();
   }
@@ -150,6 +151,16 @@ void SourceMove::start_criu() {
   origins_ = Frozen::origins_of(subject_.workload);
   walk_->journal().note(kNoteCriu, to_note(dump_->criu()));
   walk_->journal().note(kNoteOrigins, origins_note(origins_));
+  const bool first = report_.taken_back == 0 && walk_->state() == Source::kCopying;
+  if (subject_.workload.container && first) send_engine_notes();
+}
+
+// What its engine reads before it calls CRIU: the engine there is started while the container is dumped here.
+void SourceMove::send_engine_notes() {
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::IMAGE);
+  start.set_path(runtime::kEngineNotes);
+  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start), [](uint64_t) {});
 }
 
 // What was sent before and still holds by its hash is not sent again.

@@ -15,6 +15,7 @@
 #include "migration/memory_copy.h"
 #include "migration/parking_departure.h"
 #include "migration/plan.h"
+#include "migration/root_files.h"
 #include "migration/serving.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
@@ -73,6 +74,8 @@ class SourceMove {
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();
+  void find_root_files();
+  void send_engine_notes();
 
   // source_again.cc: the flags of its memory.
   void hide_memory();
@@ -100,6 +103,7 @@ class SourceMove {
   std::optional<capsule::Lock> lock_;
   Subject subject_;
   std::map<std::string, SentFile> sent_files_;
+  std::optional<RootFiles> root_files_;  // of a container
   std::optional<Walk<Source, SourceEvent>> walk_;
   std::optional<Guard> guard_;
   std::optional<transport::Peer> peer_;

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "kernel/affinity.h"
 #include "handover/gone_connections.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
@@ -102,7 +104,9 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kLaneMark: return answer_mark();
     case wire::ToTarget::kFreeze:
       if (parking_) parking_->stand_by();
-      return walk_->step(TargetEvent::kFrozen);
+      walk_->step(TargetEvent::kFrozen);
+      if (place_ && !restore_) start_engine();
+      return;
     case wire::ToTarget::kFreezeTakenBack:
       walk_->step(TargetEvent::kTakenBack);
       incoming_->forget_images();
@@ -147,28 +151,32 @@ void TargetMove::answer_settle(const wire::Settle& question) {
 void TargetMove::prepare(const wire::Plan& plan) {
   base::prepare_to_throw();
   if (walk_) throw BrokenProtocol("a second plan");
-  capsule::check_name(plan.name());
+  if (!plan.has_container()) capsule::check_name(plan.name());
+  if (plan.has_container() && plan.name() != plan.container().engine() + ":" + plan.container().id()) throw BrokenProtocol("an impossible name");
+  const auto lock = runtime::lock_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
   refuse_if_any(plan.name(), to_itself(plan.source_id()));  // else the source's own lock would be in the way
-  lock_ = capsule::Lock::take(plan.name(), "receive", plan.job());
+  lock_ = capsule::Lock::take(lock, "receive", plan.job());
   // First: what a killed ferry has left is no reason against this move.
-  for (const auto& one : finish_earlier_jobs(plan.name())) base::log("{}: {}: {}", one.job, one.found, one.done);
+  for (const auto& one : finish_earlier_jobs(lock)) base::log("{}: {}: {}", one.job, one.found, one.done);
   const auto warnings = check(plan);
-  require_free_name(plan.name());
+  if (!plan.has_container()) require_free_name(plan.name());
   plan_ = plan;
   open_journal();
   FAULT_POINT("target.preparing");
   images_.emplace(plan.job(), plan.image_bytes());
-  std::filesystem::create_directories(capsule::directory_of(plan.name()));
   incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
     walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
   });
   for (const auto& file : plan.files()) incoming_->expect(file.path());
-  make_capsule();
-  if (plan.has_identity()) make_port();
-  const auto pages = plan.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages;
-  restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages);
-  walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
+  if (plan.has_container()) {
+    make_place();
+  } else {
+    make_capsule();
+    if (plan.has_identity()) make_port();
+    restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
+    walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
+  }
   if (plan.has_memory()) memory_.emplace(plan, images_->directory());
   walk_->step(TargetEvent::kPrepared);
   FAULT_POINT("target.ready");
@@ -183,7 +191,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
 
 // From here on whatever happens to this process, the job can be finished by another one.
 void TargetMove::open_journal() {
-  auto journal = Journal::create(Role::kTarget, {plan_.job(), plan_.name(), plan_.source_host(), ""});
+  auto journal = Journal::create(Role::kTarget, {plan_.job(), plan_.name(), plan_.source_host(), runtime::lock_name(plan_.name())});
   if (earlier_) journal.note(kNoteEarlier, capsule::to_text(*earlier_));
   walk_.emplace(Target::kPreparing, std::move(journal));
   guard_.emplace(Role::kTarget, plan_.job());
@@ -192,9 +200,11 @@ void TargetMove::open_journal() {
 // Everything that stands in the way, told at once; nothing is touched yet. What this host could lose or give away meanwhile (the name,
 // the address) is asked again by those who take it.
 std::vector<std::string> TargetMove::check(const wire::Plan& plan) {
-  if (plan.root_pid() <= 1 || plan.last_pid() <= 1) throw BrokenProtocol("impossible pids");
+  const bool impossible = plan.has_container() ? plan.root_pid() != 1 : plan.root_pid() <= 1 || plan.last_pid() <= 1;
+  if (impossible) throw BrokenProtocol("impossible pids");
   if (plan.memory_bytes() > kMostMemory || plan.image_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
-  auto findings = look_here(plan.name(), plan.source_id(), plan.requirements());
+  auto findings = plan.has_container() ? look_here(plan.container(), plan.source_id(), plan.requirements())
+                                       : look_here(plan.name(), plan.source_id(), plan.requirements());
   refuse_if_any(plan.name(), findings.reasons);
   return findings.warnings;
 }
@@ -207,7 +217,25 @@ void TargetMove::require_free_name(const std::string& name) {
                            name));
 }
 
+criu::Pages TargetMove::pages() const { return plan_.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages; }
+
+void TargetMove::make_place() {
+  place_.emplace(plan_.container());
+  walk_->journal().note(kNotePlace, place_->note());
+  place_->make_bundle(plan_.container().configuration());
+}
+
+// It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
+void TargetMove::start_engine() {
+  restore_.emplace(place_->container(), plan_.job(), *images_, pages());
+  walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
+  freezer_ = kernel::Freezer::of(restore_->criu().pid);
+  place_->know_cgroup(freezer_->path());
+  walk_->journal().note(kNotePlace, place_->note());
+}
+
 void TargetMove::make_capsule() {
+  std::filesystem::create_directories(capsule::directory_of(plan_.name()));
   capsule::Spec spec;
   spec.name = plan_.name();
   spec.own_network = plan_.has_identity();
@@ -262,7 +290,11 @@ void TargetMove::restore(const wire::Restore& request) {
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");
-  walk_->journal().note(kNoteArrival, capsule::to_text(arrival_record()));
+  if (place_) {
+    walk_->journal().note(kNoteCapsule, to_note(kernel::find_process(restore_->root()).value_or(kernel::ProcessId{})));
+  } else {
+    walk_->journal().note(kNoteArrival, capsule::to_text(arrival_record()));
+  }
   walk_->step(TargetEvent::kBuilt);
   wire::ToSource answer;
   answer.mutable_restored();
@@ -271,8 +303,26 @@ void TargetMove::restore(const wire::Restore& request) {
   talk_.send(answer);
 }
 
+namespace {
+
+// By the ids that they have in it. How many could not be.
+int pin_threads(pid_t root, const std::string& text, const std::vector<pid_t>& inner) {
+  const auto cpus = kernel::CpuSet::parse(text);
+  int pinned = 0;
+  for (const pid_t pid : process::read_tree(root).pids) {
+    for (const pid_t tid : kernel::threads_of(pid)) {
+      const bool meant = std::ranges::find(inner, kernel::inner_pid(tid).value_or(0)) != inner.end();
+      if (meant && kernel::set_affinity(tid, cpus)) ++pinned;
+    }
+  }
+  return static_cast<int>(inner.size()) - pinned;
+}
+
+}  // namespace
+
 void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
-  const int unpinned = capsule_->pin(pinned.cpus(), {pinned.tids().begin(), pinned.tids().end()});
+  const std::vector<pid_t> tids(pinned.tids().begin(), pinned.tids().end());
+  const int unpinned = place_ ? pin_threads(restore_->root(), pinned.cpus(), tids) : capsule_->pin(pinned.cpus(), tids);
   if (unpinned == 0) return;
   answer.add_warnings(fmt::format("{} of its threads may run on every CPU now: {} has none of the CPUs {}", unpinned, host_name(), pinned.cpus()));
 }
@@ -280,7 +330,10 @@ void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
 void TargetMove::set_up_sockets(const wire::Restore& request, wire::Restored& answer) {
   if (request.sockets().empty()) return;
   std::map<pid_t, kernel::TaskFds> files;  // by pid as the workload sees it
-  for (const pid_t pid : freezer_->pids()) files.try_emplace(kernel::inner_pid(pid).value_or(0), pid);
+  for (const pid_t pid : freezer_->pids()) {
+    // In a container's cgroup CRIU stands too, by its number on this host.
+    if (pid != restore_->criu().pid) files.try_emplace(kernel::inner_pid(pid).value_or(0), pid);
+  }
   int incomplete = 0;
   for (const auto& told : request.sockets()) {
     const auto task = files.find(told.pid());
@@ -293,12 +346,12 @@ void TargetMove::set_up_sockets(const wire::Restore& request, wire::Restored& an
 // The point of no return is the journal's line; from here on the workload runs without anyone's help.
 void TargetMove::resume() {
   if (parking_) parking_->commit();
-  capsule::forget_exit_status(plan_.name());  // of an earlier stay: one that is there later is this one's
+  if (!place_) capsule::forget_exit_status(plan_.name());  // of an earlier stay: one that is there later is this one's
   walk_->step(TargetEvent::kGranted);
   FAULT_POINT("target.resuming");
-  capsule_->adopt(plan_.root_pid(), *freezer_);
+  if (capsule_) capsule_->adopt(plan_.root_pid(), *freezer_);
   walk_->journal().note(kNoteAdopted, true);
-  capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
+  if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   restore_->let_go([this] { open_port(); });
   conclude();
   tell_peers();
@@ -309,7 +362,7 @@ void TargetMove::resume() {
 
 // Of connections that have ended here.
 void TargetMove::tell_peers() {
-  if (plan_.ended().empty()) return;
+  if (plan_.ended().empty() || !capsule_) return;
   try {
     handover::tell_peers(kernel::open_namespace(capsule_->init().pid, "net").get(), ended_from(plan_));
   } catch (const std::exception& failure) {

@@ -90,7 +90,9 @@ void TargetMove::tear_down() {
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
+  if (place_ && restore_) restore_->refuse();
   restore_.reset();
+  if (place_) place_->remove();
   if (capsule_) capsule_->destroy();
   capsule_.reset();
   if (memory_) memory_->abort();
@@ -98,7 +100,7 @@ void TargetMove::tear_down() {
   if (freezer_) freezer_->remove();
   incoming_.reset();
   images_.reset();
-  if (!walk_) return;
+  if (!walk_ || plan_.has_container()) return;
   if (earlier_) {
     capsule::save_record(*earlier_);
   } else {

@@ -8,6 +8,7 @@
 
 #include "capsule/spawn.h"
 #include "handover/identity.h"
+#include "migration/container_place.h"
 #include "migration/conversation.h"
 #include "migration/guard.h"
 #include "migration/incoming.h"
@@ -40,6 +41,9 @@ class TargetMove {
   std::vector<std::string> check(const wire::Plan& plan);
   void require_free_name(const std::string& name);
   void make_capsule();
+  void make_place();
+  void start_engine();
+  criu::Pages pages() const;
   void make_port();
   std::string make_parking();
   void accept_parking();
@@ -81,6 +85,7 @@ class TargetMove {
   std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory
   std::optional<kernel::Freezer> freezer_;
   std::optional<capsule::Capsule> capsule_;
+  std::optional<ContainerPlace> place_;  // of a container, instead of a capsule
   std::optional<HeldRestore> restore_;
 };
 

@@ -41,21 +41,23 @@ void OpenThings::move_to(Reasons& reasons) {
 Reasons find_blockers(const View& view, const BlockerOptions& options) {
   Reasons reasons;
   Outsiders outsiders(view.tree);
-  if (!options.ours) {
+  if (!options.ours && !options.container) {
     if (const auto supervisor = find_supervisor(view.tree.root)) reasons.push_back(explain(*supervisor, view.root().label()));
   }
   add_task_blockers(view, reasons);
   const pid_t home = options.ours ? kernel::parent_of(view.tree.root).value_or(::getpid()) : ::getpid();
-  add_namespace_blockers(view, home, reasons);
-  add_terminal_blockers(view, outsiders, reasons);
+  if (!options.container) {
+    add_namespace_blockers(view, home, reasons);
+    add_terminal_blockers(view, outsiders, reasons);
+    add_file_blockers(view, reasons);
+    add_pipe_blockers(view, outsiders, reasons);
+    add_ipc_blockers(view, reasons);
+  }
   add_device_blockers(view, reasons);
   add_kernel_object_blockers(view, reasons);
-  add_file_blockers(view, reasons);
   add_lock_blockers(view, reasons);
-  add_pipe_blockers(view, outsiders, reasons);
   add_socket_blockers(view, options.own_network, reasons);
   add_unix_socket_blockers(view, outsiders, reasons);
-  add_ipc_blockers(view, reasons);
   add_connection_blockers(view, options.own_network, options.tcp, reasons);
   return reasons;
 }

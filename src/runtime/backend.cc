@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "runtime/docker.h"
+#include "runtime/oci.h"
 
 namespace ferry::runtime {
 
@@ -28,14 +29,14 @@ std::optional<ContainerName> parse_container(const std::string& what) {
   const auto colon = what.find(':');
   if (colon == std::string::npos || what.starts_with("pid:")) return std::nullopt;
   const ContainerName name{what.substr(0, colon), what.substr(colon + 1)};
-  if (name.engine != "docker") {
+  if (name.engine != "docker" && !Oci::knows(name.engine)) {
     base::refuse(fmt::format("cannot move {}", what),
-                 "this version moves docker containers, processes and `ferry run` workloads only",
-                 "name it docker:NAME, or give a pid or a name that `ferry ps` shows");
+                 "this version moves containers of docker, runc and crun, processes and `ferry run` workloads only",
+                 "name it docker:NAME, runc:ID or crun:ID, or give a pid or a name that `ferry ps` shows");
   }
   if (!is_container_name(name.name)) {
     base::refuse(fmt::format("cannot move {}", what), fmt::format("\"{}\" cannot be a container's name", name.name),
-                 "`docker ps` shows the names");
+                 fmt::format("`{}` shows the names", name.engine == "docker" ? "docker ps" : name.engine + " list"));
   }
   return name;
 }

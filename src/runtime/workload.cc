@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "kernel/freezer.h"
 #include "runtime/backend.h"
 
 namespace ferry::runtime {
@@ -67,7 +68,7 @@ Workload from_record(const capsule::Record& record) {
                  "start it so that it stays in the foreground");
   }
   return {record.name, record.command, kernel::find_process(*root).value_or(kernel::ProcessId{*root, 0}), record,
-          identity_of(record)};
+          identity_of(record), std::nullopt};
 }
 
 Workload from_pid(pid_t pid, const std::string& arrival_name) {
@@ -94,7 +95,25 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
     base::refuse(fmt::format("cannot move process {} as {}", pid, name), "another workload of that name runs here",
                  "choose another --name");
   }
-  return {name, kernel::command_of(pid), *process, std::nullopt, std::nullopt};
+  return {name, kernel::command_of(pid), *process, std::nullopt, std::nullopt, std::nullopt};
+}
+
+Workload from_engine(const ContainerName& name) {
+  const Oci engine(name.engine);
+  for (const auto& lack : engine.host_reasons()) base::refuse(fmt::format("cannot move {}", name.text()), lack.what + ": " + lack.why, lack.remedy);
+  const auto state = engine.find(name.name);
+  if (!state) {
+    base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("{} has no container of that name here", name.engine),
+                 fmt::format("`{} list` shows those that it has", name.engine));
+  }
+  const auto root = kernel::find_process(state->pid);
+  if (state->status != "running" || state->pid <= 0 || !root) {
+    base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("it is {}", state->status == "running" ? "ending" : state->status),
+                 state->status == "paused" ? fmt::format("{} resume {}", name.engine, name.name) : "only what runs can be moved");
+  }
+  Workload workload{name.text(), kernel::command_of(root->pid), *root, std::nullopt, std::nullopt, std::nullopt};
+  workload.container = {name.engine, name.name, state->bundle, kernel::Freezer::of(root->pid).path()};
+  return workload;
 }
 
 }  // namespace
@@ -132,6 +151,7 @@ std::string lock_name(const std::string& what) {
 
 Workload find_workload(const std::string& what, const std::string& arrival_name) {
   if (const auto pid = as_pid(what)) return from_pid(*pid, arrival_name);
+  if (const auto container = parse_container(what)) return from_engine(*container);
   return from_record(require_here(what));
 }
 

@@ -11,6 +11,7 @@
 #include "handover/identity.h"
 #include "kernel/namespaces.h"
 #include "process/tree.h"
+#include "runtime/oci.h"
 
 namespace ferry::runtime {
 
@@ -20,13 +21,16 @@ struct Workload {
   kernel::ProcessId root;                 // as this host sees it
   std::optional<capsule::Record> record;  // empty: a bare process tree
   std::optional<handover::Identity> identity;
+  std::optional<OciContainer> container;  // an engine's, which drives CRIU (criu/engine_call.h)
 
   bool is_capsule() const { return record.has_value(); }
+  // Made for it alone; a bare tree is put into one for the move.
+  bool has_own_cgroup() const { return is_capsule() || container.has_value(); }
   // Of its clocks against the initial time namespace.
   kernel::TimeOffsets time_offsets() const;
 };
 
-// `what`: a name, a pid, or pid:N. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
+// `what`: a name, a pid, pid:N, or runc:ID, crun:ID. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
 // process or workload, ended, moved away (and where to).
 Workload find_workload(const std::string& what, const std::string& arrival_name = {});
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A CRIU that a container engine starts, in ferry's hands. An engine executes `criu swrk FD` from PATH; there it finds ferry's
+// shim (shim.h), a link called `criu` to ferry itself. The shim looks at the request without taking it. Nobody waits for that
+// container: it becomes the real CRIU, and nothing has happened. A ferry waits: it gives the engine's end of the conversation
+// to that ferry, gets another one instead, and becomes the real CRIU on that.
+//
+//     engine ── request ──► Session (in ferry) ── request, and what ferry adds ──► CRIU, the engine's child
+//            ◄─ NOTIFY, after ferry's gate ──           ◄────────────── NOTIFY ──
+//
+// So CRIU stays the engine's own process, in its namespaces, with the descriptors that it passes on; and to the rest of ferry
+// it is a Session like one that it has started. When ferry dies both sides see their peer close, as a CRIU of ferry's own does.
+//
+// A waiting ferry is a socket in kCallsDirectory whose name says what for. It vanishes with the object; of a ferry that was
+// killed it stays, and refuses connections.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/subprocess.h"
+#include "criu/rpc.pb.h"
+#include "kernel/procfs.h"
+
+namespace ferry::criu {
+
+inline constexpr const char* kCallsDirectory = "/run/ferry/criu";
+
+// The dump of that root task (by its pid on this host), or the restore of the container of that id.
+std::string dump_call(pid_t root);
+std::string restore_call(const std::string& container_id);
+
+// What the shim is to become.
+struct RealCriu {
+  base::Argv argv;                       // without "swrk FD"
+  std::vector<std::string> environment;  // added: "NAME=value"
+};
+
+class Session;
+
+class EngineCall {
+ public:
+  // Waits for nothing yet. Throws SysError.
+  explicit EngineCall(std::string name);
+  EngineCall(const EngineCall&) = delete;
+  EngineCall& operator=(const EngineCall&) = delete;
+  ~EngineCall();
+
+  // Starts the engine's command, whose CRIU this is to become, and gives that CRIU's session. Another caller of the same kind
+  // (somebody who checkpoints the container at this moment) is refused. Throws Error with the engine's words when it ends before.
+  Session start(const base::Argv& engine, const base::SpawnOptions& options, const RealCriu& criu, base::MonoTime deadline,
+                const std::function<std::string()>& engine_words);
+
+ private:
+  base::Path path_;
+  base::Fd listener_;
+};
+
+// A directory that has nothing but the shim, to be put first in the PATH of an engine.
+base::Path shim_directory();
+// Of an engine that ferry starts itself: "PATH=…".
+std::string path_with_shim();
+
+}  // namespace ferry::criu

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "criu/engine_side.h"
+
+#include <signal.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace ferry::criu {
+namespace {
+
+// It writes a state file or runs a hook; seconds at most.
+constexpr int kEngineAnswersMs = 15'000;
+
+}  // namespace
+
+EngineSide::EngineSide(base::Fd socket, kernel::ProcessId criu) : socket_(std::move(socket)), criu_(criu) {
+  const auto asked = base::receive_message(socket_.get());
+  if (!request_.ParseFromString(asked.bytes)) {
+    throw base::Error({"cannot read what the engine asks of CRIU", "its request is no message of CRIU's protocol", "", {}, {}});
+  }
+}
+
+EngineSide::~EngineSide() { kernel::signal_process(criu_, SIGKILL); }
+
+criu_req EngineSide::with(const criu_req& ours) {
+  CHECK(request_.type() == ours.type());
+  criu_req both = request_;
+  both.MergeFrom(ours);
+  auto* options = both.mutable_opts();
+  // Places that are the engine's, as numbers of its own descriptors; and a file of options that would win over these.
+  options->clear_work_dir_fd();
+  options->clear_config_file();
+  options->clear_parent_img();
+  asked_ = true;
+  return both;
+}
+
+std::string EngineSide::ask() {
+  std::vector<int> fds;
+  for (const auto& fd : notification_.fds) fds.push_back(fd.get());
+  try {
+    base::send_message(socket_.get(), notification_.bytes, fds);
+    notification_ = {};
+    if (!base::wait_readable(socket_.get(), kEngineAnswersMs)) return {};
+    return base::receive_message(socket_.get()).bytes;
+  } catch (const base::SysError& gone) {
+    base::log("the engine: {}", gone.what());
+    return {};
+  }
+}
+
+void EngineSide::tell(std::string_view response) noexcept {
+  try {
+    base::send_message(socket_.get(), response);
+  } catch (const std::exception& gone) {
+    base::log("the engine: {}", gone.what());
+  }
+}
+
+}  // namespace ferry::criu

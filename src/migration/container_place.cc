@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/container_place.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+namespace ferry::migration {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr base::milliseconds kTasksEnd{5'000};
+constexpr auto kPoll = base::milliseconds(2);
+
+bool is_bundle_path(const std::string& path) {
+  const base::Path bundle(path);
+  return bundle.is_absolute() && bundle == bundle.lexically_normal() && bundle.has_filename() && bundle != bundle.root_path();
+}
+
+}  // namespace
+
+ContainerPlace::ContainerPlace(const wire::EngineContainer& told) : container_{told.engine(), told.id(), told.bundle(), "", false} {
+  std::error_code none;
+  bundle_is_new_ = !fs::exists(container_.bundle, none);
+}
+
+std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
+  const auto* note = book.find(kNotePlace);
+  if (note == nullptr) return std::nullopt;
+  ContainerPlace place;
+  place.container_ = runtime::oci_container_from(*note);
+  place.bundle_is_new_ = note->value("bundle_is_new", false);
+  return place;
+}
+
+json ContainerPlace::note() const {
+  json note = runtime::to_note(container_);
+  note["bundle_is_new"] = bundle_is_new_;
+  return note;
+}
+
+process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& told) {
+  process::Reasons reasons;
+  const runtime::Oci engine(told.engine());
+  if (auto lacks = engine.host_reasons(); !lacks.empty()) return lacks;
+  const auto configuration = json::parse(told.configuration(), nullptr, false);
+  if (!runtime::Oci::knows(told.engine()) || !is_bundle_path(told.bundle()) || !configuration.is_object()) {
+    return {{"the plan cannot be read", "it names no bundle or no configuration", "use the same version of ferry on both hosts"}};
+  }
+  if (engine.find(told.id())) {
+    reasons.push_back({fmt::format("{} has a container called {} here already", told.engine(), told.id()),
+                       "two of that id cannot be told apart", fmt::format("`{} delete {}` there, when it is not needed", told.engine(), told.id())});
+  }
+  const base::Path bundle(told.bundle());
+  std::error_code none;
+  if (fs::exists(bundle, none)) {
+    const auto here = base::try_read_file(bundle / "config.json");
+    if (!here || json::parse(*here, nullptr, false) != configuration) {
+      reasons.push_back({fmt::format("{} is there already", bundle.string()), "it is not the bundle of this container",
+                         "move it out of the way there"});
+    }
+  }
+  for (const auto& source : runtime::bind_sources(configuration)) {
+    if (fs::exists(source, none)) continue;
+    reasons.push_back({fmt::format("{} is not here", source), "the container has it as a mount", "make it there, with what belongs into it"});
+  }
+  return reasons;
+}
+
+void ContainerPlace::make_bundle(const std::string& configuration) const {
+  if (!bundle_is_new_) return;
+  fs::create_directories(container_.bundle);
+  ::chmod(container_.bundle.c_str(), 0711);
+  base::replace_file(container_.bundle / "config.json", configuration, base::Durable::kNo);
+}
+
+void ContainerPlace::remove() const {
+  if (const auto tasks = freezer()) {
+    tasks->kill_all();
+    tasks->thaw();
+    const auto deadline = base::mono_now() + kTasksEnd;
+    while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kPoll);
+  }
+  // Not even called: what has that id is somebody else's.
+  if (!container_.cgroup.empty()) runtime::Oci(container_.engine).remove(container_.id);
+  std::error_code untidy;
+  if (bundle_is_new_) fs::remove_all(container_.bundle, untidy);
+  if (untidy) base::log("{}: {}", container_.bundle.string(), untidy.message());
+}
+
+}  // namespace ferry::migration

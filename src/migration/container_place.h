@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a container comes to at the target: its bundle, and what its engine knows of it. Its counterpart for other workloads is a
+// capsule. What was made here is noted before it is made; remove() is for the move itself and for whoever finishes its job.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "kernel/freezer.h"
+#include "migration/logbook.h"
+#include "migration/requirements.h"
+#include "migration/wire.pb.h"
+#include "runtime/oci.h"
+
+namespace ferry::migration {
+
+class ContainerPlace {
+ public:
+  explicit ContainerPlace(const wire::EngineContainer& told);
+  static std::optional<ContainerPlace> of(const Logbook& book);  // nothing: the job is of another kind
+
+  // Why it cannot come to this host.
+  static process::Reasons reasons_against(const wire::EngineContainer& told);
+
+  nlohmann::json note() const;
+  const runtime::OciContainer& container() const { return container_; }
+  std::optional<kernel::Freezer> freezer() const { return kernel::Freezer::at(container_.cgroup); }
+  void know_cgroup(const base::Path& cgroup) { container_.cgroup = cgroup; }
+
+  void make_bundle(const std::string& configuration) const;
+  // Gone for sure: tasks, the engine's memory of it, the bundle if it is of this move. Throws Error.
+  void remove() const;
+
+ private:
+  ContainerPlace() = default;
+  runtime::OciContainer container_;
+  bool bundle_is_new_ = false;
+};
+
+}  // namespace ferry::migration

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/root_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <ftw.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace ferry::migration {
+namespace {
+
+constexpr auto kPoll = base::milliseconds(2);
+// The kernel stamps files with the time of its last tick.
+constexpr long kTickNs = 10'000'000;
+constexpr int kOpenDirectories = 64;
+
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
+base::Fd memory_file(const std::string& content) {
+  base::Fd file(::memfd_create("ferry-rsync", MFD_CLOEXEC));
+  if (!file) throw base::SysError("memfd_create", errno, "");
+  base::write_full(file.get(), content);
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
+std::string content_of(const base::Fd& file) {
+  return base::try_read_file(fmt::format("/proc/self/fd/{}", file.get())).value_or("");
+}
+
+thread_local timespec looked_for;  // nftw(3) passes nothing on
+
+int is_newer(const char*, const struct stat* info, int type, FTW*) {
+  if (type == FTW_NS || type == FTW_DNR) return 1;  // cannot be known
+  const auto& changed = info->st_ctim;
+  const bool newer = changed.tv_sec > looked_for.tv_sec ||
+                     (changed.tv_sec == looked_for.tv_sec && changed.tv_nsec >= looked_for.tv_nsec);
+  return newer ? 1 : 0;
+}
+
+}  // namespace
+
+RootFiles::RootFiles(base::Path directory, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
+    : directory_(std::move(directory)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
+
+// Whatever else is mounted in it is not part of it.
+base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
+  const char* program = std::getenv("FERRY_SSH");
+  std::string ssh = program && *program ? program : "ssh";
+  for (const auto& option : ssh_options_) ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", quoted(option));
+  base::Argv argv{"rsync", "-aHAXS", "--numeric-ids", "--one-file-system", "--modify-window=-1", "--mkpath", "-e", ssh + " -o BatchMode=yes"};
+  argv.insert(argv.end(), options.begin(), options.end());
+  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), directory_.string())});
+  return argv;
+}
+
+void RootFiles::run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const {
+  const auto in = memory_file(input), words = memory_file("");
+  base::SpawnOptions options{in.get(), -1, words.get()};
+  options.new_session = true;
+  auto child = base::spawn(argv, options);
+  std::optional<int> status;
+  while (!(status = child.try_wait())) {
+    meanwhile();
+    std::this_thread::sleep_for(kPoll);
+  }
+  if (base::exit_code(*status) == 0) return;
+  std::string why = content_of(words);
+  std::ranges::replace(why, '\n', ' ');
+  throw base::Error({fmt::format("cannot copy {} to {}", directory_.string(), destination_.host),
+                     fmt::format("rsync ended with status {}: {}", base::exit_code(*status), why),
+                     "both hosts need rsync, and the target room for it", {}, {}});
+}
+
+void RootFiles::send(const std::function<void()>& meanwhile) {
+  ::clock_gettime(CLOCK_REALTIME, &since_);
+  since_.tv_nsec -= kTickNs;
+  if (since_.tv_nsec < 0) since_.tv_nsec += 1'000'000'000, --since_.tv_sec;
+  run(rsync({"--delete"}), "", meanwhile);
+}
+
+// A file that is removed or renamed changes its directory.
+bool RootFiles::has_changed() const {
+  looked_for = since_;
+  return ::nftw(directory_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
+}
+
+bool RootFiles::send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile) {
+  if (read_only_) return false;
+  const bool changed = has_changed();
+  if (changed) run(rsync({"--delete"}), "", meanwhile);
+  // What a task writes through a mapping may bear the time of its first write only.
+  std::string list;
+  for (const auto& path : written) {
+    struct stat info {};
+    if (::lstat((directory_.string() + path).c_str(), &info) == 0 && S_ISREG(info.st_mode)) list += path + '\0';
+  }
+  if (!list.empty()) run(rsync({"--ignore-times", "--from0", "--files-from=-"}), list, meanwhile);
+  return changed || !list.empty();
+}
+
+}  // namespace ferry::migration

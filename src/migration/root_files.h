@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A container's root filesystem on its way to the target, by rsync: first while the container runs, and what has changed since
+// within the pause. The target has said before that nothing else is in its place.
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/subprocess.h"
+#include "transport/bootstrap.h"
+
+namespace ferry::migration {
+
+class RootFiles {
+ public:
+  RootFiles(base::Path directory, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options);
+
+  // `meanwhile` may throw, which ends it. Throws Error with rsync's words.
+  void send(const std::function<void()>& meanwhile);
+  // Frozen: what has changed since send() began. `written`: paths in it that a task has open for writing, or mapped; those go
+  // whatever their times say. True: there was something.
+  bool send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile);
+
+ private:
+  bool has_changed() const;
+  base::Argv rsync(const std::vector<std::string>& options) const;
+  void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
+
+  base::Path directory_;
+  bool read_only_;
+  transport::Destination destination_;
+  std::vector<std::string> ssh_options_;
+  timespec since_{};
+};
+
+}  // namespace ferry::migration

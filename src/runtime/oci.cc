@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/oci.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace ferry::runtime {
+
+using nlohmann::json;
+using process::Reasons;
+
+namespace {
+
+bool is_in_path(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::string text = path ? path : "";
+  text += ":/usr/sbin:/usr/local/sbin:";
+  std::error_code none;
+  for (size_t start = 0, end; (end = text.find(':', start)) != std::string::npos; start = end + 1) {
+    if (end > start && std::filesystem::is_regular_file(base::Path(text.substr(start, end - start)) / program, none)) return true;
+  }
+  return false;
+}
+
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+json to_note(const OciContainer& container) {
+  return {{"engine", container.engine}, {"id", container.id}, {"bundle", container.bundle.string()},
+          {"cgroup", container.cgroup.string()}, {"keep", container.keep}};
+}
+
+OciContainer oci_container_from(const json& note) {
+  return {note.value("engine", ""), note.value("id", ""), note.value("bundle", ""), note.value("cgroup", ""),
+          note.value("keep", false)};
+}
+
+bool Oci::knows(const std::string& engine) { return engine == "runc" || engine == "crun"; }
+
+Reasons Oci::host_reasons() const {
+  if (!is_in_path(engine_)) {
+    return {{fmt::format("{} is not installed here", engine_), "there is none on PATH", fmt::format("install it (the package {})", engine_)}};
+  }
+  // crun says what it was built with; Debian 12's lacks CRIU.
+  if (engine_ == "crun" && base::run({"crun", "--version"}).out.find("+CRIU") == std::string::npos) {
+    return {{"crun cannot checkpoint here", "it was built without CRIU (`crun --version` has no +CRIU)", "use runc, or a newer crun"}};
+  }
+  return {};
+}
+
+std::string Oci::version() const {
+  const auto told = base::run({engine_, "--version"}).out;
+  const auto at = told.find("version ");
+  return at == std::string::npos ? "" : told.substr(at + 8, told.find_first_of(" +\n", at + 8) - at - 8);
+}
+
+std::optional<OciState> Oci::find(const std::string& id) const {
+  const auto told = base::run({engine_, "state", id});
+  if (told.status != 0) {
+    if (told.err.find("does not exist") != std::string::npos || told.err.find("No such file") != std::string::npos) return std::nullopt;
+    throw base::Error({fmt::format("{} does not tell the state of {}", engine_, id), one_line(told.err), "", {}, {}});
+  }
+  const auto state = json::parse(told.out);
+  return OciState{state.value("status", ""), state.value("pid", 0), state.value("bundle", "")};
+}
+
+// Left running, as far as it knows: else it would forget the container when it has been dumped. What becomes of the tasks ferry
+// says (criu/engine_side.h).
+base::Argv Oci::checkpoint_command(const std::string& id, const std::string& images, const base::Path& log) const {
+  return {engine_, "--log", log.string(), "checkpoint", "--leave-running", "--image-path", images, "--work-path", images, id};
+}
+
+base::Argv Oci::restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const {
+  return {engine_, "--log", log.string(), "restore", "--detach", "--image-path", images, "--work-path", images, "--bundle", container.bundle.string(),
+          container.id};
+}
+
+void Oci::remove(const std::string& id) const {
+  if (!find(id)) return;
+  const auto told = base::run({engine_, "delete", "--force", id});
+  if (told.status != 0 && find(id)) {
+    throw base::Error({fmt::format("{} cannot remove {}", engine_, id), one_line(told.err), "", {}, {}});
+  }
+}
+
+json read_configuration(const base::Path& bundle) {
+  const auto text = base::try_read_file(bundle / "config.json");
+  auto parsed = text ? json::parse(*text, nullptr, false) : json();
+  if (!parsed.is_object()) {
+    base::refuse(fmt::format("there is no container in {}", bundle.string()),
+                 text ? "its config.json cannot be read" : "it has no config.json", "the bundle must stay where the container was made from");
+  }
+  return parsed;
+}
+
+base::Path rootfs_of(const OciContainer& container, const json& configuration) {
+  return (container.bundle / configuration.value("root", json::object()).value("path", "rootfs")).lexically_normal();
+}
+
+bool is_read_only(const json& configuration) { return configuration.value("root", json::object()).value("readonly", false); }
+
+std::vector<std::string> bind_sources(const json& configuration) {
+  std::vector<std::string> sources;
+  for (const auto& mount : configuration.value("mounts", json::array())) {
+    const auto source = mount.value("source", "");
+    if (mount.value("type", "") == "bind" && source.starts_with('/')) sources.push_back(source);
+  }
+  return sources;
+}
+
+Reasons container_reasons(const OciContainer& container) {
+  Reasons reasons;
+  const auto configuration = read_configuration(container.bundle);
+  const auto rootfs = rootfs_of(container, configuration);
+  if (const auto inside = rootfs.lexically_relative(container.bundle); inside.empty() || *inside.begin() == ".." || inside == ".") {
+    reasons.push_back({fmt::format("its root filesystem {} is not in its bundle", rootfs.string()), "what is there on the target may belong to others",
+                       fmt::format("keep it below {}", container.bundle.string())});
+  }
+  if (configuration.value("process", json::object()).value("terminal", false)) {
+    reasons.push_back({"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"});
+  }
+  const auto linux_part = configuration.value("linux", json::object());
+  bool own_pids = false, own_mounts = false;
+  for (const auto& space : linux_part.value("namespaces", json::array())) {
+    const auto type = space.value("type", "");
+    const bool joined = !space.value("path", "").empty();
+    if (joined && type != "network") {
+      reasons.push_back({fmt::format("it shares the {} namespace {}", type, space.value("path", "")), "that one would stay here",
+                         "move containers that have namespaces of their own"});
+    }
+    own_pids = own_pids || (type == "pid" && !joined);
+    own_mounts = own_mounts || (type == "mount" && !joined);
+    if (type == "user") reasons.push_back({"it has a user namespace", "this version does not move those", "run it without one"});
+  }
+  if (!own_pids) reasons.push_back({"it has no pid namespace of its own", "its pids may be taken on another host", "give it one"});
+  if (!own_mounts) reasons.push_back({"it has no mount namespace of its own", "its files are this host's", "give it one"});
+  return reasons;
+}
+
+}  // namespace ferry::runtime

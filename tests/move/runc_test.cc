@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Containers of runc from one virtual host to another: by runc's own checkpoint and restore, whose CRIU ferry holds, so that they
+// move as processes do, with their memory ahead of them. Wherever a move fails, they go on where they were.
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "bench/docker_scripts.h"
+#include "support/move_test.h"
+
+namespace ferry::testing {
+namespace {
+
+constexpr const char* kBundle = "/srv/bundle";
+
+// `bash -c SCRIPT bash DIRECTORY`: a bundle with a Python of its own.
+const std::string kMakeBundle = fmt::format(R"sh(
+  set -e
+  mkdir -p "$1/rootfs/programs" && cd "$1/rootfs"
+  {}
+  cp "{}"/programs/*.py programs/
+  cd .. && runc spec
+)sh", bench::kFillPythonRoot, FERRY_BINARY_DIR);
+
+// `python3 -c SCRIPT CONFIG WORD…`: what it runs, and that it has no terminal.
+constexpr const char* kConfigure = R"py(
+import json, sys
+path = sys.argv[1]
+config = json.load(open(path))
+config["process"].update(terminal=False, args=sys.argv[2:])
+config["root"]["readonly"] = False
+config["hostname"] = "box"
+json.dump(config, open(path, "w"))
+)py";
+
+// Counts as looper.py does, and in between writes all over 48 MiB, in which it then finds what it has written.
+constexpr const char* kBusyMemory = R"py(
+import os, random
+pages, size = 12288, 4096
+memory, known, identity = bytearray(pages * size), {}, os.urandom(4).hex()
+count = 0
+while True:
+    for _ in range(400):
+        page = random.randrange(pages)
+        at = page * size
+        if memory[at:at + 8] != known.get(page, bytes(8)): print("page", page, "is not as it was", flush=True)
+        known[page] = os.urandom(8)
+        memory[at:at + 8] = known[page]
+    print("%04d -> %s" % (count, identity), flush=True)
+    count += 1
+)py";
+
+// east and west have runc, north has none.
+class RuncTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
+    if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/runc")) return;
+    LabOptions options{.hosts = {"east", "west", "north"}};
+    for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
+    lab_ = std::make_unique<Lab>(options);
+    const auto made = lab_->exec("east", {"bash", "-c", kMakeBundle, "bash", kBundle});
+    ASSERT_EQ(made.status, 0) << made.err;
+  }
+  static void TearDownTestSuite() { lab_.reset(); }
+
+  void SetUp() override {
+    if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
+    if (!lab_) GTEST_SKIP() << "there is no runc in " << FERRY_BINARY_DIR << "/docker (tools/get-docker makes it)";
+    lab_->check("east", fmt::format("cp -a {} {}", kBundle, bundle()));
+  }
+  void TearDown() override {
+    if (!lab_) return;
+    for (const char* host : {"east", "west"}) {
+      lab_->shell(host, "runc list -q | xargs -r -n 1 runc delete -f; rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
+    }
+  }
+  static std::string bundle() {
+    return fmt::format("/srv/test-{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  }
+
+  // Its output: a pipe, as a supervisor's would be.
+  void run(const Argv& command, const std::string& name = "box") const {
+    Argv configure{"python3", "-c", kConfigure, bundle() + "/config.json"};
+    configure.insert(configure.end(), command.begin(), command.end());
+    ASSERT_EQ(lab_->exec("east", configure).status, 0);
+    lab_->check("east", fmt::format("(runc run -d --bundle {} {} </dev/null 2>&1 | cat >/var/log/{}.log) >/dev/null 2>&1 &", bundle(), name, name));
+    ASSERT_TRUE(comes_true([&] { return state(name, "east") == "running"; }));
+  }
+  void run_looper() const {
+    run({"python3", "/programs/looper.py", "20"});
+    ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
+  }
+  Result ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const {
+    Argv argv{"env"};
+    if (!faults.empty()) argv.push_back("FERRY_FAULTS=" + faults);
+    argv.push_back("ferry");
+    argv.insert(argv.end(), words.begin(), words.end());
+    return lab_->exec(host, argv);
+  }
+  Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
+    Argv words{"move", "runc:box", "root@" + to, "--json"};
+    words.insert(words.end(), options.begin(), options.end());
+    const Result result = ferry(from, words);
+    EXPECT_EQ(result.status, 0) << result.out << result.err;
+    return result.status == 0 ? Json::parse(result.out) : Json();
+  }
+  std::string state(const std::string& name, const std::string& host) const {  // "": runc knows none
+    const auto said = lab_->shell(host, fmt::format("runc state {}", name));
+    return said.status == 0 ? Json::parse(said.out)["status"].get<std::string>() : "";
+  }
+  // At the source what its supervisor got, after a move what ferry keeps; here the one after the other.
+  std::string log(const std::string& host) const {
+    return lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null").out;
+  }
+  // Lines "0007 -> ID", "0008 -> ID", … with the same id, none skipped, none twice: how many; -1: not so.
+  int lines(const std::string& host) const {
+    std::istringstream text(log(host));
+    int expected = -1, count = 0;
+    std::string identity;
+    for (std::string line; std::getline(text, line); ++count, ++expected) {
+      if (count == 0) expected = std::atoi(line.c_str()), identity = line.substr(std::min<size_t>(4, line.size()));
+      if (line != fmt::format("{:04}{}", expected, identity)) return -1;
+    }
+    return count;
+  }
+  bool goes_on(const std::string& host) const {
+    const int before = lines(host);
+    return before > 0 && comes_true([&] { return lines(host) > before + 3; });
+  }
+  std::string last_line(const std::string& host) const {
+    const auto text = lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | tail -n 1").out;
+    return text.substr(0, text.find('\n'));
+  }
+
+  static inline std::unique_ptr<Lab> lab_;
+};
+
+TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) {
+  run_looper();
+  const auto there = move("east", "west");
+  ASSERT_FALSE(there.is_null());
+  EXPECT_EQ(there["engine"], "runc");
+  EXPECT_EQ(there["mode"], "pre") << there.dump(1);
+  EXPECT_EQ(state("box", "west"), "running");
+  EXPECT_EQ(state("box", "east"), "");
+  const int last = std::atoi(last_line("east").c_str());
+  ASSERT_TRUE(goes_on("west")) << log("west");
+  EXPECT_EQ(std::atoi(log("west").c_str()), last + 1);  // not one number skipped or said twice
+  EXPECT_EQ(lab_->check("west", "runc exec box hostname 2>&1 || runc exec box cat /proc/sys/kernel/hostname"), "box");
+
+  lab_->check("east", "rm -f /var/log/box.log");
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_TRUE(goes_on("east")) << log("east");
+  EXPECT_EQ(state("box", "west"), "");
+}
+
+// Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
+TEST_F(RuncTest, MemoryIsAsItWas) {
+  run({"python3", "-c", kBusyMemory});
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 100; })) << log("east");
+  std::string from = "east", to = "west";
+  for (const char* mode : {"pre", "hybrid", "stop"}) {
+    const auto report = move(from, to, {"--mode", mode});
+    ASSERT_FALSE(report.is_null()) << mode;
+    EXPECT_EQ(report["mode"], mode);
+    lab_->check(from, "rm -rf /var/log/box.log /var/lib/ferry/containers");
+    EXPECT_TRUE(goes_on(to)) << mode << log(to).substr(0, 2000);
+    std::swap(from, to);
+  }
+}
+
+TEST_F(RuncTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {
+  run_looper();
+  lab_->check("east", "runc exec box sh -c 'echo kept >/etc/kept'");
+  const auto report = move("east", "west", {"--keep-source"});
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(lab_->check("west", "runc exec box cat /etc/kept"), "kept");
+  EXPECT_EQ(state("box", "east"), "stopped");
+  EXPECT_TRUE(goes_on("west"));
+}
+
+TEST_F(RuncTest, WhatCannotGoIsRefusedBeforehand) {
+  run_looper();
+  const auto refused = [&](const std::string& what, const std::string& host, const std::string& words) {
+    for (const char* verb : {"check", "move"}) {
+      const auto result = ferry("east", {verb, what, "root@" + host});
+      EXPECT_EQ(result.status, 3) << verb << " " << what << result.out << result.err;
+      EXPECT_NE((result.out + result.err).find(words), std::string::npos) << verb << " " << what << ": " << result.out << result.err;
+    }
+  };
+  refused("runc:nobody", "west", "no container of that name");
+  refused("runc:box", "north", "runc is not installed here");
+  lab_->check("east", "runc pause box");
+  refused("runc:box", "west", "it is paused");
+  lab_->check("east", "runc resume box");
+  lab_->check("west", fmt::format("mkdir -p {0} && echo '{{}}' >{0}/config.json", bundle()));
+  refused("runc:box", "west", "is there already");
+  lab_->check("west", fmt::format("rm -r {}", bundle()));
+  EXPECT_TRUE(goes_on("east"));
+}
+
+// Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
+TEST_F(RuncTest, AFailedMoveLeadsBack) {
+  run_looper();
+  for (const char* fault : {"source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail", "source.sent=fail",
+                            "target.restoring=fail", "target.restored=fail", "source.restored=fail"}) {
+    const auto result = ferry("east", {"move", "runc:box", "root@west"}, fault);
+    EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
+    EXPECT_TRUE(goes_on("east")) << fault << log("east");
+    EXPECT_EQ(state("box", "east"), "running") << fault;
+    EXPECT_EQ(state("box", "west"), "") << fault;
+    EXPECT_TRUE(comes_true([&] { return lab_->shell("west", "ls " + bundle()).status != 0; })) << fault;
+    EXPECT_EQ(lab_->check("west", "find /sys/fs/cgroup -name box"), "") << fault;
+  }
+}
+
+// Its guard, or `ferry resolve`, does what the killed one cannot do any more.
+TEST_F(RuncTest, AKilledFerryIsFinishedByItsGuard) {
+  run_looper();
+  for (const char* fault : {"source.frozen=kill", "source.dumped=kill", "source.restored=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_TRUE(comes_true([&] { return goes_on("east"); }, 30'000)) << fault << log("east");
+    EXPECT_TRUE(comes_true([&] { return state("box", "west").empty(); }, 30'000)) << fault;
+    EXPECT_TRUE(comes_true([&] { return lab_->shell("west", "ls " + bundle()).status != 0; }, 30'000)) << fault;
+  }
+  ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return state("box", "west") == "running" && state("box", "east").empty(); }, 60'000))
+      << ferry("east", {"resolve", "runc:box"}).out;
+  EXPECT_TRUE(goes_on("west"));
+}
+
+}  // namespace
+}  // namespace ferry::testing
