@@ -228,7 +228,7 @@ TEST_F(RuncTest, AKilledFerryIsFinishedByItsGuard) {
   ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
   EXPECT_TRUE(comes_true([&] { return state("box", "west") == "running" && state("box", "east").empty(); }, 60'000))
       << ferry("east", {"resolve", "runc:box"}).out;
-  EXPECT_TRUE(goes_on("west"));
+  EXPECT_TRUE(comes_true([&] { return goes_on("west"); }, 30'000)) << log("west");
 }
 
 }  // namespace
