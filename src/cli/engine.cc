@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `ferry engine`: for container engines that run already. An engine that ferry starts itself (runc, crun) needs nothing of it.
+// `ferry engine`: for container engines that run already. An engine that ferry starts itself (runc) needs nothing of it.
 #include <fmt/format.h>
 
 #include "cli/verbs.h"

@@ -100,6 +100,11 @@ std::vector<pid_t> Freezer::pids() const {
   return found;
 }
 
+bool Freezer::holds(pid_t pid) const {
+  const auto below = of(pid).path().lexically_normal().lexically_relative(path_.lexically_normal());
+  return !below.empty() && *below.begin() != "..";
+}
+
 bool Freezer::is_frozen() const {
   if (v2_) {
     return base::try_read_file(path_ / "cgroup.events").value_or("").find("frozen 1") != std::string::npos;

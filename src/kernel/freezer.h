@@ -30,6 +30,7 @@ class Freezer {
   const base::Path& path() const { return path_; }  // what CRIU's freeze_cgroup option wants
   void add(pid_t pid) const;                        // 0: the caller
   std::vector<pid_t> pids() const;                  // processes, in our pid namespace
+  bool holds(pid_t pid) const;                      // the task is in it, or in one below it
   // Stops every task and waits until they have stopped; throws Error when that takes longer than `limit`.
   void freeze(std::chrono::milliseconds limit) const;
   void thaw() const;

@@ -2,6 +2,7 @@
 #include "migration/target.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -229,7 +230,12 @@ void TargetMove::make_place() {
 void TargetMove::start_engine() {
   restore_.emplace(place_->container(), plan_.job(), *images_, pages());
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
-  freezer_ = kernel::Freezer::of(restore_->criu().pid);
+  auto cgroup = kernel::Freezer::of(restore_->criu().pid);
+  if (cgroup.holds(::getpid())) {  // to give up would be to kill all that is in it
+    throw Error({fmt::format("cannot restore {}", plan_.name()),
+                 fmt::format("{} gives it no cgroup of its own here", place_->container().engine), "give it one (linux.cgroupsPath in its config.json)", {}, {}});
+  }
+  freezer_ = std::move(cgroup);
   place_->know_cgroup(freezer_->path());
   walk_->journal().note(kNotePlace, place_->note());
 }

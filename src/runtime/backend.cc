@@ -31,8 +31,8 @@ std::optional<ContainerName> parse_container(const std::string& what) {
   const ContainerName name{what.substr(0, colon), what.substr(colon + 1)};
   if (name.engine != "docker" && !Oci::knows(name.engine)) {
     base::refuse(fmt::format("cannot move {}", what),
-                 "this version moves containers of docker, runc and crun, processes and `ferry run` workloads only",
-                 "name it docker:NAME, runc:ID or crun:ID, or give a pid or a name that `ferry ps` shows");
+                 "this version moves containers of docker and runc, processes and `ferry run` workloads only",
+                 "name it docker:NAME or runc:ID, or give a pid or a name that `ferry ps` shows");
   }
   if (!is_container_name(name.name)) {
     base::refuse(fmt::format("cannot move {}", what), fmt::format("\"{}\" cannot be a container's name", name.name),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Engines that are called and gone: runc and crun, by their own command line (OCI runtimes). They keep what they know of a
+// Engines that are called and gone: runc, by its own command line (an OCI runtime). They keep what they know of a
 // container in a directory of their own, and drive CRIU themselves, through ferry's shim (criu/engine_call.h).
 #pragma once
 

@@ -2,6 +2,7 @@
 #include "runtime/workload.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <sstream>
@@ -112,7 +113,12 @@ Workload from_engine(const ContainerName& name) {
                  state->status == "paused" ? fmt::format("{} resume {}", name.engine, name.name) : "only what runs can be moved");
   }
   Workload workload{name.text(), kernel::command_of(root->pid), *root, std::nullopt, std::nullopt, std::nullopt};
-  workload.container = {name.engine, name.name, state->bundle, kernel::Freezer::of(root->pid).path()};
+  const auto cgroup = kernel::Freezer::of(root->pid);
+  if (cgroup.holds(::getpid())) {  // all that is in it would be frozen
+    base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("its cgroup {} is not its own: others are in it, too", cgroup.path().string()),
+                 "give it one (linux.cgroupsPath in its config.json)");
+  }
+  workload.container = {name.engine, name.name, state->bundle, cgroup.path()};
   return workload;
 }
 

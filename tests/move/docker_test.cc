@@ -166,7 +166,7 @@ TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   refused("docker:still", "west", "it does not run");
   refused("docker:gone", "west", "--rm");
   refused("docker:stays", "north", "docker is not installed here");
-  refused("podman:stays", "west", "containers of docker, runc and crun");
+  refused("podman:stays", "west", "containers of docker and runc");
   EXPECT_TRUE(goes_on("stays", "east"));
 }
 

@@ -197,6 +197,10 @@ TEST_F(RuncTest, WhatCannotGoIsRefusedBeforehand) {
   lab_->check("east", "runc pause box");
   refused("runc:box", "west", "it is paused");
   lab_->check("east", "runc resume box");
+  // As an engine without the right to make cgroups leaves it: with its cgroup ferry would freeze itself, and everybody.
+  lab_->check("east", "cd /sys/fs/cgroup/freezer && for p in $(cat box/cgroup.procs); do echo $p >cgroup.procs; done");
+  refused("runc:box", "west", "is not its own");
+  lab_->check("east", "cd /sys/fs/cgroup/freezer && echo $(runc state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p') >box/cgroup.procs");
   lab_->check("west", fmt::format("mkdir -p {0} && echo '{{}}' >{0}/config.json", bundle()));
   refused("runc:box", "west", "is there already");
   lab_->check("west", fmt::format("rm -r {}", bundle()));
