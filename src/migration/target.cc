@@ -166,6 +166,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   open_journal();
   FAULT_POINT("target.preparing");
   images_.emplace(plan.job(), plan.image_bytes());
+  if (!plan.has_container()) std::filesystem::create_directories(capsule::directory_of(plan.name()));  // its log comes there
   incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
     walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
   });
@@ -232,7 +233,7 @@ void TargetMove::start_engine() {
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   auto cgroup = kernel::Freezer::of(restore_->criu().pid);
   if (cgroup.holds(::getpid())) {  // to give up would be to kill all that is in it
-    throw Error({fmt::format("cannot restore {}", plan_.name()),
+    throw base::Error({fmt::format("cannot restore {}", plan_.name()),
                  fmt::format("{} gives it no cgroup of its own here", place_->container().engine), "give it one (linux.cgroupsPath in its config.json)", {}, {}});
   }
   freezer_ = std::move(cgroup);
@@ -241,7 +242,6 @@ void TargetMove::start_engine() {
 }
 
 void TargetMove::make_capsule() {
-  std::filesystem::create_directories(capsule::directory_of(plan_.name()));
   capsule::Spec spec;
   spec.name = plan_.name();
   spec.own_network = plan_.has_identity();
