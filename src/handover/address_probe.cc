@@ -23,6 +23,8 @@ namespace {
 
 // When the workload itself has answered, another who has its address would have by now: the kernel answers, no program.
 constexpr std::chrono::milliseconds kAfterItsOwn{50};
+// A question may be lost, or come before the other's link is ready for it (RFC 5227 asks three times).
+constexpr std::chrono::milliseconds kAskAgain{50};
 
 base::Fd open_socket(const std::string& link, int index, uint16_t protocol) {
   base::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
@@ -40,11 +42,15 @@ std::optional<kernel::MacAddr> find_other_owner(const kernel::Link& link, const 
   const bool ipv6 = address.family() == AF_INET6;
   const base::Fd socket = open_socket(link.name, link.index, ipv6 ? ETH_P_IPV6 : ETH_P_ARP);
   const std::string question = ipv6 ? neighbour_probe(link.mac, address) : arp_probe(link.mac, address);
-  if (::send(socket.get(), question.data(), question.size(), 0) < 0) throw SysError("send", errno, "a question on " + link.name);
-
   auto deadline = base::mono_now() + limit;
+  auto ask_at = base::mono_now();
   std::array<std::byte, 128> answer;  // a longer frame is none, or its end does not matter
-  while (base::wait_readable(socket.get(), base::ms_until(deadline))) {
+  while (base::ms_until(deadline) > 0) {
+    if (base::ms_until(ask_at) == 0) {
+      if (::send(socket.get(), question.data(), question.size(), 0) < 0) throw SysError("send", errno, "a question on " + link.name);
+      ask_at = base::mono_now() + kAskAgain;
+    }
+    if (!base::wait_readable(socket.get(), base::ms_until(std::min(deadline, ask_at)))) continue;
     const ssize_t got = ::recv(socket.get(), answer.data(), answer.size(), 0);
     if (got < 0) throw SysError("recv", errno, link.name);
     const Frame frame(answer.data(), static_cast<size_t>(got));
@@ -52,7 +58,6 @@ std::optional<kernel::MacAddr> find_other_owner(const kernel::Link& link, const 
     const bool is_question = mac == link.mac;  // ours, seen on its way out
     if (mac && !is_question && *mac != own) return mac;
     if (mac && !is_question) deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
-    if (base::ms_until(deadline) == 0) break;  // a busy segment must not keep us
   }
   return std::nullopt;
 }

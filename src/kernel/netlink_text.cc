@@ -45,7 +45,8 @@ MacAddr MacAddr::random_local() {
 
 MacAddr MacAddr::random_high() {
   MacAddr mac = random_local();
-  mac.bytes[0] = 0xfe;
+  mac.bytes[0] = 0xfe;  // as libvirt's, which go on with 54
+  mac.bytes[1] = mac.bytes[2] = 0xff;
   return mac;
 }
 
