@@ -207,6 +207,23 @@ TEST_F(RuncTest, WhatCannotGoIsRefusedBeforehand) {
   EXPECT_TRUE(goes_on("east"));
 }
 
+// For engines that run already: one link, which nobody else's CRIU has to give way to.
+TEST_F(RuncTest, TheShimIsPlacedAndTakenAway) {
+  const std::string place = "/usr/local/sbin/criu";
+  EXPECT_EQ(ferry("north", {"engine", "setup"}).status, 0);
+  EXPECT_EQ(lab_->check("north", "readlink -f " + place), lab_->check("north", "readlink -f $(command -v ferry)"));
+  EXPECT_NE(ferry("north", {"engine", "setup"}).out.find("is there already"), std::string::npos);
+  EXPECT_EQ(ferry("north", {"engine", "undo"}).status, 0);
+  EXPECT_NE(lab_->shell("north", "test -e " + place).status, 0);
+  lab_->check("north", fmt::format("echo '#!/bin/sh' >{}", place));
+  for (const char* verb : {"setup", "undo"}) {
+    const auto refused = ferry("north", {"engine", verb});
+    EXPECT_EQ(refused.status, 3) << verb;
+    EXPECT_NE(refused.err.find("not ferry's"), std::string::npos) << refused.err;
+  }
+  lab_->check("north", "rm " + place);
+}
+
 // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
 TEST_F(RuncTest, AFailedMoveLeadsBack) {
   run_looper();
