@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "criu/engine_side.h"
 #include "criu/session.h"
+#include "criu/shim.h"
 
 namespace ferry::criu {
 
@@ -107,13 +108,7 @@ Session EngineCall::start(const base::Argv& engine, const base::SpawnOptions& op
 }
 
 base::Path shim_directory() {
-  const base::Path shim = base::Path(kShimDirectory) / "criu", program = fs::read_symlink("/proc/self/exe");
-  std::error_code none;
-  fs::create_directories(kShimDirectory);
-  if (fs::read_symlink(shim, none) == program) return kShimDirectory;
-  const base::Path next = base::Path(kShimDirectory) / fmt::format("criu.{}", ::getpid());
-  fs::create_symlink(program, next);
-  fs::rename(next, shim);
+  link_to_ferry(base::Path(kShimDirectory) / "criu");
   return kShimDirectory;
 }
 

@@ -141,10 +141,18 @@ bool is_shim(const base::Path& program) {
   return fs::read_symlink(program, none).filename() == "ferry" || fs::equivalent(program, "/proc/self/exe", none);
 }
 
-namespace {
+bool link_to_ferry(const base::Path& place) {
+  const base::Path program = fs::read_symlink("/proc/self/exe");
+  std::error_code none;
+  if (fs::read_symlink(place, none) == program) return false;
+  fs::create_directories(place.parent_path());
+  const base::Path next = fmt::format("{}.{}", place.string(), ::getpid());
+  fs::create_symlink(program, next);
+  fs::rename(next, place);
+  return true;
+}
 
-// As people call it, when that is a path that lasts: a copy in a cache of ferry's own does not.
-base::Path own_program() { return fs::read_symlink("/proc/self/exe"); }
+namespace {
 
 void require_free_or_ours() {
   std::error_code none;
@@ -157,14 +165,7 @@ void require_free_or_ours() {
 
 bool place_shim() {
   require_free_or_ours();
-  std::error_code none;
-  const auto program = own_program();
-  if (fs::read_symlink(kShimPlace, none) == program) return false;
-  fs::create_directories(base::Path(kShimPlace).parent_path());
-  const std::string next = fmt::format("{}.{}", kShimPlace, ::getpid());
-  fs::create_symlink(program, next);
-  fs::rename(next, kShimPlace);
-  return true;
+  return link_to_ferry(kShimPlace);
 }
 
 bool remove_shim() {

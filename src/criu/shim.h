@@ -15,6 +15,9 @@ int run_shim(int argc, char** argv);
 // That file is a shim, of whichever ferry.
 bool is_shim(const base::Path& program);
 
+// A link to this ferry, as people call it, in the place of whatever link is there. False: it is there already.
+bool link_to_ferry(const base::Path& place);
+
 // `ferry engine setup`, `undo`: the shim where an engine that runs already looks first. Throw Error (refused) when
 // something else is there; false: nothing was to be done.
 inline constexpr const char* kShimPlace = "/usr/local/sbin/criu";

@@ -4,8 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "base/program.h"
 #include "criu/engine_call.h"
 
 namespace ferry::migration {
@@ -15,8 +14,7 @@ constexpr base::milliseconds kEngineCalls{30'000};  // 0.2 s is usual
 constexpr const char* kEngineLog = "engine.log";
 
 std::string words_in(const base::Path& log) {
-  std::string text = base::try_read_file(log).value_or("");
-  std::ranges::replace(text, '\n', ' ');
+  const std::string text = base::one_line(base::try_read_file(log).value_or(""));
   return text.empty() ? "it says nothing" : text;
 }
 

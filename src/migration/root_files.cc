@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/program.h"
 
 namespace ferry::migration {
 namespace {
@@ -78,10 +79,8 @@ void RootFiles::run(const base::Argv& argv, const std::string& input, const std:
     std::this_thread::sleep_for(kPoll);
   }
   if (base::exit_code(*status) == 0) return;
-  std::string why = content_of(words);
-  std::ranges::replace(why, '\n', ' ');
   throw base::Error({fmt::format("cannot copy {} to {}", directory_.string(), destination_.host),
-                     fmt::format("rsync ended with status {}: {}", base::exit_code(*status), why),
+                     fmt::format("rsync ended with status {}: {}", base::exit_code(*status), base::one_line(content_of(words))),
                      "both hosts need rsync, and the target room for it", {}, {}});
 }
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/program.h"
 #include "criu/doctor.h"
 #include "runtime/docker.h"
 #include "runtime/docker_config.h"
@@ -30,15 +31,6 @@ std::string daemon_search_path() {
   }
   const char* own = std::getenv("PATH");
   return own ? own : "";
-}
-
-base::Path find_program(const std::string& name, const std::string& search_path) {
-  std::istringstream directories(search_path);
-  for (std::string directory; std::getline(directories, directory, ':');) {
-    const base::Path program = base::Path(directory) / name;
-    if (::access(program.c_str(), X_OK) == 0) return program;
-  }
-  return {};
 }
 
 // "Version: 4.2"
@@ -66,11 +58,11 @@ std::optional<std::string> configured(const std::string& name) {
 
 }  // namespace
 
-bool Docker::is_installed() { return !find_program("dockerd", daemon_search_path()).empty(); }
+bool Docker::is_installed() { return !base::find_in_path("dockerd", daemon_search_path()).empty(); }
 
 EngineFacts Docker::facts() {
   const auto version = get("/version");
-  return {version.value("Version", ""), version_of_criu(find_program("criu", daemon_search_path())), info().value("Driver", "")};
+  return {version.value("Version", ""), version_of_criu(base::find_in_path("criu", daemon_search_path())), info().value("Driver", "")};
 }
 
 // docker names CRIU's log. It goes with the container that was not restored, unless runc.conf keeps it elsewhere.
@@ -98,11 +90,11 @@ process::Reasons Docker::host_reasons() {
     return reasons;
   }
   const auto path = daemon_search_path();
-  if (version_of_criu(find_program("criu", path)).empty()) {
+  if (version_of_criu(base::find_in_path("criu", path)).empty()) {
     reasons.push_back({"docker finds no CRIU", fmt::format("there is none that works on its daemon's PATH ({})", path),
                        "install criu (4.0 or newer), for instance as /usr/local/sbin/criu"});
   }
-  if (!configured("network-lock") && find_program("iptables-restore", path).empty()) {
+  if (!configured("network-lock") && base::find_in_path("iptables-restore", path).empty()) {
     reasons.push_back({"there is no iptables-restore on docker's PATH", "CRIU holds a container's packets with it",
                        "install iptables, or put \"network-lock nftables\" into /etc/criu/runc.conf"});
   }

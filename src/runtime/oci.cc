@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/program.h"
 
 namespace ferry::runtime {
 
@@ -16,21 +16,10 @@ using process::Reasons;
 
 namespace {
 
-bool is_in_path(const std::string& program) {
-  const char* path = std::getenv("PATH");
-  std::string text = path ? path : "";
-  text += ":/usr/sbin:/usr/local/sbin:";
-  std::error_code none;
-  for (size_t start = 0, end; (end = text.find(':', start)) != std::string::npos; start = end + 1) {
-    if (end > start && std::filesystem::is_regular_file(base::Path(text.substr(start, end - start)) / program, none)) return true;
-  }
-  return false;
-}
-
-std::string one_line(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
+// Also where the services look.
+std::string search_path() {
+  const char* own = std::getenv("PATH");
+  return std::string(own ? own : "") + ":/usr/sbin:/usr/local/sbin";
 }
 
 }  // namespace
@@ -48,23 +37,17 @@ OciContainer oci_container_from(const json& note) {
 bool Oci::knows(const std::string& engine) { return engine == "runc"; }
 
 Reasons Oci::host_reasons() const {
-  if (!is_in_path(engine_)) {
+  if (base::find_in_path(engine_, search_path()).empty()) {
     return {{fmt::format("{} is not installed here", engine_), "there is none on PATH", fmt::format("install it (the package {})", engine_)}};
   }
   return {};
-}
-
-std::string Oci::version() const {
-  const auto told = base::run({engine_, "--version"}).out;
-  const auto at = told.find("version ");
-  return at == std::string::npos ? "" : told.substr(at + 8, told.find_first_of(" +\n", at + 8) - at - 8);
 }
 
 std::optional<OciState> Oci::find(const std::string& id) const {
   const auto told = base::run({engine_, "state", id});
   if (told.status != 0) {
     if (told.err.find("does not exist") != std::string::npos || told.err.find("No such file") != std::string::npos) return std::nullopt;
-    throw base::Error({fmt::format("{} does not tell the state of {}", engine_, id), one_line(told.err), "", {}, {}});
+    throw base::Error({fmt::format("{} does not tell the state of {}", engine_, id), base::one_line(told.err), "", {}, {}});
   }
   const auto state = json::parse(told.out);
   return OciState{state.value("status", ""), state.value("pid", 0), state.value("bundle", "")};
@@ -85,7 +68,7 @@ void Oci::remove(const std::string& id) const {
   if (!find(id)) return;
   const auto told = base::run({engine_, "delete", "--force", id});
   if (told.status != 0 && find(id)) {
-    throw base::Error({fmt::format("{} cannot remove {}", engine_, id), one_line(told.err), "", {}, {}});
+    throw base::Error({fmt::format("{} cannot remove {}", engine_, id), base::one_line(told.err), "", {}, {}});
   }
 }
 

@@ -49,7 +49,6 @@ class Oci {
   base::Argv restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
   // Killed if need be, and forgotten; none of that id is as good. Throws Error.
   void remove(const std::string& id) const;
-  std::string version() const;  // "1.1.5"; empty: unknown
 
  private:
   std::string engine_;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Programs of the host: where they are, and what they say.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+
+namespace ferry::base {
+
+// The first executable of that name in the directories of "/bin:/usr/bin"; empty: there is none.
+Path find_in_path(const std::string& name, const std::string& search_path);
+// A program's words, as part of a sentence.
+std::string one_line(std::string words);
+
+}  // namespace ferry::base

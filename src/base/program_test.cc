@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/program.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/subprocess.h"
+
+namespace ferry::base {
+namespace {
+
+TEST(Program, TheFirstExecutableOfThatNameIsFound) {
+  const Path place = std::filesystem::temp_directory_path() / ("program-" + std::to_string(::getpid()));
+  const Path first = place / "first", second = place / "second";
+  for (const Path& directory : {first, second}) {
+    std::filesystem::create_directories(directory);
+    replace_file(directory / "tool", "#!/bin/sh\n", Durable::kNo);
+  }
+  std::filesystem::create_directories(first / "directory");
+  ::chmod((second / "tool").c_str(), 0755);
+  const std::string both = first.string() + "::" + second.string();
+  EXPECT_EQ(find_in_path("tool", both), second / "tool");
+  ::chmod((first / "tool").c_str(), 0755);
+  EXPECT_EQ(find_in_path("tool", both), first / "tool");
+  EXPECT_EQ(find_in_path("directory", both), "");
+  EXPECT_EQ(find_in_path("other", both), "");
+  EXPECT_EQ(find_in_path("tool", ""), "");
+  std::filesystem::remove_all(place);
+}
+
+TEST(Program, WordsBecomePartOfASentence) {
+  EXPECT_EQ(one_line("it failed\nfor a reason\n\n"), "it failed for a reason");
+  EXPECT_EQ(one_line("\n"), "");
+}
+
+}  // namespace
+}  // namespace ferry::base
