@@ -9,8 +9,8 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "kernel/affinity.h"
 #include "handover/gone_connections.h"
+#include "kernel/affinity.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
 #include "migration/container_check.h"
@@ -36,14 +36,6 @@ constexpr milliseconds kSourceSilence{15 * 60'000};
 // From "restored" to the grant the source only writes one line to its journal.
 constexpr milliseconds kGrantLimit{20'000};
 constexpr milliseconds kFarewellLimit{30'000};
-constexpr milliseconds kParkingComes{5'000};
-
-int lanes_of(const wire::MemoryPlan& plan) {
-  if (plan.lanes() < 0 || plan.lanes() > transport::kMostLanes) throw BrokenProtocol("an impossible number of lanes");
-  return plan.lanes();
-}
-
-constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
 
 }  // namespace
 
@@ -147,142 +139,6 @@ void TargetMove::answer_settle(const wire::Settle& question) {
   wire::ToSource answer;
   *answer.mutable_outcome() = settle_for_source(question.job());
   talk_.send(answer);
-}
-
-void TargetMove::prepare(const wire::Plan& plan) {
-  base::prepare_to_throw();
-  if (walk_) throw BrokenProtocol("a second plan");
-  if (!plan.has_container()) capsule::check_name(plan.name());
-  if (plan.has_container() && plan.name() != plan.container().engine() + ":" + plan.container().id()) throw BrokenProtocol("an impossible name");
-  const auto lock = runtime::lock_name(plan.name());
-  capsule::check_name("job-" + plan.job());  // both become part of paths
-  refuse_if_any(plan.name(), to_itself(plan.source_id()));  // else the source's own lock would be in the way
-  lock_ = capsule::Lock::take(lock, "receive", plan.job());
-  // First: what a killed ferry has left is no reason against this move.
-  for (const auto& one : finish_earlier_jobs(lock)) base::log("{}: {}: {}", one.job, one.found, one.done);
-  const auto warnings = check(plan);
-  if (!plan.has_container()) require_free_name(plan.name());
-  plan_ = plan;
-  open_journal();
-  FAULT_POINT("target.preparing");
-  images_.emplace(plan.job(), plan.image_bytes());
-  if (!plan.has_container()) std::filesystem::create_directories(capsule::directory_of(plan.name()));  // its log comes there
-  incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
-    walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
-  });
-  for (const auto& file : plan.files()) incoming_->expect(file.path());
-  if (plan.has_container()) {
-    make_place();
-  } else {
-    make_capsule();
-    if (plan.has_identity()) make_port();
-    restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
-    walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
-  }
-  if (plan.has_memory()) memory_.emplace(plan, images_->directory());
-  walk_->step(TargetEvent::kPrepared);
-  FAULT_POINT("target.ready");
-  wire::ToSource answer;
-  if (plan.parking()) answer.mutable_ready()->set_no_parking(make_parking());
-  answer.mutable_ready()->set_host(host_name());
-  for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
-  talk_.send(answer);
-  if (parking_device_) accept_parking();
-  if (memory_) memory_->expect_lanes(source_.listener, source_.key, lanes_of(plan.memory()));
-}
-
-// From here on whatever happens to this process, the job can be finished by another one.
-void TargetMove::open_journal() {
-  auto journal = Journal::create(Role::kTarget, {plan_.job(), plan_.name(), plan_.source_host(), runtime::lock_name(plan_.name())});
-  if (earlier_) journal.note(kNoteEarlier, capsule::to_text(*earlier_));
-  walk_.emplace(Target::kPreparing, std::move(journal));
-  guard_.emplace(Role::kTarget, plan_.job());
-}
-
-// Everything that stands in the way, told at once; nothing is touched yet. What this host could lose or give away meanwhile (the name,
-// the address) is asked again by those who take it.
-std::vector<std::string> TargetMove::check(const wire::Plan& plan) {
-  const bool impossible = plan.has_container() ? plan.root_pid() != 1 : plan.root_pid() <= 1 || plan.last_pid() <= 1;
-  if (impossible) throw BrokenProtocol("impossible pids");
-  if (plan.memory_bytes() > kMostMemory || plan.image_bytes() > kMostMemory) throw BrokenProtocol("an impossible amount of memory");
-  auto findings = plan.has_container() ? look_here(plan.container(), plan.source_id(), plan.requirements())
-                                       : look_here(plan.name(), plan.source_id(), plan.requirements());
-  refuse_if_any(plan.name(), findings.reasons);
-  return findings.warnings;
-}
-
-void TargetMove::require_free_name(const std::string& name) {
-  earlier_ = capsule::find_record(name);
-  if (!earlier_ || !capsule::is_running(*earlier_)) return;
-  base::refuse(fmt::format("cannot receive {}", name), "a workload of that name runs here already",
-               fmt::format("stop that one (`ferry stop {}`); a bare process can also move under another name (`--name`)",
-                           name));
-}
-
-criu::Pages TargetMove::pages() const { return plan_.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages; }
-
-void TargetMove::make_place() {
-  place_.emplace(plan_.container());
-  walk_->journal().note(kNotePlace, place_->note());
-  place_->make_bundle(plan_.container().configuration());
-}
-
-// It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
-void TargetMove::start_engine() {
-  restore_.emplace(place_->container(), plan_.job(), *images_, pages());
-  walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
-  auto cgroup = kernel::Freezer::of(restore_->criu().pid);
-  if (cgroup.holds(::getpid())) {  // to give up would be to kill all that is in it
-    throw base::Error({fmt::format("cannot restore {}", plan_.name()),
-                 fmt::format("{} gives it no cgroup of its own here", place_->container().engine), "give it one (linux.cgroupsPath in its config.json)", {}, {}});
-  }
-  freezer_ = std::move(cgroup);
-  place_->know_cgroup(freezer_->path());
-  walk_->journal().note(kNotePlace, place_->note());
-}
-
-void TargetMove::make_capsule() {
-  capsule::Spec spec;
-  spec.name = plan_.name();
-  spec.own_network = plan_.has_identity();
-  spec.last_pid = plan_.last_pid();
-  const auto ours = kernel::own_time_offsets();
-  spec.time_offsets = {ours.monotonic_ns + plan_.monotonic_shift_ns(), ours.boottime_ns + plan_.boottime_shift_ns()};
-  freezer_ = kernel::Freezer::create_empty(plan_.name());
-  capsule_ = capsule::Capsule::start(spec);
-  walk_->journal().note(kNoteCapsule, to_note(capsule_->init()));
-}
-
-void TargetMove::make_port() {
-  identity_ = identity_from(plan_.identity());
-  runtime::require_free_addresses(plan_.name(), *identity_);
-  const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
-  port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
-  handover::put_neighbours(netns.get(), neighbours_from(plan_.identity().neighbours()));
-  announcer_.emplace(netns.get(), *identity_);
-}
-
-// Why there is none; empty when there is.
-std::string TargetMove::make_parking() {
-  if (!port_) throw BrokenProtocol("parking without an identity");
-  try {
-    parking_device_.emplace(port_->bridge(), *identity_);
-    parking_device_->hold(port_->link());
-  } catch (const base::SysError& failure) {
-    return fmt::format("{}: {}", host_name(), failure.what());
-  }
-  return {};
-}
-
-// The source opens it first, before those for memory.
-void TargetMove::accept_parking() {
-  auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, transport::kNoWake);
-  if (lane) {
-    parking_.emplace(std::move(*parking_device_), std::move(*lane), kernel::open_namespace(capsule_->init().pid, "net"));
-  } else {
-    base::log("parking: the source has opened no lane for it");
-  }
-  parking_device_.reset();
 }
 
 void TargetMove::restore(const wire::Restore& request) {
