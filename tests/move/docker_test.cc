@@ -4,10 +4,8 @@
 // a move which fails anywhere leaves the container going on where it was.
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "bench/docker_scripts.h"
-#include "support/move_test.h"
+#include "support/container_test.h"
 
 namespace ferry::testing {
 namespace {
@@ -15,7 +13,7 @@ namespace {
 constexpr const char* kLooper = "python3 /programs/looper.py 100";
 
 // east and west have docker, north has none. One lab for all of them: a daemon takes a second to start.
-class DockerTest : public ::testing::Test {
+class DockerTest : public ContainerTest {
  protected:
   static void SetUpTestSuite() {
     const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
@@ -46,19 +44,8 @@ class DockerTest : public ::testing::Test {
     for (const char* host : {"east", "west"}) lab_->shell(host, "docker ps -aq | xargs -r docker rm -f");
   }
 
-  Result ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const {
-    Argv argv{"env"};
-    if (!faults.empty()) argv.push_back("FERRY_FAULTS=" + faults);
-    argv.push_back("ferry");
-    argv.insert(argv.end(), words.begin(), words.end());
-    return lab_->exec(host, argv);
-  }
   Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
-    Argv words{"move", "docker:" + name, "root@" + to, "--json"};
-    words.insert(words.end(), options.begin(), options.end());
-    const Result result = ferry(from, words);
-    EXPECT_EQ(result.status, 0) << result.out << result.err;
-    return result.status == 0 ? Json::parse(result.out) : Json();
+    return FerryTest::move("docker:" + name, from, to, options);
   }
   void run_looper(const std::string& name, const std::string& options = {}) const {
     lab_->check("east", fmt::format("docker run -d --name {} -v {}/programs:/programs:ro {} python {}", name, FERRY_BINARY_DIR, options,
@@ -70,17 +57,7 @@ class DockerTest : public ::testing::Test {
     std::erase(text, '\r');  // of a terminal
     return text;
   }
-  // Lines "0000 -> ID", "0001 -> ID", … with the same id, none skipped, none twice.
-  int lines(const std::string& name, const std::string& host) const {
-    std::istringstream text(log(name, host));
-    int expected = 0;
-    std::string identity;
-    for (std::string line; std::getline(text, line); ++expected) {
-      if (expected == 0) identity = line.substr(std::min<size_t>(4, line.size()));
-      if (line != fmt::format("{:04}{}", expected, identity)) return -1;
-    }
-    return expected;
-  }
+  int lines(const std::string& name, const std::string& host) const { return looper_lines(log(name, host), 0); }
   bool goes_on(const std::string& name, const std::string& host) const {
     const int before = lines(name, host);
     return before > 0 && comes_true([&] { return lines(name, host) > before + 3; });
@@ -89,8 +66,6 @@ class DockerTest : public ::testing::Test {
     const auto said = lab_->shell(host, fmt::format("docker inspect {}", name));
     return said.status == 0 ? Json::parse(said.out).at(0) : Json();
   }
-
-  static inline std::unique_ptr<Lab> lab_;
 };
 
 TEST_F(DockerTest, TheLooperGoesOnWithTheNextNumberThereAndBack) {
@@ -155,18 +130,11 @@ TEST_F(DockerTest, WhatItHasWrittenGoesAlong) {
 TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   run_looper("stays");
   lab_->check("east", "docker create --name still python python3; docker run -d --rm --name gone python sleep 1000");
-  const auto refused = [&](const std::string& what, const std::string& host, const std::string& words) {
-    for (const char* verb : {"check", "move"}) {
-      const auto result = ferry("east", {verb, what, "root@" + host});
-      EXPECT_EQ(result.status, 3) << verb << " " << what << result.out << result.err;
-      EXPECT_NE((result.out + result.err).find(words), std::string::npos) << verb << " " << what << ": " << result.out << result.err;
-    }
-  };
-  refused("docker:nobody", "west", "no container of that name");
-  refused("docker:still", "west", "it does not run");
-  refused("docker:gone", "west", "--rm");
-  refused("docker:stays", "north", "docker is not installed here");
-  refused("podman:stays", "west", "containers of docker and runc");
+  expect_refused("docker:nobody", "west", "no container of that name");
+  expect_refused("docker:still", "west", "it does not run");
+  expect_refused("docker:gone", "west", "--rm");
+  expect_refused("docker:stays", "north", "docker is not installed here");
+  expect_refused("podman:stays", "west", "containers of docker and runc");
   EXPECT_TRUE(goes_on("stays", "east"));
 }
 

@@ -4,10 +4,8 @@
 // move as processes do, with their memory ahead of them. Wherever a move fails, they go on where they were.
 #include <fmt/format.h>
 
-#include <sstream>
-
 #include "bench/docker_scripts.h"
-#include "support/move_test.h"
+#include "support/container_test.h"
 
 namespace ferry::testing {
 namespace {
@@ -52,7 +50,7 @@ while True:
 )py";
 
 // east and west have runc, north has none.
-class RuncTest : public ::testing::Test {
+class RuncTest : public ContainerTest {
  protected:
   static void SetUpTestSuite() {
     const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
@@ -92,19 +90,8 @@ class RuncTest : public ::testing::Test {
     run({"python3", "/programs/looper.py", "20"});
     ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
   }
-  Result ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const {
-    Argv argv{"env"};
-    if (!faults.empty()) argv.push_back("FERRY_FAULTS=" + faults);
-    argv.push_back("ferry");
-    argv.insert(argv.end(), words.begin(), words.end());
-    return lab_->exec(host, argv);
-  }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
-    Argv words{"move", "runc:box", "root@" + to, "--json"};
-    words.insert(words.end(), options.begin(), options.end());
-    const Result result = ferry(from, words);
-    EXPECT_EQ(result.status, 0) << result.out << result.err;
-    return result.status == 0 ? Json::parse(result.out) : Json();
+    return FerryTest::move("runc:box", from, to, options);
   }
   std::string state(const std::string& name, const std::string& host) const {  // "": runc knows none
     const auto said = lab_->shell(host, fmt::format("runc state {}", name));
@@ -116,17 +103,7 @@ class RuncTest : public ::testing::Test {
     return lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | "
                              "grep -v -e '(criu/cr-service.c' -e '^read unixpacket' -e '^criu failed' -e '^log file: '").out;
   }
-  // Lines "0007 -> ID", "0008 -> ID", … with the same id, none skipped, none twice: how many; -1: not so.
-  int lines(const std::string& host) const {
-    std::istringstream text(log(host));
-    int expected = -1, count = 0;
-    std::string identity;
-    for (std::string line; std::getline(text, line); ++count, ++expected) {
-      if (count == 0) expected = std::atoi(line.c_str()), identity = line.substr(std::min<size_t>(4, line.size()));
-      if (line != fmt::format("{:04}{}", expected, identity)) return -1;
-    }
-    return count;
-  }
+  int lines(const std::string& host) const { return looper_lines(log(host)); }
   bool goes_on(const std::string& host) const {
     const int before = lines(host);
     return before > 0 && comes_true([&] { return lines(host) > before + 3; });
@@ -135,8 +112,6 @@ class RuncTest : public ::testing::Test {
     const auto text = lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | tail -n 1").out;
     return text.substr(0, text.find('\n'));
   }
-
-  static inline std::unique_ptr<Lab> lab_;
 };
 
 TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) {
@@ -185,24 +160,17 @@ TEST_F(RuncTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {
 
 TEST_F(RuncTest, WhatCannotGoIsRefusedBeforehand) {
   run_looper();
-  const auto refused = [&](const std::string& what, const std::string& host, const std::string& words) {
-    for (const char* verb : {"check", "move"}) {
-      const auto result = ferry("east", {verb, what, "root@" + host});
-      EXPECT_EQ(result.status, 3) << verb << " " << what << result.out << result.err;
-      EXPECT_NE((result.out + result.err).find(words), std::string::npos) << verb << " " << what << ": " << result.out << result.err;
-    }
-  };
-  refused("runc:nobody", "west", "no container of that name");
-  refused("runc:box", "north", "runc is not installed here");
+  expect_refused("runc:nobody", "west", "no container of that name");
+  expect_refused("runc:box", "north", "runc is not installed here");
   lab_->check("east", "runc pause box");
-  refused("runc:box", "west", "it is paused");
+  expect_refused("runc:box", "west", "it is paused");
   lab_->check("east", "runc resume box");
   // As an engine without the right to make cgroups leaves it: with its cgroup ferry would freeze itself, and everybody.
   lab_->check("east", "cd /sys/fs/cgroup/freezer && for p in $(cat box/cgroup.procs); do echo $p >cgroup.procs; done");
-  refused("runc:box", "west", "is not its own");
+  expect_refused("runc:box", "west", "is not its own");
   lab_->check("east", "cd /sys/fs/cgroup/freezer && echo $(runc state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p') >box/cgroup.procs");
   lab_->check("west", fmt::format("mkdir -p {0} && echo '{{}}' >{0}/config.json", bundle()));
-  refused("runc:box", "west", "is there already");
+  expect_refused("runc:box", "west", "is there already");
   lab_->check("west", fmt::format("rm -r {}", bundle()));
   EXPECT_TRUE(goes_on("east"));
 }

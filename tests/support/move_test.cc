@@ -25,15 +25,15 @@ void MoveTest::SetUp() {
   lab_ = std::make_unique<Lab>();
 }
 
-Result MoveTest::ferry(const std::string& host, const Argv& words, const std::string& faults) const {
+Result FerryTest::ferry(const std::string& host, const Argv& words, const std::string& faults) const {
   return lab().exec(host, ferry_argv(words, faults));
 }
 
-Background MoveTest::start_ferry(const std::string& host, const Argv& words, const std::string& faults) const {
+Background FerryTest::start_ferry(const std::string& host, const Argv& words, const std::string& faults) const {
   return lab().start(host, ferry_argv(words, faults));
 }
 
-Json MoveTest::move(const std::string& what, const std::string& from, const std::string& to, const Argv& options) const {
+Json FerryTest::move(const std::string& what, const std::string& from, const std::string& to, const Argv& options) const {
   Argv words{"move", what, "root@" + to, "--json"};
   words.insert(words.end(), options.begin(), options.end());
   const Result result = ferry(from, words);

@@ -23,16 +23,23 @@ inline constexpr int kPort = 8080;
 
 std::string program(const std::string& name);  // of tests/programs
 
-class MoveTest : public ::testing::Test {
+// On hosts of whatever lab.
+class FerryTest : public ::testing::Test {
  protected:
-  void SetUp() override;
-  const Lab& lab() const { return *lab_; }
+  virtual const Lab& lab() const = 0;
 
   // `ferry WORDS…` on a host, with FERRY_FAULTS when given.
   Result ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const;
   Background start_ferry(const std::string& host, const Argv& words, const std::string& faults = {}) const;
   // `ferry move WHAT root@TO --json` that must succeed; its report. Null after a failure.
   Json move(const std::string& what, const std::string& from, const std::string& to, const Argv& options = {}) const;
+};
+
+class MoveTest : public FerryTest {
+ protected:
+  void SetUp() override;
+  const Lab& lab() const override { return *lab_; }
+
   // `ferry run --name NAME …`, which must succeed.
   void run(const std::string& host, const std::string& name, const Argv& options, const Argv& command) const;
   void run_counter(const std::string& host = "east") const;  // as "web", at kAddress:kPort

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/container_test.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <sstream>
+
+namespace ferry::testing {
+
+int ContainerTest::looper_lines(const std::string& text, std::optional<int> first) {
+  std::istringstream stream(text);
+  int expected = 0, count = 0;
+  std::string identity;
+  for (std::string line; std::getline(stream, line); ++count, ++expected) {
+    if (count == 0) {
+      expected = first.value_or(std::atoi(line.c_str()));
+      identity = line.substr(std::min<size_t>(4, line.size()));
+    }
+    if (line != fmt::format("{:04}{}", expected, identity)) return -1;
+  }
+  return count;
+}
+
+void ContainerTest::expect_refused(const std::string& what, const std::string& host, const std::string& words) const {
+  for (const char* verb : {"check", "move"}) {
+    const auto result = ferry("east", {verb, what, "root@" + host});
+    EXPECT_EQ(result.status, 3) << verb << " " << what << result.out << result.err;
+    EXPECT_NE((result.out + result.err).find(words), std::string::npos) << verb << " " << what << ": " << result.out << result.err;
+  }
+}
+
+}  // namespace ferry::testing
