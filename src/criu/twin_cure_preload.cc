@@ -118,6 +118,22 @@ class Cure {
     if (ran && !in_remote_call && tracee.map != 0 && read_registers(tracee.tid, now)) {
       tracee.went_home = !is_in_map(tracee, now);
     }
+    if (ran && !tracee.went_home) take_trap(tracee);
+  }
+
+  // One that ran into the end of CRIU's code in the moment in which it was halted has stopped for us first, with the trap still to
+  // come: after we have let go that would be its death. It comes without another instruction, and is not delivered.
+  void take_trap(Tracee& tracee) {
+    if (is_event_stop(tracee) && has_trap_pending(tracee) && resume(tracee, PTRACE_CONT)) await_stop(tracee);
+  }
+
+  bool has_trap_pending(const Tracee& tracee) {
+    siginfo_t info{};
+    __ptrace_peeksiginfo_args next{0, 0, 1};  // of the thread's own signals, one at a time
+    for (; ask_kernel(PTRACE_PEEKSIGINFO, tracee, (long)&next, (long)&info) == 1; ++next.off) {
+      if (info.si_signo == SIGTRAP && info.si_code > 0) return true;  // from the kernel, nobody's kill(2)
+    }
+    return false;
   }
 
   void await_home(Tracee& tracee) {
