@@ -22,7 +22,7 @@ setup:
 	@tools/get-uplot $(BUILD)/uplot
 	@tools/get-layer $(BUILD)/layer $(LAYER)
 	@tools/get-docker $(BUILD)/docker
-	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
+	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) -DCMAKE_UNITY_BUILD=ON >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"
 
 # A live web counter moves to another host and back under load; prints what its clients noticed, and writes report.html.

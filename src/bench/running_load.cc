@@ -13,7 +13,7 @@ namespace ferry::bench {
 namespace {
 
 // Open requests get a second; the samples of an hour at 200/s are read in a few.
-constexpr base::milliseconds kEnds{60'000};
+constexpr base::milliseconds kLoadEnds{60'000};
 
 base::Argv load_test_argv(const LoadTarget& target, const LoadSpec& spec) {
   base::Argv argv{"ferry",
@@ -74,7 +74,7 @@ RunningLoad::RunningLoad(const Hosts& hosts, const LoadTarget& target, const Loa
       command_(hosts.start(hosts.roles().client, argv_of(target, spec))) {}
 
 load::Result RunningLoad::finish() {
-  const auto ended = command_.finish(kEnds);
+  const auto ended = command_.finish(kLoadEnds);
   if (ended.status == 0 && target_.tool == LoadTarget::Tool::kLoadTest) {
     return load::Result::from_json(ended.out);
   }

@@ -42,13 +42,6 @@ base::Fd listen_at(const base::Path& path) {
   return socket;
 }
 
-pid_t peer_of(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) throw base::SysError("getsockopt", errno, "SO_PEERCRED");
-  return peer.pid;
-}
-
 bool is_below(pid_t pid, pid_t ancestor) {
   while (pid > 1 && pid != ancestor) pid = kernel::parent_of(pid).value_or(0);
   return pid == ancestor;
@@ -92,7 +85,7 @@ Session EngineCall::start(const base::Argv& engine, const base::SpawnOptions& op
     if (!shim || !base::wait_readable(shim.get(), kShimSpeaksMs)) continue;
     auto hello = base::receive_message(shim.get());
     if (hello.fds.size() != 1) continue;
-    const auto caller = kernel::find_process(peer_of(shim.get()));
+    const auto caller = kernel::find_process(base::peer_of(shim.get()));
     if (!caller) continue;
     if (!is_below(caller->pid, child.pid())) {
       refuse_call(shim.get(), "ferry is moving this container");

@@ -44,12 +44,6 @@ std::optional<criu_req> peek_request(int socket) {
   return request;
 }
 
-pid_t peer_of(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
-}
-
 // The ids of containers are words of the engine's command line.
 std::vector<std::string> words_of(pid_t pid) {
   std::istringstream text(base::try_read_file(fmt::format("/proc/{}/cmdline", pid)).value_or(""));
@@ -84,7 +78,7 @@ base::Fd find_ferry(int engine_socket) {
   if (fs::is_empty(kCallsDirectory, none) || none) return {};
   const auto request = peek_request(engine_socket);
   if (!request) return {};
-  for (const auto& name : names_of(*request, peer_of(engine_socket))) {
+  for (const auto& name : names_of(*request, base::peer_of(engine_socket))) {
     if (auto found = try_connect(base::Path(kCallsDirectory) / name)) return found;
   }
   return {};
@@ -99,7 +93,7 @@ base::Fd find_ferry(int engine_socket) {
 }
 
 void become_for(const base::Fd& ferry, int engine_socket, const base::Argv& arguments) {
-  const nlohmann::json hello = {{"engine", peer_of(engine_socket)}};
+  const nlohmann::json hello = {{"engine", base::peer_of(engine_socket)}};
   base::send_message(ferry.get(), hello.dump(), {engine_socket});
   const auto answer = base::receive_message(ferry.get());
   const auto said = nlohmann::json::parse(answer.bytes, nullptr, false);

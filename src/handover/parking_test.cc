@@ -24,8 +24,8 @@ namespace {
 using kernel::MacAddr;
 using kernel::Netlink;
 
-const MacAddr kMac = MacAddr::parse("02:55:00:00:00:09"), kClient = MacAddr::parse("02:55:00:00:00:01");
-const Identity kIdentity = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "");
+const MacAddr kParkedMac = MacAddr::parse("02:55:00:00:00:09"), kClient = MacAddr::parse("02:55:00:00:00:01");
+const Identity kIdentity = parse_identity("10.55.0.9/24,fd55::9/64", kParkedMac, "");
 
 std::string frame(const MacAddr& from, const MacAddr& to, int number) {
   std::string bytes(60, '\0');
@@ -76,7 +76,7 @@ class End {
 };
 
 void add_straggler(Parking& parking, int number) {
-  const std::string bytes = frame(kClient, kMac, number);
+  const std::string bytes = frame(kClient, kParkedMac, number);
   parking.add_straggler(std::as_bytes(std::span(bytes)));
 }
 
@@ -99,7 +99,7 @@ std::vector<int> numbers_in(const std::vector<std::string>& frames) {
 struct Segment {
   explicit Segment(Netlink& network)
       : net(network), bridge(make_bridge(network)), client(network, "client", "br0"), other(network, "other", "br0"), workload(network, "work", "") {
-    other.send(frame(kMac, kClient, 0));  // so far the identity is at the other host
+    other.send(frame(kParkedMac, kClient, 0));  // so far the identity is at the other host
     (void)client.received();
   }
   static bool make_bridge(Netlink& net) {
@@ -109,7 +109,7 @@ struct Segment {
     return true;
   }
   void client_sends(int from, int to) const {
-    for (int i = from; i < to; ++i) client.send(frame(kClient, kMac, i));
+    for (int i = from; i < to; ++i) client.send(frame(kClient, kParkedMac, i));
   }
 
   Netlink& net;
@@ -167,13 +167,13 @@ TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
     parking.hold(segment.workload.port());
     parking.stand_by();
     parking.take_over();
-    for (int i = 0; i < 50; ++i) segment.workload.send(frame(kMac, kClient, i));
+    for (int i = 0; i < 50; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
     segment.client_sends(0, 5);
     EXPECT_TRUE(segment.client.received().empty());
     segment.net.set_master(segment.workload.port(), "br0");
     parking.stop_holding();
     EXPECT_EQ(parking.release(segment.workload.port()).held, 50U);
-    for (int i = 50; i < 60; ++i) segment.workload.send(frame(kMac, kClient, i));
+    for (int i = 50; i < 60; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
     EXPECT_EQ(segment.client.received(), numbers(0, 60));
     EXPECT_EQ(segment.workload.received(), numbers(0, 5));
     segment.client_sends(5, 8);  // none of it has told the bridge anything wrong
@@ -244,7 +244,7 @@ TEST_F(ParkingTest, WhoeverElseSendsFromThatMacTheFramesStayHere) {
     Parking parking("br0", kIdentity);
     parking.stand_by();
     parking.take_over();
-    segment.other.send(frame(kMac, kClient, 1));
+    segment.other.send(frame(kParkedMac, kClient, 1));
     segment.client_sends(0, 3);
     EXPECT_TRUE(segment.other.received().empty());
     EXPECT_EQ(numbers_in(parking.give_back()), numbers(0, 3));
@@ -258,7 +258,7 @@ TEST_F(ParkingTest, AfterItHasLetGoTheOtherHostHasThemAgain) {
     parking.take_over();
     segment.client_sends(0, 3);
     parking.let_go();
-    segment.other.send(frame(kMac, kClient, 1));
+    segment.other.send(frame(kParkedMac, kClient, 1));
     segment.client_sends(3, 6);
     EXPECT_EQ(segment.other.received(), numbers(3, 6));
     EXPECT_EQ(numbers_in(parking.give_back()), numbers(0, 3));
@@ -319,7 +319,7 @@ class DiversionTest : public ParkingTest {
   static std::vector<int> take(Diversion& diversion) {
     std::vector<std::string> frames;
     diversion.take(1'000, [&](Frame frame) {
-      if (destination_of(frame) == kMac) frames.push_back(bytes_of(frame));
+      if (destination_of(frame) == kParkedMac) frames.push_back(bytes_of(frame));
     });
     return numbers_in(frames);
   }
@@ -336,7 +336,7 @@ class DiversionTest : public ParkingTest {
  private:
   static void put_on_bridge(Segment& segment) {
     segment.net.set_master(segment.workload.port(), "br0");
-    while (segment.client.received().empty()) segment.workload.send(frame(kMac, kClient, 0));  // a new port takes a moment
+    while (segment.client.received().empty()) segment.workload.send(frame(kParkedMac, kClient, 0));  // a new port takes a moment
     (void)segment.other.received();
   }
 };
@@ -347,7 +347,7 @@ TEST_F(DiversionTest, EachFrameGoesToThePortOrTheDiversion) {
     EXPECT_EQ(segment.workload.received(), numbers(0, 2));
     diversion.begin();
     segment.client_sends(2, 5);
-    segment.workload.send(frame(kMac, kClient, 0));  // what it had to say still: changes nothing
+    segment.workload.send(frame(kParkedMac, kClient, 0));  // what it had to say still: changes nothing
     segment.client_sends(5, 7);
     segment.net.set_master(segment.workload.port(), "");
     segment.client_sends(7, 9);
@@ -360,13 +360,13 @@ TEST_F(DiversionTest, EachFrameGoesToThePortOrTheDiversion) {
 TEST_F(DiversionTest, LoosenedItGivesWayToAnAnnouncement) {
   beside_a_workload([](Segment& segment, Diversion& diversion) {
     diversion.begin();
-    segment.other.send(frame(kMac, kClient, 0));
+    segment.other.send(frame(kParkedMac, kClient, 0));
     segment.client_sends(0, 2);
     EXPECT_EQ(take(diversion), numbers(0, 2));
     diversion.loosen();
     segment.client_sends(2, 4);
     EXPECT_EQ(take(diversion), numbers(2, 4));
-    segment.other.send(frame(kMac, kClient, 0));
+    segment.other.send(frame(kParkedMac, kClient, 0));
     segment.client_sends(4, 6);
     EXPECT_TRUE(take(diversion).empty());
     EXPECT_EQ(segment.other.received(), numbers(4, 6));

@@ -54,9 +54,9 @@ void Recorder::done(const Sample& sample, std::string_view message) {
 int64_t real_offset_ns() {
   int64_t best_width = std::numeric_limits<int64_t>::max(), offset = 0;
   for (int i = 0; i < 16; ++i) {  // the quickest of a few readings was not interrupted
-    const int64_t before = base::clock_ns(CLOCK_MONOTONIC);
+    const int64_t before = base::mono_ns();
     const int64_t real = base::real_ns();
-    const int64_t after = base::clock_ns(CLOCK_MONOTONIC);
+    const int64_t after = base::mono_ns();
     if (after - before >= best_width) continue;
     best_width = after - before;
     offset = real - (before + after) / 2;

@@ -20,13 +20,13 @@ AnswerState parse(RespParser& parser, std::string_view text, size_t piece) {
   return state;
 }
 
-struct Answer {
+struct RespCase {
   std::string_view text;
   Kind kind;
   std::string_view body;
 };
 
-constexpr Answer kAnswers[] = {
+constexpr RespCase kRespCases[] = {
     {"+OK\r\n", Kind::kSimple, "OK"},
     {"+\r\n", Kind::kSimple, ""},
     {"-ERR unknown command\r\n", Kind::kError, "ERR unknown command"},
@@ -39,7 +39,7 @@ constexpr Answer kAnswers[] = {
 };
 
 TEST(RespParser, TakesAnswersInPiecesOfAnySize) {
-  for (const Answer& answer : kAnswers) {
+  for (const RespCase& answer : kRespCases) {
     for (size_t piece = 1; piece <= answer.text.size(); ++piece) {
       RespParser parser;
       ASSERT_EQ(parse(parser, answer.text, piece), AnswerState::kDone) << answer.text;
@@ -51,7 +51,7 @@ TEST(RespParser, TakesAnswersInPiecesOfAnySize) {
 }
 
 TEST(RespParser, IsNotDoneBeforeTheLastByte) {
-  for (const Answer& answer : kAnswers) {
+  for (const RespCase& answer : kRespCases) {
     RespParser parser;
     const std::string_view part = answer.text.substr(0, answer.text.size() - 1);
     EXPECT_EQ(parse(parser, part, 1), AnswerState::kMore) << answer.text;

@@ -26,7 +26,6 @@ constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
 constexpr int kNoMemoryMs = 20;           // after ENOMEM: until the workload's cgroup may have room
 constexpr int kReadsPerLook = 16;  // of one member, so that no storm of events stops the rest
 
-int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
 
 void read_counter(int eventfd) {
   uint64_t count = 0;
@@ -42,7 +41,7 @@ Filler::Filler(const SharedState& state, const FillHooks& hooks,
   roster_.recover();
   roster_.wake_all();
   arrivals_ = hooks_.arrivals(state_->listener, state_->arrivals);
-  last_look_ns_ = last_check_ns_ = now_ns();
+  last_look_ns_ = last_check_ns_ = base::mono_ns();
 }
 
 void Filler::run() {
@@ -53,7 +52,7 @@ void Filler::run() {
     if (state_->outcome != Outcome::kOpen) return;
     retire_idle_children();
     if (may_fill()) fill_one_batch();
-    if (now_ns() - last_check_ns_ > kIdleMs * 1'000'000LL) check_alive();
+    if (base::mono_ns() - last_check_ns_ > kIdleMs * 1'000'000LL) check_alive();
   }
 }
 
@@ -63,7 +62,7 @@ int Filler::next_wait_ms() const {
   if (prefilling || !std::ranges::all_of(faults_, &Fault::is_far)) return kRetryMs;
   const int64_t most = faults_.empty() ? kIdleMs : kFarMs;
   if (!may_fill()) return static_cast<int>(most);
-  const int64_t wait = (not_before_ns_ - now_ns()) / 1'000'000;
+  const int64_t wait = (not_before_ns_ - base::mono_ns()) / 1'000'000;
   return static_cast<int>(std::clamp<int64_t>(wait, 0, most));
 }
 
@@ -76,11 +75,11 @@ void Filler::look(int wait_ms) {
   for (const AddressSpace* member : members) entries.push_back({member->uffd().get(), POLLIN, 0});
   for (const int fd : arrivals_->descriptors()) entries.push_back({fd, POLLIN, 0});
   const int64_t since = last_look_ns_;
-  if (wait_ms > 0) last_look_ns_ = now_ns();
+  if (wait_ms > 0) last_look_ns_ = base::mono_ns();
   if (::poll(entries.data(), entries.size(), wait_ms) < 0 && errno != EINTR) {
     throw base::SysError("poll", errno, "in the filler");
   }
-  if (wait_ms == 0) last_look_ns_ = now_ns();
+  if (wait_ms == 0) last_look_ns_ = base::mono_ns();
   if (entries[0].revents != 0) {
     read_counter(state_->commands);
     not_before_ns_ = 0;  // pages may have come
@@ -126,7 +125,7 @@ void Filler::serve_faults() {
       waiting.back().is_far = elsewhere;
     } else {
       ++state_->faults;
-      const auto took = static_cast<uint64_t>(now_ns() - fault.since_ns);
+      const auto took = static_cast<uint64_t>(base::mono_ns() - fault.since_ns);
       if (took > state_->worst_fault_ns) state_->worst_fault_ns = took;
     }
   }
@@ -171,7 +170,7 @@ void Filler::check_coverage() {
 }
 
 void Filler::check_alive() {
-  last_check_ns_ = now_ns();
+  last_check_ns_ = base::mono_ns();
   state_->bytes_left = file_bytes(state_->store);
   state_->far_left = roster_.far_bytes();
   for (AddressSpace* member : roster_.members()) {
@@ -196,11 +195,11 @@ void Filler::handle(const Family::Step& step) {
       return roster_.retire(*step.member, Roster::End::kVanished);
     case Put::kNoMemory:
       state_.set_trouble("the workload's memory cgroup is full");
-      not_before_ns_ = now_ns() + kNoMemoryMs * 1'000'000LL;
+      not_before_ns_ = base::mono_ns() + kNoMemoryMs * 1'000'000LL;
       return;
     case Put::kChanging:
-      drain(*step.member, now_ns());
-      not_before_ns_ = now_ns() + kChangingNs;
+      drain(*step.member, base::mono_ns());
+      not_before_ns_ = base::mono_ns() + kChangingNs;
       return;
   }
 }

@@ -23,13 +23,12 @@ constexpr int64_t kNextPassNs = 50'000'000;
 constexpr int kCloseAttempts = 100;
 constexpr base::milliseconds kCloseRetry{20};
 
-int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
 
 }  // namespace
 
 void Filler::fill_one_batch() {
-  if (now_ns() < not_before_ns_) return;
-  if (state_->fill_began_ns == 0) state_->fill_began_ns = static_cast<uint64_t>(now_ns());
+  if (base::mono_ns() < not_before_ns_) return;
+  if (state_->fill_began_ns == 0) state_->fill_began_ns = static_cast<uint64_t>(base::mono_ns());
   const auto& families = roster_.families();
   const auto is_hot = [&](const auto& family) { return !passes_[family.get()].hot_done; };
   const auto is_open = [&](const auto& family) { return !passes_[family.get()].complete; };
@@ -56,12 +55,12 @@ void Filler::pass_ended(Family& family) {
     pass.complete = true;
     state_->unplaced_bytes += family.given_up_bytes();
   } else if (state_->far >= 0 && (had_far || pass.had_far)) {
-    not_before_ns_ = now_ns() + kNextPassNs;  // nor is a page given up meanwhile
+    not_before_ns_ = base::mono_ns() + kNextPassNs;  // nor is a page given up meanwhile
   } else if (family.homeless_bytes() > 0) {
     family.give_up_homeless();
-    not_before_ns_ = now_ns() + kSecondPassNs;
+    not_before_ns_ = base::mono_ns() + kSecondPassNs;
   } else {
-    not_before_ns_ = now_ns() + kAgainNs;
+    not_before_ns_ = base::mono_ns() + kAgainNs;
   }
 }
 
@@ -84,7 +83,7 @@ void Filler::end_registration(AddressSpace& member) {
     // A call that was under way has an event yet to come, and waits until it is read: for ever, if
     // a copy outlives us. It may have moved memory to where we did not look.
     do {
-      drain(member, now_ns());
+      drain(member, base::mono_ns());
     } while (member.is_changing());
   } while (state_->events != events && member.is_alive());
 }
@@ -107,7 +106,7 @@ void Filler::settle() {
 }
 
 void Filler::finish(Outcome outcome) {
-  state_->fill_ended_ns = static_cast<uint64_t>(now_ns());
+  state_->fill_ended_ns = static_cast<uint64_t>(base::mono_ns());
   state_->cpu_ns = static_cast<uint64_t>(base::clock_ns(CLOCK_PROCESS_CPUTIME_ID));
   if (outcome == Outcome::kSettled) state_->unplaced_bytes += file_bytes(state_->store);
   // Whoever holds the store open besides us must not keep the memory with it.

@@ -38,22 +38,14 @@ bool comes_true_within(milliseconds limit, const std::function<bool()>& conditio
   return true;
 }
 
-Outcome outcome(Outcome::Fate fate, const std::string& text) {
-  Outcome result;
-  result.set_fate(fate);
-  result.set_text(text);
-  result.set_host(host_name());
-  return result;
-}
-
 bool is_alive(const std::optional<kernel::ProcessId>& process) { return process && kernel::is_alive(*process); }
 
 // Its journal has the last word already.
 Outcome outcome_of_ended(const Logbook& book) {
   if (book.has(kNoteContainer)) return settle_container_arrival(book);
-  if (book.state == name_of(Target::kAborted)) return outcome(Outcome::NEVER_RAN, "it was given up there");
-  auto result = is_alive(book.process(kNoteCapsule)) ? outcome(Outcome::RUNS, "it runs there")
-                                                     : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+  if (book.state == name_of(Target::kAborted)) return outcome_here(Outcome::NEVER_RAN, "it was given up there");
+  auto result = is_alive(book.process(kNoteCapsule)) ? outcome_here(Outcome::RUNS, "it runs there")
+                                                     : outcome_here(Outcome::ENDED, "it ran there, and has ended or moved on since");
   if (const auto* resumed = book.find(kNoteResumed)) result.set_resumed_monotonic_ns(resumed->get<int64_t>());
   return result;
 }
@@ -70,18 +62,26 @@ Outcome judge_by_what_is_left(const Logbook& book) {
   const auto record = capsule::find_record(book.note.name);
   const std::string log = base::try_read_file(criu::ImageSet::log_of(book.note.job, criu::kRestoreLog)).value_or("");
   const auto log_says = [&log](const char* words) { return log.find(words) != std::string::npos; };
-  if ((record && record->exit_status) || log_says("Tasks resumed")) return outcome(Outcome::ENDED, "it ran there, and has ended since");
-  if (!book.has(kNoteAdopted)) return outcome(Outcome::NEVER_RAN, "its ferry was killed before it could let it run");
+  if ((record && record->exit_status) || log_says("Tasks resumed")) return outcome_here(Outcome::ENDED, "it ran there, and has ended since");
+  if (!book.has(kNoteAdopted)) return outcome_here(Outcome::NEVER_RAN, "its ferry was killed before it could let it run");
   if (log_says("Aborting restore") || log_says("Killing processes because of failure")) {
-    return outcome(Outcome::NEVER_RAN, "CRIU gave up before it let it run");
+    return outcome_here(Outcome::NEVER_RAN, "CRIU gave up before it let it run");
   }
-  return outcome(Outcome::UNKNOWN, "its processes are gone, and nothing says whether they had run");
+  return outcome_here(Outcome::UNKNOWN, "its processes are gone, and nothing says whether they had run");
 }
 
 }  // namespace
 
+Outcome outcome_here(Outcome::Fate fate, const std::string& text) {
+  Outcome result;
+  result.set_fate(fate);
+  result.set_text(text);
+  result.set_host(host_name());
+  return result;
+}
+
 Outcome judge_resuming(const Logbook& book) {
-  if (!book.same_boot) return outcome(Outcome::UNKNOWN, "that host was restarted just when it was to run");
+  if (!book.same_boot) return outcome_here(Outcome::UNKNOWN, "that host was restarted just when it was to run");
   end_criu(book);
   const auto init = book.process(kNoteCapsule);
   const auto place = ContainerPlace::of(book);
@@ -92,9 +92,9 @@ Outcome judge_resuming(const Logbook& book) {
     return progress != criu::Progress::kNone || !is_alive(init);
   });
   if (!is_alive(init)) return judge_by_what_is_left(book);
-  if (progress == criu::Progress::kRan) return outcome(Outcome::RUNS, "it runs there");
-  if (progress == criu::Progress::kHeld) return outcome(Outcome::NEVER_RAN, "CRIU died before it let it run");
-  return outcome(Outcome::UNKNOWN, "its capsule is empty, and nothing says whether it had run");
+  if (progress == criu::Progress::kRan) return outcome_here(Outcome::RUNS, "it runs there");
+  if (progress == criu::Progress::kHeld) return outcome_here(Outcome::NEVER_RAN, "CRIU died before it let it run");
+  return outcome_here(Outcome::UNKNOWN, "its capsule is empty, and nothing says whether it had run");
 }
 
 namespace {
@@ -107,10 +107,10 @@ class Arrival {
     const auto state = target_state(book_.state).value_or(Target::kPreparing);
     walk_.emplace(Walk<Target, TargetEvent>::resume(state, Journal::reopen(Role::kTarget, book_.note.job)));
     switch (state) {
-      case Target::kAborted: return never_ran(outcome(Outcome::NEVER_RAN, "it was given up there"), {});
+      case Target::kAborted: return never_ran(outcome_here(Outcome::NEVER_RAN, "it was given up there"), {});
       case Target::kRunning: return ran({});
       case Target::kResuming: return settle_resuming();
-      default: return never_ran(outcome(Outcome::NEVER_RAN, "its ferry there was gone before it could be told to run"), TargetEvent::kLinkLost);
+      default: return never_ran(outcome_here(Outcome::NEVER_RAN, "its ferry there was gone before it could be told to run"), TargetEvent::kLinkLost);
     }
   }
 
@@ -191,7 +191,7 @@ Outcome settle_arrival(const Logbook& book) {
 
 Outcome settle_for_source(const std::string& job) {
   auto book = read_logbook(Role::kTarget, job);
-  if (!book) return outcome(Outcome::UNKNOWN, "that host has no journal of this move: is it the same host?");
+  if (!book) return outcome_here(Outcome::UNKNOWN, "that host has no journal of this move: is it the same host?");
   std::optional<capsule::Lock> lock;
   comes_true_within(kReceiverEnds, [&] {
     lock = capsule::Lock::try_take(book->note.lock, "resolve", job);
@@ -205,7 +205,7 @@ Outcome settle_for_source(const std::string& job) {
   });
   if (lock) return settle_arrival(*book);
   if (is_end(target_state(book->state).value_or(Target::kPreparing))) return outcome_of_ended(*book);
-  return outcome(Outcome::UNKNOWN, "another ferry there is still at work on it");
+  return outcome_here(Outcome::UNKNOWN, "another ferry there is still at work on it");
 }
 
 }  // namespace ferry::migration

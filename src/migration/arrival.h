@@ -11,6 +11,9 @@
 
 namespace ferry::migration {
 
+// What an arrival on this host has come to.
+wire::Outcome outcome_here(wire::Outcome::Fate fate, const std::string& text);
+
 // What has become of a copy that was allowed to run (state resuming), CRIU having gone or being ended now. Changes nothing
 // else. NEVER_RAN: what is left of it must be killed before anyone is told.
 wire::Outcome judge_resuming(const Logbook& book);

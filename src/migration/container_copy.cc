@@ -19,7 +19,7 @@ namespace {
 
 // A checkpoint that the engine is writing takes so long at most (docker.cc: some 10 MB/s).
 constexpr base::milliseconds kCheckpointEnds{30 * 60'000};
-constexpr base::milliseconds kPoll{50};
+constexpr base::milliseconds kBetweenLooks{50};
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void ContainerCopy::wait_for_checkpoint() {
   while (std::filesystem::exists(directory, none) && base::mono_now() < deadline) {
     const auto found = engine_->find(note_.id);
     if (!found || !found->running || has_started_since(found->root_pid, directory)) return;
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kBetweenLooks);
   }
 }
 

@@ -18,7 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr base::milliseconds kTasksEnd{5'000};
-constexpr auto kPoll = base::milliseconds(2);
+constexpr auto kTasksEndPoll = base::milliseconds(2);
 
 bool is_bundle_path(const std::string& path) {
   const base::Path bundle(path);
@@ -87,7 +87,7 @@ void ContainerPlace::remove() const {
     tasks->kill_all();
     tasks->thaw();
     const auto deadline = base::mono_now() + kTasksEnd;
-    while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kPoll);
+    while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kTasksEndPoll);
   }
   // Not even called: what has that id is somebody else's.
   if (!container_.cgroup.empty()) runtime::Oci(container_.engine).remove(container_.id);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "migration/arrival.h"
 #include "migration/container_copy.h"
 #include "migration/host.h"
 
@@ -13,17 +14,9 @@ using State = ContainerCopy::State;
 
 namespace {
 
-Outcome outcome(Outcome::Fate fate, const std::string& text) {
-  Outcome result;
-  result.set_fate(fate);
-  result.set_text(text);
-  result.set_host(host_name());
-  return result;
-}
-
-class Departure {
+class ContainerDeparture {
  public:
-  explicit Departure(const Logbook& book)
+  explicit ContainerDeparture(const Logbook& book)
       : book_(book),
         state_(source_state(book.state).value_or(Source::kPreparing)),
         walk_(Walk<Source, SourceEvent>::resume(state_, Journal::reopen(Role::kSource, book.note.job))),
@@ -100,9 +93,9 @@ class Departure {
   Resolution result_;
 };
 
-class Arrival {
+class ContainerArrival {
  public:
-  explicit Arrival(const Logbook& book)
+  explicit ContainerArrival(const Logbook& book)
       : book_(book),
         walk_(Walk<Target, TargetEvent>::resume(target_state(book.state).value_or(Target::kPreparing),
                                                 Journal::reopen(Role::kTarget, book.note.job))),
@@ -124,7 +117,7 @@ class Arrival {
       case State::kRuns: return ran(TargetEvent::kResumed);
       case State::kNeverRan: return never_ran("the engine had not started it", TargetEvent::kFailed);
       case State::kFresh: return never_ran("the engine had started it afresh", TargetEvent::kFailed);
-      default: return outcome(Outcome::UNKNOWN, "it is not running there, and nothing says whether it had");
+      default: return outcome_here(Outcome::UNKNOWN, "it is not running there, and nothing says whether it had");
     }
   }
 
@@ -133,7 +126,7 @@ class Arrival {
     if (step) copy_.remove();
     if (step) walk_.step(*step);
     tidy();
-    return outcome(Outcome::NEVER_RAN, text);
+    return outcome_here(Outcome::NEVER_RAN, text);
   }
 
   Outcome ran(std::optional<TargetEvent> step) {
@@ -141,8 +134,8 @@ class Arrival {
     if (step) walk_.step(*step);
     if (runs && !book_.is_finished()) copy_.settle_in();
     tidy();
-    auto result = runs ? outcome(Outcome::RUNS, "it runs there")
-                       : outcome(Outcome::ENDED, "it ran there, and has ended or moved on since");
+    auto result = runs ? outcome_here(Outcome::RUNS, "it runs there")
+                       : outcome_here(Outcome::ENDED, "it ran there, and has ended or moved on since");
     if (const auto* resumed = book_.find(kNoteResumed)) result.set_resumed_monotonic_ns(resumed->get<int64_t>());
     return result;
   }
@@ -158,8 +151,8 @@ class Arrival {
 
 }  // namespace
 
-Resolution settle_container_departure(const Logbook& book, Decision decision) { return Departure(book).settle(decision); }
+Resolution settle_container_departure(const Logbook& book, Decision decision) { return ContainerDeparture(book).settle(decision); }
 
-Outcome settle_container_arrival(const Logbook& book) { return Arrival(book).settle(); }
+Outcome settle_container_arrival(const Logbook& book) { return ContainerArrival(book).settle(); }
 
 }  // namespace ferry::migration

@@ -153,7 +153,7 @@ void ContainerSource::freeze() {
   talk_->send(notice);
   forbid_restarts();
   clock_.start("freeze");  // the engine's checkpoint begins with it
-  frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
+  frozen_at_ns_ = base::mono_ns();
   report_.frozen_real_ns = base::real_ns();
   clock_.start("dump");
   copy_->engine().checkpoint(container_.id, copy_->note().checkpoint);

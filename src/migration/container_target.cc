@@ -197,7 +197,7 @@ void ContainerTarget::announce() {
 // It runs. Nothing that fails from here on changes that.
 void ContainerTarget::conclude() {
   wire::ToSource answer;
-  const int64_t now = base::clock_ns(CLOCK_MONOTONIC);
+  const int64_t now = base::mono_ns();
   answer.mutable_running()->set_resumed_monotonic_ns(now);
   try {
     walk_->journal().note(kNoteResumed, now);

@@ -29,7 +29,7 @@ namespace {
 constexpr uint64_t kWindowBytes = 128 << 10;
 constexpr int kFaultsAtOnce = 16;  // each with its window: what a later fault has to wait for
 // Of the rest: large enough to compress well, and so many on their way that a long link is full.
-constexpr uint64_t kPieceBytes = 512 << 10;
+constexpr uint64_t kPullBytes = 512 << 10;
 constexpr size_t kPiecesAhead = 4;
 constexpr int kLookMs = 200;  // whether the workload still lives
 constexpr base::milliseconds kIdle{5};
@@ -218,10 +218,10 @@ void PagePuller::pull_rest(Lane& lane) {
 
 std::optional<memory::FarPages::Piece> PagePuller::next_of_rest() {
   const std::lock_guard lock(mutex_);
-  auto piece = far_.next_far(at_, kPieceBytes);
+  auto piece = far_.next_far(at_, kPullBytes);
   if (!piece && pieces_under_way_ == 0) {
     at_ = 0;
-    piece = far_.next_far(at_, kPieceBytes);
+    piece = far_.next_far(at_, kPullBytes);
   }
   if (piece) ++pieces_under_way_;
   return piece;

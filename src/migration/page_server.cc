@@ -22,8 +22,6 @@ constexpr int64_t kSilenceNs = 10'000'000'000;
 // For an answer to leave: the target takes it as soon as it comes.
 constexpr base::milliseconds kStall{10'000};
 
-int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
-
 memory::PageSet ranges_of(const wire::WantPages& want) {
   auto pages = memory::PageSet::decode(std::as_bytes(std::span(want.ranges())));
   if (pages.empty() || pages.bytes() > memory::kMaxBatchBytes) {
@@ -40,7 +38,7 @@ PageServer::PageServer(ServedSpaces spaces, std::vector<transport::Link> lanes, 
       codecs_(static_cast<unsigned>(lanes.size())),
       lanes_(std::move(lanes)),
       stop_(::eventfd(0, EFD_CLOEXEC)),
-      last_want_ns_(now_ns()) {
+      last_want_ns_(base::mono_ns()) {
   if (!stop_) throw base::SysError("eventfd", errno, "the lanes");
   for (size_t i = 0; i < lanes_.size(); ++i) {
     encoders_.push_back(std::make_unique<PageEncoder>(codecs_));
@@ -57,7 +55,7 @@ PageServer::~PageServer() {
 }
 
 bool PageServer::is_cut_off() const {
-  return ended_ || (answering_ == 0 && now_ns() - last_want_ns_ > kSilenceNs);
+  return ended_ || (answering_ == 0 && base::mono_ns() - last_want_ns_ > kSilenceNs);
 }
 
 std::string PageServer::why_cut_off() const {
@@ -77,11 +75,11 @@ void PageServer::serve(transport::Link& lane, size_t worker) {
       if (!message.ParseFromString(std::string(frame.text())) || !message.has_want_pages()) {
         throw BrokenProtocol("what came on a lane wants no pages");
       }
-      last_want_ns_ = now_ns();
+      last_want_ns_ = base::mono_ns();
       ++answering_;
       answer(lane, worker, message.want_pages());
       --answering_;
-      last_want_ns_ = now_ns();
+      last_want_ns_ = base::mono_ns();
     }
   } catch (const std::exception& failure) {
     why = failure.what();

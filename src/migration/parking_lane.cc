@@ -25,13 +25,11 @@ constexpr milliseconds kStall{1'000};
 constexpr milliseconds kEndPoll{1};
 constexpr size_t kMostBytesAtOnce = 1 << 20;  // a message is at most transport::kMaxPayloadBytes
 
-int64_t now_ns() { return base::clock_ns(CLOCK_MONOTONIC); }
-
 }  // namespace
 
 ParkingLane::ParkingLane(transport::Link link, int extra_fd, Handlers handlers)
     : link_(std::move(link)), extra_fd_(extra_fd), handlers_(std::move(handlers)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      heard_ns_(now_ns()) {
+      heard_ns_(base::mono_ns()) {
   if (!wake_) throw base::SysError("eventfd", errno, "parking");
   thread_ = std::thread([this] { run(); });
 }
@@ -55,7 +53,7 @@ bool ParkingLane::wait_for_end(milliseconds limit) const {
 }
 
 milliseconds ParkingLane::silent_for() const {
-  return beats_ && !ended_ ? milliseconds((now_ns() - heard_ns_) / 1'000'000) : milliseconds(0);
+  return beats_ && !ended_ ? milliseconds((base::mono_ns() - heard_ns_) / 1'000'000) : milliseconds(0);
 }
 
 void ParkingLane::send(const wire::ParkingMessage& message) {
@@ -80,7 +78,7 @@ void ParkingLane::send_frames(std::vector<std::string> frames) {
 
 void ParkingLane::begin_beats() {
   if (beats_) return;
-  heard_ns_ = now_ns();
+  heard_ns_ = base::mono_ns();
   beats_ = true;
 }
 
@@ -134,7 +132,7 @@ void ParkingLane::receive() {
     if (frame.type != FrameType::kMessage || !message.ParseFromString(std::string(frame.text()))) {
       throw BrokenProtocol("what came is not of parking");
     }
-    heard_ns_ = now_ns();
+    heard_ns_ = base::mono_ns();
     if (!message.has_beat()) handlers_.message(message);
   } while (link_.pending());
 }

@@ -40,10 +40,10 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
   probe.mutable_clock_probe();
   int64_t shortest = INT64_MAX;
   for (int i = 0; i < kClockProbes; ++i) {
-    const int64_t before = base::clock_ns(CLOCK_MONOTONIC), boot = base::clock_ns(CLOCK_BOOTTIME);
+    const int64_t before = base::mono_ns(), boot = base::clock_ns(CLOCK_BOOTTIME);
     conversation.send(probe);
     const auto answer = conversation.receive_from_target(kTargetAnswers, "its clock").clock();
-    const int64_t round_trip = base::clock_ns(CLOCK_MONOTONIC) - before;
+    const int64_t round_trip = base::mono_ns() - before;
     if (round_trip >= shortest) continue;
     shortest = round_trip;
     target_ahead = {answer.monotonic_ns() - (before + round_trip / 2), answer.boottime_ns() - (boot + round_trip / 2)};

@@ -86,7 +86,7 @@ void SourceMove::freeze() {
 }
 
 void SourceMove::stop_workload(milliseconds accepts) {
-  frozen_at_ns_ = base::clock_ns(CLOCK_MONOTONIC);
+  frozen_at_ns_ = base::mono_ns();
   report_.frozen_real_ns = base::real_ns();
   Frozen::PortEvents events;
   if (parking_) {

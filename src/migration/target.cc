@@ -118,7 +118,7 @@ void TargetMove::serve(const transport::Frame& frame) {
 
 void TargetMove::answer_clock() {
   wire::ToSource answer;
-  answer.mutable_clock()->set_monotonic_ns(base::clock_ns(CLOCK_MONOTONIC));
+  answer.mutable_clock()->set_monotonic_ns(base::mono_ns());
   answer.mutable_clock()->set_boottime_ns(base::clock_ns(CLOCK_BOOTTIME));
   talk_.send(answer);
 }
@@ -248,7 +248,7 @@ void TargetMove::settle() {
 // It runs. Nothing that fails from here on changes that.
 void TargetMove::conclude() {
   wire::ToSource answer;
-  const int64_t now = base::clock_ns(CLOCK_MONOTONIC);
+  const int64_t now = base::mono_ns();
   answer.mutable_running()->set_resumed_monotonic_ns(now);
   try {
     walk_->journal().note(kNoteResumed, now);
