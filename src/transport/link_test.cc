@@ -145,9 +145,9 @@ TEST_P(BothKinds, AFrameInProgressIsFinishedWithinTheGrace) {
   Ends ends = GetParam()();
   base::FdPair wake = base::make_pipe();
   std::thread reader([&] {
-    std::this_thread::sleep_for(milliseconds(50));
+    std::this_thread::sleep_for(milliseconds(20));
     base::write_full(wake.second.get(), "x");
-    std::this_thread::sleep_for(milliseconds(50));
+    std::this_thread::sleep_for(milliseconds(20));
     EXPECT_EQ(recv_error(ends.right), "done");
   });
   EXPECT_EQ(ends.left.send(FrameType::kData, std::string(kMaxPayloadBytes, 'x'), wake.first.get()),
