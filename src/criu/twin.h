@@ -110,6 +110,7 @@ void note_wait(Ledger& ledger, pid_t tid, int status);
 Overwritten* find_overwritten(Ledger& ledger, pid_t tid, uint64_t address);
 bool read_registers(pid_t tid, user_regs_struct& registers);
 bool write_registers(pid_t tid, user_regs_struct& registers, size_t size = sizeof(user_regs_struct));
+void end_tcp_repair(Ledger& ledger);
 // CRIU has ended: all that it traced becomes what it was.
 void put_all_back(Twin& twin);
 

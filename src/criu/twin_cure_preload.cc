@@ -56,6 +56,7 @@ class Cure {
   explicit Cure(Twin& twin) : twin_(twin), ledger_(twin.ledger), deadline_ms_(now_ms() + kAllLimit_ms) {}
 
   void run() {
+    end_tcp_repair(ledger_);
     for_each([&](Tracee& tracee) { halt_first(tracee); });
     for (size_t i = kMostOverwritten; i-- > 0;) {
       const Overwritten& one = ledger_.overwritten[i];

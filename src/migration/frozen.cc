@@ -174,7 +174,8 @@ void Frozen::require_seizable() const {
 }
 
 void Frozen::put_back() {
-  // In order after CRIU's own release; needed when CRIU has died. Then its twin may have to let them run to where they were.
+  // In order after CRIU's own release; needed when CRIU and its twin have died. When only CRIU has, its twin has done so already, and
+  // may have to let them run to where they were.
   for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
   freezer_.thaw();
   wait_until_untraced(freezer_);

@@ -208,7 +208,9 @@ std::string Field::post_mortem() const {
   std::string text;
   for (const auto& host : {kHome, kAway}) {
     text += lab_.shell(host, "echo \"== $(hostname)\"; cd /var/lib/ferry/journal && for f in $(ls -t | head -1); do echo $f; cat $f; done; "
-                             "ferry ps -a; ps -eo pid,ppid,stat,wchan:20,args | grep -v sshd").out;
+                             "ferry ps -a; ferry logs census; ps -eo pid,ppid,stat,wchan:20,args | grep -v sshd; bridge link\n"
+                             "for p in $(pgrep -f '[c]ensus.py'); do echo \"-- $p\"; tail -qn1 /proc/$p/task/*/syscall\n"
+                             "  grep -hE '^(State|TracerPid|SigPnd|SigBlk|Seccomp):' /proc/$p/task/*/status; nsenter -t $p -n ss -tano; done").out;
   }
   return text;
 }

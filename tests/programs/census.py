@@ -132,7 +132,8 @@ def main():
                 continue
             try:
                 alive = connections[fd].serve(census)
-            except OSError:
+            except OSError as error:
+                print("a connection has ended:", error, file=sys.stderr, flush=True)
                 alive = False
             if not alive:
                 poll.unregister(fd)
