@@ -23,16 +23,6 @@ using base::SysError;
 
 namespace {
 
-std::optional<IpAddr> address_in(const nlattr* attribute) {
-  if (attribute == nullptr) return std::nullopt;
-  const int size = nla_len(attribute);
-  if (size != 4 && size != 16) return std::nullopt;
-  IpAddr address;
-  address.size = static_cast<uint8_t>(size);
-  std::copy_n(static_cast<const uint8_t*>(nla_data(attribute)), size, address.bytes.begin());
-  return address;
-}
-
 std::optional<MacAddr> mac_in(const nlattr* attribute) {
   if (attribute == nullptr || nla_len(attribute) != 6) return std::nullopt;
   MacAddr mac;
@@ -49,6 +39,8 @@ Link link_in(nlmsghdr* head) {
   if (attributes[IFLA_MTU]) link.mtu = static_cast<int>(nla_get_u32(attributes[IFLA_MTU]));
   if (attributes[IFLA_MASTER]) link.master = static_cast<int>(nla_get_u32(attributes[IFLA_MASTER]));
   if (const auto mac = mac_in(attributes[IFLA_ADDRESS])) link.mac = *mac;
+  if (attributes[IFLA_LINK]) link.peer = static_cast<int>(nla_get_u32(attributes[IFLA_LINK]));
+  if (attributes[IFLA_LINK_NETNSID]) link.peer_netns = nla_get_s32(attributes[IFLA_LINK_NETNSID]);
   if (attributes[IFLA_LINKINFO]) {
     nlattr* info[IFLA_INFO_MAX + 1];
     if (nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], nullptr) == 0 &&
@@ -123,7 +115,8 @@ std::vector<Address> Netlink::addresses() const {
          auto address = address_in(attributes[IFA_LOCAL]);
          if (!address) address = address_in(attributes[IFA_ADDRESS]);
          if (address) {
-           found.push_back({static_cast<int>(header->ifa_index), {*address, header->ifa_prefixlen}});
+           const bool is_lent = (header->ifa_flags & IFA_F_PERMANENT) == 0;
+          found.push_back({static_cast<int>(header->ifa_index), {*address, header->ifa_prefixlen}, is_lent});
          }
        });
   return found;

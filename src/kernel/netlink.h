@@ -56,11 +56,24 @@ struct Link {
   int master = 0;  // index of its bridge; 0: none
   int mtu = 0;
   bool up = false;
+  int peer = 0;                    // index of a veth's other end, there where that is; 0: none
+  std::optional<int> peer_netns;   // that network namespace, by the number that this one has for it; nothing: it is this one
 };
 
 struct Address {
   int link = 0;  // index
   IpPrefix prefix;
+  bool is_lent = false;  // for a time: by DHCP, or by what a router announces
+};
+
+// A way that somebody has entered in the main table.
+struct Route {
+  IpPrefix to;  // of length 0: a default route
+  std::optional<IpAddr> gateway;
+  uint32_t metric = 0;
+  bool is_plain = true;  // unicast, by one link: what add_route() can make again
+  bool operator==(const Route&) const = default;
+  std::string text() const;  // "10.0.0.0/8 via 10.77.0.1 metric 5"
 };
 
 struct Neighbour {
@@ -81,6 +94,8 @@ class Netlink {
   std::vector<Address> addresses() const;
   std::vector<Neighbour> neighbours() const;  // those with a known MAC (reachable, stale, permanent…)
   std::optional<IpAddr> find_default_gateway() const;  // IPv4
+  std::vector<Route> routes() const;  // but for those that come with an address
+  std::optional<int> number_of(int netns) const;  // as Link::peer_netns has it; nothing: it has not had to do with that one
 
   // Forwards at once: no spanning tree, no forward delay, no multicast snooping.
   void add_bridge(const std::string& name);
@@ -94,13 +109,14 @@ class Netlink {
   void add_address(const std::string& name, const IpPrefix& prefix);
   void delete_address(const std::string& name, const IpPrefix& prefix);
   void add_default_route(const IpAddr& gateway, const std::string& link = {});  // a link-local gateway needs the link
+  void add_route(const Route& route, const std::string& link);  // a plain one
   // Entered as stale: used at once, and checked by the kernel soon after.
   void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
   void set_mtu(const std::string& name, int mtu);
   void set_queue_length(const std::string& name, int frames);  // of what waits to leave it
   uint64_t dropped(const std::string& name) const;  // frames that should have left it and could not
 
-  // ---- forwarding tables of bridges (netlink_bridge.cc) ----
+  // ---- forwarding tables of bridges (netlink_bridge.cc); routes() and add_route() are in netlink_route.cc ----
 
   // The bridge that the link is a port of sends frames for that MAC there from now on, wherever they went before. Held: whoever else
   // sends from that MAC, they go on coming here (a static, sticky entry), until the port or the entry goes.

@@ -4,6 +4,7 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -40,6 +41,16 @@ Outcome receive(nl_sock* socket, uint32_t sequence, const OnReply& on_reply) {
 }
 
 }  // namespace
+
+std::optional<IpAddr> address_in(const nlattr* attribute) {
+  if (attribute == nullptr) return std::nullopt;
+  const int size = nla_len(attribute);
+  if (size != 4 && size != 16) return std::nullopt;
+  IpAddr address;
+  address.size = static_cast<uint8_t>(size);
+  std::copy_n(static_cast<const uint8_t*>(nla_data(attribute)), size, address.bytes.begin());
+  return address;
+}
 
 Outcome exchange(nl_sock* socket, Message& message, const OnReply& on_reply) {
   const int sent = nl_send_auto(socket, message.get());

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernel/netlink.h"
 
 namespace ferry::kernel {
 
@@ -97,5 +98,7 @@ Parsed<Header> parse(nlmsghdr* head, int highest) {
   }
   return parsed;
 }
+
+std::optional<IpAddr> address_in(const nlattr* attribute);  // nothing: there is none
 
 }  // namespace ferry::kernel
