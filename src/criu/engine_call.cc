@@ -94,7 +94,9 @@ Session EngineCall::start(const base::Argv& engine, const base::SpawnOptions& op
     base::FdPair sockets = base::make_socketpair(SOCK_SEQPACKET);
     auto side = std::make_unique<EngineSide>(std::move(hello.fds[0]), *caller);
     const nlohmann::json answer = {{"argv", criu.argv}, {"environment", criu.environment}};
-    base::send_message(shim.get(), answer.dump(), {sockets.second.get()});
+    std::vector<int> given{sockets.second.get()};
+    if (criu.netns >= 0) given.push_back(criu.netns);
+    base::send_message(shim.get(), answer.dump(), given);
     base::log("{} has started criu {} through ferry", engine[0], caller->pid);
     return Session(std::move(child), std::move(sockets.first), std::move(side));
   }

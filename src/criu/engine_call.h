@@ -36,6 +36,7 @@ std::string restore_call(const std::string& container_id);
 struct RealCriu {
   base::Argv argv;                       // without "swrk FD"
   std::vector<std::string> environment;  // added: "NAME=value"
+  int netns = -1;                        // a network namespace, which it has as descriptor kNetworkFd; -1: none
 };
 
 class Session;

@@ -194,4 +194,18 @@ criu_req restore_request(const std::string& images, Pages pages) {
   return request;
 }
 
+namespace {
+
+constexpr const char* kNetworkKey = "ferry-network";
+
+}  // namespace
+
+void leave_network_alone(criu_req& dump, uint64_t netns) { dump.mutable_opts()->add_external(fmt::format("net[{}]:{}", netns, kNetworkKey)); }
+
+void restore_into_network(criu_req& restore) {
+  auto& given = *restore.mutable_opts()->add_inherit_fd();
+  given.set_key(kNetworkKey);
+  given.set_fd(kNetworkFd);
+}
+
 }  // namespace ferry::criu

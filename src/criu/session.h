@@ -90,6 +90,12 @@ criu_req dump_request(const std::string& images, pid_t pid, const base::Path& fr
 enum class Pages { kFromImages, kOnDemand };
 criu_req restore_request(const std::string& images, Pages pages = Pages::kFromImages);
 
+// A network namespace without a name, of a container, that is none of CRIU's business but which its tasks must be in: at the dump by
+// its inode, at the restore by a descriptor that the shim has got for it (engine_call.h: RealCriu).
+void leave_network_alone(criu_req& dump, uint64_t netns);
+void restore_into_network(criu_req& restore);
+inline constexpr int kNetworkFd = 160;  // above those of engines, below those of CRIU, which counts from the limit down
+
 inline constexpr const char* kLazyPagesSocket = "lazy-pages.socket";
 inline constexpr const char* kDumpLog = "dump.log";
 inline constexpr const char* kRestoreLog = "restore.log";

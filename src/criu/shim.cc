@@ -19,6 +19,7 @@
 #include "base/fd_message.h"
 #include "criu/engine_call.h"
 #include "criu/installation.h"
+#include "criu/session.h"
 
 namespace ferry::criu {
 
@@ -97,7 +98,7 @@ void become_for(const base::Fd& ferry, int engine_socket, const base::Argv& argu
   base::send_message(ferry.get(), hello.dump(), {engine_socket});
   const auto answer = base::receive_message(ferry.get());
   const auto said = nlohmann::json::parse(answer.bytes, nullptr, false);
-  if (!said.is_object() || answer.fds.size() != 1) {
+  if (!said.is_object() || answer.fds.empty()) {
     const auto why = said.is_object() ? said.value("refused", "") : std::string("the ferry that moves it has gone");
     throw base::Error({"CRIU was not started", why, "", {}, {}});
   }
@@ -107,6 +108,7 @@ void become_for(const base::Fd& ferry, int engine_socket, const base::Argv& argu
     ::setenv(text.substr(0, equals).c_str(), text.substr(equals + 1).c_str(), 1);
   }
   if (::dup2(answer.fds[0].get(), engine_socket) < 0) throw base::SysError("dup2", errno, "the socket of CRIU");
+  if (answer.fds.size() > 1 && ::dup2(answer.fds[1].get(), kNetworkFd) < 0) throw base::SysError("dup2", errno, "a network namespace");
   auto argv = said.at("argv").get<base::Argv>();
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   become(argv);
