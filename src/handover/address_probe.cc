@@ -37,8 +37,13 @@ base::Fd open_socket(const std::string& link, int index, uint16_t protocol) {
   return socket;
 }
 
-std::optional<kernel::MacAddr> find_other_owner(const kernel::Link& link, const kernel::IpAddr& address, const kernel::MacAddr& own,
-                                                std::chrono::milliseconds limit) {
+struct Owner {
+  std::optional<kernel::MacAddr> other;
+  bool itself = false;
+};
+
+Owner find_owner(const kernel::Link& link, const kernel::IpAddr& address, const kernel::MacAddr& own, std::chrono::milliseconds limit) {
+  Owner found;
   const bool ipv6 = address.family() == AF_INET6;
   const base::Fd socket = open_socket(link.name, link.index, ipv6 ? ETH_P_IPV6 : ETH_P_ARP);
   const std::string question = ipv6 ? neighbour_probe(link.mac, address) : arp_probe(link.mac, address);
@@ -56,22 +61,29 @@ std::optional<kernel::MacAddr> find_other_owner(const kernel::Link& link, const 
     const Frame frame(answer.data(), static_cast<size_t>(got));
     const auto mac = ipv6 ? advertised_owner(frame, address) : arp_owner(frame, address);
     const bool is_question = mac == link.mac;  // ours, seen on its way out
-    if (mac && !is_question && *mac != own) return mac;
-    if (mac && !is_question) deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
+    if (!mac || is_question) continue;
+    if (*mac != own) {
+      found.other = mac;
+      return found;
+    }
+    found.itself = true;
+    deadline = std::min(deadline, base::mono_now() + kAfterItsOwn);
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace
 
-std::vector<KnownNeighbour> find_other_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit) {
+Owners find_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit) {
   const auto found = kernel::Netlink().find_link(link);
   if (!found) throw SysError("netlink", ENODEV, link);
-  std::vector<KnownNeighbour> others;
+  Owners owners;
   for (const auto& [address, length] : identity.addresses) {
-    if (const auto mac = find_other_owner(*found, address, identity.mac, limit)) others.push_back({address, *mac});
+    const auto owner = find_owner(*found, address, identity.mac, limit);
+    if (owner.other) owners.others.push_back({address, *owner.other});
+    owners.itself = owners.itself || owner.itself;
   }
-  return others;
+  return owners;
 }
 
 }  // namespace ferry::handover

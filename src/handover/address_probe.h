@@ -12,8 +12,12 @@
 
 namespace ferry::handover {
 
-// Who else has addresses of the identity, each once; for each address it waits until the workload itself has answered, at most
-// `limit`. Throws SysError.
-std::vector<KnownNeighbour> find_other_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit);
+struct Owners {
+  std::vector<KnownNeighbour> others;  // each address once
+  bool itself = false;                 // the workload has answered: it is on that segment
+};
+// Who has the addresses of the identity; for each address it waits until the workload itself has answered, at most `limit`. Throws
+// SysError.
+Owners find_owners(const std::string& link, const Identity& identity, std::chrono::milliseconds limit);
 
 }  // namespace ferry::handover

@@ -16,30 +16,38 @@ const auto kOther = kernel::MacAddr::parse("02:55:00:00:00:01"), kOwn = kernel::
 class AddressProbeTest : public kernel::OwnNetworkTest {
  protected:
   // Who has what of the identity, asked where one has 10.55.0.9 and fd55::9.
-  std::vector<KnownNeighbour> owners(const std::string& addresses, const kernel::MacAddr& mac) {
-    std::vector<KnownNeighbour> found;
+  Owners owners(const std::string& addresses, const kernel::MacAddr& mac) {
+    Owners found;
     in_own_network([&](kernel::Netlink& net) {
       const base::Fd here = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
       net.add_veth("inner", "outer", here.get(), kOther);
       for (const char* address : {"10.55.0.9/24", "fd55::9/64"}) net.add_address("outer", kernel::IpPrefix::parse(address));
       net.set_up("outer", true);
       net.set_up("inner", true);
-      found = find_other_owners("inner", parse_identity(addresses, mac, ""), kLimit);
+      found = find_owners("inner", parse_identity(addresses, mac, ""), kLimit);
     });
     return found;
   }
 };
 
 TEST_F(AddressProbeTest, SomebodyElseIsFoundByEitherFamily) {
-  const auto found = owners("10.55.0.9/24,fd55::9/64", kOwn);
+  const auto found = owners("10.55.0.9/24,fd55::9/64", kOwn).others;
   ASSERT_EQ(found.size(), 2U);
   for (const auto& one : found) EXPECT_EQ(one.mac, kOther) << one.address.text();
   EXPECT_EQ(found[1].address.text(), "fd55::9");
 }
 
-TEST_F(AddressProbeTest, TheWorkloadItselfIsNobodyElse) { EXPECT_TRUE(owners("10.55.0.9/24,fd55::9/64", kOther).empty()); }
+TEST_F(AddressProbeTest, TheWorkloadItselfIsNobodyElse) {
+  const auto found = owners("10.55.0.9/24,fd55::9/64", kOther);
+  EXPECT_TRUE(found.others.empty());
+  EXPECT_TRUE(found.itself);
+}
 
-TEST_F(AddressProbeTest, WhatNobodyHasIsFree) { EXPECT_TRUE(owners("10.55.0.8/24,fd55::8/64", kOwn).empty()); }
+TEST_F(AddressProbeTest, WhatNobodyHasIsFree) {
+  const auto found = owners("10.55.0.8/24,fd55::8/64", kOwn);
+  EXPECT_TRUE(found.others.empty());
+  EXPECT_FALSE(found.itself);
+}
 
 }  // namespace
 }  // namespace ferry::handover

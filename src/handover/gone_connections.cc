@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "handover/identity.h"
 #include "handover/internet_checksum.h"
 #include "kernel/namespaces.h"
 
@@ -24,7 +23,7 @@ using base::SysError;
 namespace {
 
 // Of a raw socket: without a port (raw(7)).
-sockaddr_storage socket_address(const kernel::IpAddr& address) {
+sockaddr_storage socket_address(const std::string& link, const kernel::IpAddr& address) {
   sockaddr_storage storage{};
   storage.ss_family = static_cast<sa_family_t>(address.family());
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
@@ -33,7 +32,7 @@ sockaddr_storage socket_address(const kernel::IpAddr& address) {
     std::memcpy(&v4->sin_addr, address.bytes.data(), 4);
   } else {
     std::memcpy(&v6->sin6_addr, address.bytes.data(), 16);
-    if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) v6->sin6_scope_id = ::if_nametoindex(kInside);
+    if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) v6->sin6_scope_id = ::if_nametoindex(link.c_str());
   }
   return storage;
 }
@@ -57,10 +56,10 @@ tcphdr syn_of(const Flow& flow) {
   return header;
 }
 
-void send_syn(const Flow& flow) {
+void send_syn(const std::string& link, const Flow& flow) {
   const base::Fd socket(::socket(flow.local.family(), SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!socket) throw SysError("socket", errno, "SOCK_RAW");
-  const auto from = socket_address(flow.local), to = socket_address(flow.remote);
+  const auto from = socket_address(link, flow.local), to = socket_address(link, flow.remote);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) < 0) throw SysError("bind", errno, flow.local.text());
   const tcphdr header = syn_of(flow);
   if (::sendto(socket.get(), &header, sizeof header, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0) {
@@ -70,9 +69,9 @@ void send_syn(const Flow& flow) {
 
 }  // namespace
 
-void tell_peers(int netns, const std::vector<Flow>& gone) {
+void tell_peers(int netns, const std::string& link, const std::vector<Flow>& gone) {
   kernel::in_network_namespace(netns, [&] {
-    for (const auto& flow : gone) send_syn(flow);
+    for (const auto& flow : gone) send_syn(link, flow);
   });
 }
 

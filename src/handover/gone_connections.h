@@ -16,7 +16,7 @@ struct Flow {
   uint16_t local_port = 0, remote_port = 0;
 };
 
-// In the workload's network namespace, when its port is open. Throws SysError.
-void tell_peers(int netns, const std::vector<Flow>& gone);
+// In the workload's network namespace, by its link there, when its port is open. Throws SysError.
+void tell_peers(int netns, const std::string& link, const std::vector<Flow>& gone);
 
 }  // namespace ferry::handover

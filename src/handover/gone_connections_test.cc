@@ -47,7 +47,7 @@ class GoneConnectionsTest : public kernel::OwnNetworkTest {
       size = sizeof own;
       ::getsockname(client.get(), reinterpret_cast<sockaddr*>(&own), &size);
       const base::Fd here = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
-      if (is_told) tell_peers(here.get(), {{ip, ip, port_of(where), port_of(own)}});
+      if (is_told) tell_peers(here.get(), "lo", {{ip, ip, port_of(where), port_of(own)}});
       char byte = 0;
       if (base::wait_readable(client.get(), 300)) found = ::recv(client.get(), &byte, 1, 0) < 0 ? errno : -1;
     });

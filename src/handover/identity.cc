@@ -19,8 +19,6 @@ namespace ferry::handover {
 using base::SysError;
 using kernel::Netlink;
 
-namespace {
-
 // Links have at most 15 characters; a name may have 64. FNV-1a of the name keeps it recognisable by `ferry ps`.
 std::string host_link_of(const std::string& workload) {
   uint32_t hash = 2166136261u;
@@ -28,14 +26,31 @@ std::string host_link_of(const std::string& workload) {
   return fmt::format("fy-{:08x}", hash);
 }
 
+Attachment attachment_of(const std::string& workload, const Identity& identity) {
+  return {host_link_of(workload), find_bridge(Netlink(), identity)};
+}
+
+namespace {
+
+// Ways that go by no gateway first: others may lead over them.
+void add_routes(Netlink& inside, const Identity& identity) {
+  for (const bool by_gateway : {false, true}) {
+    for (const auto& route : identity.routes) {
+      if (route.gateway.has_value() == by_gateway) inside.add_route(route, identity.link);
+    }
+  }
+  for (const auto& gateway : identity.gateways) inside.add_default_route(gateway, identity.link);
+}
+
 void set_up_inside(int netns, const Identity& identity) {
   kernel::in_network_namespace(netns, [&] {
     Netlink inside;
-    kernel::make_ipv6_static(kInside);
+    kernel::make_ipv6_static(identity.link);
     inside.set_up("lo", true);
-    for (const auto& address : identity.addresses) inside.add_address(kInside, address);
-    inside.set_up(kInside, true);
-    for (const auto& gateway : identity.gateways) inside.add_default_route(gateway, kInside);
+    if (identity.mtu > 0) inside.set_mtu(identity.link, identity.mtu);
+    for (const auto& address : identity.addresses) inside.add_address(identity.link, address);
+    inside.set_up(identity.link, true);
+    add_routes(inside, identity);
   });
 }
 
@@ -98,21 +113,17 @@ std::string find_bridge(const Netlink& host, const Identity& identity) {
                "host's address");
 }
 
-Port Port::create(int netns, const std::string& workload, const Identity& identity) {
+Port Port::create(int netns, const Attachment& attachment, const Identity& identity) {
   Netlink host;
-  Port port(host_link_of(workload), find_bridge(host, identity));
+  Port port(attachment);
   host.delete_link(port.link_);
-  host.add_veth(port.link_, kInside, netns, identity.mac);
+  host.add_veth(port.link_, identity.link, netns, identity.mac);
+  if (identity.mtu > ETH_DATA_LEN) host.set_mtu(port.link_, identity.mtu);  // not less: its bridge would follow it
   host.set_mac(port.link_, kernel::MacAddr::random_high());  // else it might become the bridge's own
   kernel::disable_ipv6(port.link_);                          // nobody is to speak to this host by it
   host.set_up(port.link_, true);
   set_up_inside(netns, identity);
   return port;
-}
-
-Port Port::existing(const std::string& workload, const Identity& identity) {
-  Netlink host;
-  return Port(host_link_of(workload), find_bridge(host, identity));
 }
 
 void Port::open() { Netlink().set_master(link_, bridge_); }
@@ -126,16 +137,16 @@ std::vector<KnownNeighbour> neighbours_in(int netns) {
   return known;
 }
 
-void put_neighbours(int netns, const std::vector<KnownNeighbour>& neighbours) {
+void put_neighbours(int netns, const std::string& link, const std::vector<KnownNeighbour>& neighbours) {
   kernel::in_network_namespace(netns, [&] {
     Netlink inside;
-    for (const auto& one : neighbours) inside.replace_neighbour(kInside, one.address, one.mac);
+    for (const auto& one : neighbours) inside.replace_neighbour(link, one.address, one.mac);
   });
 }
 
 Announcer::Announcer(int netns, const Identity& identity) : identity_(identity) {
   kernel::in_network_namespace(netns, [this] {
-    link_index_ = static_cast<int>(::if_nametoindex(kInside));
+    link_index_ = static_cast<int>(::if_nametoindex(identity_.link.c_str()));
     socket_ = base::Fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     if (!socket_) throw SysError("socket", errno, "AF_PACKET");
   });

@@ -56,7 +56,7 @@ TEST_F(PortTest, EveryAddressIsUsableAtOnce) {
     net.add_address("br0", kernel::IpPrefix::parse("fd55::1/64"));
     const auto identity = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "fd55::1");
     const base::Fd netns = other_network();
-    const auto port = Port::create(netns.get(), "web", identity);
+    const auto port = Port::create(netns.get(), attachment_of("web", identity), identity);
     EXPECT_EQ(port.bridge(), "br0");
     EXPECT_EQ(net.find_link(port.link())->master, 0);  // shut
     kernel::in_network_namespace(netns.get(), [] {

@@ -140,6 +140,7 @@ class Arrival {
 
   // As in target.cc: resume(), each step of which may have been done already.
   void let_clients_in() {
+    if (const auto place = ContainerPlace::of(book_)) return let_clients_into(*place);
     const auto* noted = book_.find(kNoteArrival);
     if (!noted) return;
     const auto record = capsule::from_text(*noted);
@@ -147,9 +148,17 @@ class Arrival {
     if (here && !(here->init == record.init)) return;  // a later arrival of the same name
     if (!here || here->moved_to.empty()) capsule::save_record(record);
     if (const auto identity = runtime::identity_of(record)) {
-      handover::Port::existing(record.name, *identity).open();
+      handover::Port(handover::attachment_of(record.name, *identity)).open();
       handover::Announcer(kernel::open_namespace(record.init.pid, "net").get(), *identity).announce();
     }
+  }
+
+  void let_clients_into(const ContainerPlace& place) {
+    const auto& network = place.network();
+    if (!network || !network->identity()) return;
+    handover::Port(*network->attachment()).open();
+    const auto root = book_.process(kNoteCapsule).value();
+    handover::Announcer(kernel::open_namespace(root.pid, "net").get(), *network->identity()).announce();
   }
 
   void remove_all() {

@@ -68,6 +68,7 @@ process::Reasons own_reasons(const runtime::Workload& workload, const process::V
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
   if (workload.container) {
     for (auto& reason : runtime::container_reasons(*workload.container)) reasons.push_back(std::move(reason));
+    for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
   }
   add_host_reasons(memory, reasons);
   return reasons;

@@ -27,7 +27,8 @@ bool is_bundle_path(const std::string& path) {
 
 }  // namespace
 
-ContainerPlace::ContainerPlace(const wire::EngineContainer& told) : container_{told.engine(), told.id(), told.bundle(), "", false} {
+ContainerPlace::ContainerPlace(const wire::Plan& plan)
+    : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
   std::error_code none;
   bundle_is_new_ = !fs::exists(container_.bundle, none);
 }
@@ -38,12 +39,14 @@ std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
   ContainerPlace place;
   place.container_ = runtime::oci_container_from(*note);
   place.bundle_is_new_ = note->value("bundle_is_new", false);
+  place.network_ = NetworkPlace::from(note->value("network", json()));
   return place;
 }
 
 json ContainerPlace::note() const {
   json note = runtime::to_note(container_);
   note["bundle_is_new"] = bundle_is_new_;
+  if (network_) note["network"] = network_->note();
   return note;
 }
 
@@ -68,6 +71,7 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
                          "move it out of the way there"});
     }
   }
+  for (auto& reason : NetworkPlace::reasons_against(told)) reasons.push_back(std::move(reason));
   for (const auto& source : runtime::bind_sources(configuration)) {
     if (fs::exists(source, none)) continue;
     reasons.push_back({fmt::format("{} is not here", source), "the container has it as a mount", "make it there, with what belongs into it"});
@@ -91,6 +95,7 @@ void ContainerPlace::remove() const {
   }
   // Not even called: what has that id is somebody else's.
   if (!container_.cgroup.empty()) runtime::Oci(container_.engine).remove(container_.id);
+  if (network_) network_->remove();
   std::error_code untidy;
   if (bundle_is_new_) fs::remove_all(container_.bundle, untidy);
   if (untidy) base::log("{}: {}", container_.bundle.string(), untidy.message());

@@ -8,6 +8,7 @@
 
 #include "kernel/freezer.h"
 #include "migration/logbook.h"
+#include "migration/network_place.h"
 #include "migration/requirements.h"
 #include "migration/wire.pb.h"
 #include "runtime/oci.h"
@@ -16,7 +17,7 @@ namespace ferry::migration {
 
 class ContainerPlace {
  public:
-  explicit ContainerPlace(const wire::EngineContainer& told);
+  explicit ContainerPlace(const wire::Plan& plan);
   static std::optional<ContainerPlace> of(const Logbook& book);  // nothing: the job is of another kind
 
   // Why it cannot come to this host.
@@ -26,15 +27,17 @@ class ContainerPlace {
   const runtime::OciContainer& container() const { return container_; }
   std::optional<kernel::Freezer> freezer() const { return kernel::Freezer::at(container_.cgroup); }
   void know_cgroup(const base::Path& cgroup) { container_.cgroup = cgroup; }
+  const std::optional<NetworkPlace>& network() const { return network_; }
 
   void make_bundle(const std::string& configuration) const;
-  // Gone for sure: tasks, the engine's memory of it, the bundle if it is of this move. Throws Error.
+  // Gone for sure: tasks, the engine's memory of it, its network, the bundle if it is of this move. Throws Error.
   void remove() const;
 
  private:
   ContainerPlace() = default;
   runtime::OciContainer container_;
   bool bundle_is_new_ = false;
+  std::optional<NetworkPlace> network_;  // nothing: this host's, or one that CRIU makes anew, without links
 };
 
 }  // namespace ferry::migration

@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "capsule/spawn.h"
 #include "criu/image_set.h"
+#include "kernel/named_network.h"
 #include "migration/conversation.h"
 #include "migration/dump.h"
+#include "migration/network_place.h"
 #include "migration/serving.h"
 #include "process/tree.h"
 #include "transport/bootstrap.h"
@@ -37,6 +39,13 @@ void record_as_moved(const runtime::Workload& workload, const Burial& burial) {
   capsule::save_record(record);
 }
 
+// Nothing answers here for the address any more: its link goes, and the name of its namespace, which has gone along.
+void leave_network(const runtime::Workload& workload) {
+  if (workload.identity) kernel::Netlink().delete_link(workload.network.attachment.link);
+  const auto& name = workload.network.name;
+  if (!workload.container->keep && kernel::is_network(name)) kernel::forget_network(name);
+}
+
 }  // namespace
 
 std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel::Freezer& freezer, const Burial& burial) {
@@ -53,8 +62,9 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
   if (workload.record) attempt([&] { capsule::destroy_capsule(workload.record->init); });
   if (!workload.container) {
     attempt([&] { record_as_moved(workload, burial); });
-  } else if (!workload.container->keep) {
-    attempt([&] { runtime::Oci(workload.container->engine).remove(workload.container->id); });
+  } else {
+    if (!workload.container->keep) attempt([&] { runtime::Oci(workload.container->engine).remove(workload.container->id); });
+    attempt([&] { leave_network(workload); });
   }
   attempt([&] { freezer.remove(); });
   return untidy;
@@ -66,13 +76,37 @@ json contact_note(const MoveOptions& options) {
   return note;
 }
 
+namespace {
+
+// Of a container: what leads back, or is to be taken away, when nobody can see any more how it was.
+json network_note(const runtime::Workload& workload) {
+  if (!workload.container) return {};
+  json note = {{"name", workload.network.name.string()}};
+  if (workload.identity) {
+    note["identity"] = to_note(*workload.identity);
+    note["attachment"] = to_note(workload.network.attachment);
+  }
+  return note;
+}
+
+void take_network(const json& note, runtime::Workload& workload) {
+  if (!note.is_object()) return;
+  workload.network.name = note.value("name", "");
+  if (!note.contains("identity")) return;
+  workload.identity = workload.network.identity = noted_identity(note["identity"]);
+  workload.network.attachment = noted_attachment(note.at("attachment"));
+}
+
+}  // namespace
+
 json workload_note(const runtime::Workload& workload) {
   return {{"name", workload.name},
           {"command", workload.command},
           {"root", to_note(workload.root)},
           {"capsule", workload.is_capsule()},
           {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})},
-          {"container", workload.container ? to_note(*workload.container) : json()}};
+          {"container", workload.container ? to_note(*workload.container) : json()},
+          {"network", network_note(workload)}};
 }
 
 json serves_note(const ServedSpaces& spaces) {
@@ -109,6 +143,7 @@ runtime::Workload workload_from(const json& note) {
   if (note.value("capsule", false)) workload.record = capsule::find_record(workload.name);
   if (note.contains("container") && note["container"].is_object()) workload.container = runtime::oci_container_from(note["container"]);
   if (workload.record) workload.identity = runtime::identity_of(*workload.record);
+  take_network(note.value("network", json()), workload);
   return workload;
 }
 
@@ -245,6 +280,7 @@ class Departure {
     result_.done = "the frozen copy here was removed";
     if (workload_.container && !Frozen::find_freezer(workload_)) {
       if (!workload_.container->keep) runtime::Oci(workload_.container->engine).remove(workload_.container->id);
+      leave_network(workload_);
     } else if (is_still_the_same()) {
       const auto freezer = Frozen::freezer_of(workload_);
       Frozen frozen(workload_, freezer, {}, Frozen::LeftBehind{});

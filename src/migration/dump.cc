@@ -39,6 +39,9 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
   auto request = criu::dump_request(images.link(), root, freezer.path());
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
+  if (workload.container && workload.identity && workload.network.name.empty()) {
+    criu::leave_network_alone(request, kernel::namespace_id(root_, "net"));
+  }
   criu_->request(request);
   survey_.emplace(process::read_tree(root_));
   const auto event = criu_->run_until("pre-dump", mono_now() + kCriuStarts);

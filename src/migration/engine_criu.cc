@@ -19,13 +19,13 @@ std::string words_in(const base::Path& log) {
 }
 
 criu::Session start(const std::string& call, const base::Argv& engine, const criu::ImageSet& images,
-                    std::vector<std::string> environment, int output) {
+                    std::vector<std::string> environment, int output, int netns) {
   base::SpawnOptions options;
   options.new_session = true;  // a terminal's Ctrl-C is for us
   options.environment = {criu::path_with_shim()};
   options.stdout_fd = options.stderr_fd = output;
   criu::EngineCall waiting(call);
-  const criu::RealCriu criu{criu::Installation::find().command({}), std::move(environment)};
+  const criu::RealCriu criu{criu::Installation::find().command({}), std::move(environment), netns};
   return waiting.start(engine, options, criu, base::mono_now() + kEngineCalls,
                        [&] { return words_in(images.directory() / kEngineLog); });
 }
@@ -51,15 +51,15 @@ criu::Session start_dump_by_engine(const runtime::OciContainer& container, pid_t
                                    std::vector<std::string> environment) {
   const runtime::Oci engine(container.engine);
   return start(criu::dump_call(root), engine.checkpoint_command(container.id, images.directory().string(), images.directory() / kEngineLog), images,
-               std::move(environment), -1);
+               std::move(environment), -1, -1);
 }
 
 criu::Session start_restore_by_engine(const runtime::OciContainer& container, const criu::ImageSet& images,
-                                      std::vector<std::string> environment) {
+                                      std::vector<std::string> environment, int netns) {
   const runtime::Oci engine(container.engine);
   const auto output = open_log_pipe(log_of(container));
   return start(criu::restore_call(container.id), engine.restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
-               std::move(environment), output.get());
+               std::move(environment), output.get(), netns);
 }
 
 }  // namespace ferry::migration

@@ -13,9 +13,9 @@ namespace ferry::migration {
 // `environment`: of CRIU. The images and the engine's own notes go into `images`.
 criu::Session start_dump_by_engine(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images,
                                    std::vector<std::string> environment);
-// What its first process prints goes on into the log that ferry keeps of it.
+// What its first process prints goes on into the log that ferry keeps of it. `netns`: for CRIU (criu::restore_into_network); -1: none.
 criu::Session start_restore_by_engine(const runtime::OciContainer& container, const criu::ImageSet& images,
-                                      std::vector<std::string> environment);
+                                      std::vector<std::string> environment, int netns);
 
 base::Path log_of(const runtime::OciContainer& container);  // of what came here
 

@@ -42,7 +42,7 @@ std::string cgroup_name(const runtime::Workload& workload) {
 }
 
 void open_port(const runtime::Workload& workload) {
-  auto port = handover::Port::existing(workload.name, *workload.identity);
+  auto port = workload.port();
   port.open();
   const auto netns = kernel::open_namespace(workload.root.pid, "net");
   handover::Announcer(netns.get(), *workload.identity).announce();
@@ -128,7 +128,7 @@ void Frozen::require_one_tree() const {
 void Frozen::shut_port() {
   if (!workload_.identity || shut_) return;
   if (port_events_.will_shut) port_events_.will_shut();
-  handover::Port::existing(workload_.name, *workload_.identity).shut();
+  workload_.port().shut();
   shut_ = true;
   if (port_events_.shut) port_events_.shut();
 }

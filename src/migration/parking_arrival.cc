@@ -6,9 +6,10 @@
 
 namespace ferry::migration {
 
-ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns)
+ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link)
     : parking_(std::move(parking)),
       netns_(std::move(netns)),
+      workload_link_(std::move(workload_link)),
       lane_(std::move(lane), -1,
             {[this](const wire::ParkingMessage& message) { hear(message); }, {}, [this] { notice_silence(); }, [this] { end(); }}) {}
 
@@ -52,7 +53,7 @@ void ParkingArrival::hear(const wire::ParkingMessage& message) {
     case wire::ParkingMessage::kShut: return take_over();
     case wire::ParkingMessage::kOpen: return give_back();
     case wire::ParkingMessage::kNeighbours:
-      return handover::put_neighbours(netns_.get(), neighbours_from(message.neighbours().neighbours()));
+      return handover::put_neighbours(netns_.get(), workload_link_, neighbours_from(message.neighbours().neighbours()));
     case wire::ParkingMessage::kFrames:
       for (const auto& frame : message.frames().frames()) parking_.add_straggler(std::as_bytes(std::span(frame)));
       return;

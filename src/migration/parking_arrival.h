@@ -14,8 +14,8 @@ class ParkingArrival {
  public:
   static constexpr base::milliseconds kSilence{200};
 
-  // `netns`: of the workload to be, whose neighbours are told by the source.
-  ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns);
+  // `netns`: of the workload to be, whose neighbours are told by the source, and its link there.
+  ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link);
   ~ParkingArrival();
   ParkingArrival(const ParkingArrival&) = delete;
   ParkingArrival& operator=(const ParkingArrival&) = delete;
@@ -34,6 +34,7 @@ class ParkingArrival {
 
   handover::Parking parking_;
   base::Fd netns_;
+  std::string workload_link_;
   // On the lane's thread.
   bool committed_ = false, silent_ = false, released_ = false;
   ParkingLane lane_;

@@ -25,9 +25,9 @@ constexpr milliseconds kTargetReturns{300};
 
 ParkingDeparture::ParkingDeparture(transport::Link lane, const runtime::Workload& workload)
     : identity_(*workload.identity),
-      link_(handover::Port::existing(workload.name, *workload.identity).link()),
+      link_(workload.port().link()),
       netns_(kernel::open_namespace(workload.root.pid, "net")),
-      stragglers_(handover::Port::existing(workload.name, *workload.identity).bridge(), *workload.identity),
+      stragglers_(workload.port().bridge(), *workload.identity),
       lane_(std::move(lane), stragglers_.fd(),
             {[this](const wire::ParkingMessage& message) { hear(message); }, [this] { forward(); }, {}, {}}) {
   report_.on = true;

@@ -2,10 +2,12 @@
 #include "migration/plan.h"
 
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include <nlohmann/json.hpp>
 
 #include "migration/check.h"
+#include "migration/conversation.h"
 #include "migration/host.h"
 
 namespace ferry::migration {
@@ -60,16 +62,27 @@ wire::EngineContainer to_wire(const runtime::OciContainer& container) {
   return told;
 }
 
-void describe(const handover::Identity& identity, wire::Identity& told) {
+void describe_address(const runtime::Workload& workload, wire::Identity& told) {
+  const auto& identity = *workload.identity;
   told.set_address(identity.addresses_text());
   told.set_mac(identity.mac.text());
   told.set_gateway(identity.gateways_text());
+  if (!workload.container) return;
+  told.set_link(identity.link);
+  told.set_mtu(identity.mtu);
+  told.set_bridge(workload.network.attachment.bridge);
+  for (const auto& route : identity.routes) {
+    auto& one = *told.add_routes();
+    one.set_to(route.to.text());
+    if (route.gateway) one.set_gateway(route.gateway->text());
+    one.set_metric(route.metric);
+  }
 }
 
 namespace {
 
 void describe_identity(const runtime::Workload& workload, wire::Identity& told) {
-  describe(*workload.identity, told);
+  describe_address(workload, told);
   const auto netns = kernel::open_namespace(workload.root.pid, "net");
   for (const auto& known : handover::neighbours_in(netns.get())) {
     auto& neighbour = *told.add_neighbours();
@@ -116,7 +129,17 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
 }
 
 handover::Identity identity_from(const wire::Identity& told) {
-  return handover::parse_identity(told.address(), kernel::MacAddr::parse(told.mac()), told.gateway());
+  auto identity = handover::parse_identity(told.address(), kernel::MacAddr::parse(told.mac()), told.gateway());
+  if (!told.link().empty()) identity.link = told.link();
+  if (told.mtu() < 0 || identity.link.size() >= IFNAMSIZ) throw BrokenProtocol("an impossible link");
+  identity.mtu = told.mtu();
+  for (const auto& route : told.routes()) {
+    auto& one = identity.routes.emplace_back();
+    one.to = kernel::IpPrefix::parse(route.to());
+    if (!route.gateway().empty()) one.gateway = kernel::IpAddr::parse(route.gateway());
+    one.metric = route.metric();
+  }
+  return identity;
 }
 
 void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told) {

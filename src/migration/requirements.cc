@@ -177,7 +177,7 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
   Gatherer gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed);
   workload.container ? gatherer.add_room() : gatherer.run();  // what a container uses is in its root filesystem
   if (workload.identity) {
-    describe(*workload.identity, *needed.mutable_identity());
+    describe_address(workload, *needed.mutable_identity());
   } else if (kernel::namespace_id(workload.root.pid, "net") == kernel::namespace_id(::getpid(), "net")) {
     for (const auto& listener : process::listeners_of(view)) {
       auto& port = *needed.add_ports();

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "capsule/record.h"
 #include "handover/address_probe.h"
+#include "migration/network_place.h"
 #include "migration/plan.h"
 #include "migration/requirement_kinds.h"
 #include "migration/requirements.h"
@@ -79,10 +80,16 @@ void check_identity(const wire::Identity& told, Reasons& reasons) {
     if (const auto holder = holder_here(host, own.address); !holder.empty()) taken(own.address, holder);
   }
   if (!reasons.empty()) return;
-  const auto bridge = handover::find_bridge(host, identity);
-  for (const auto& other : handover::find_other_owners(bridge, identity, kProbeLimit)) {
+  const auto bridge = bridge_for(told);
+  const auto owners = handover::find_owners(bridge, identity, kProbeLimit);
+  for (const auto& other : owners.others) {
     taken(other.address, fmt::format("{} on {} answers for it, besides the workload ({})", other.mac.text(), bridge, identity.mac.text()));
   }
+  // Of a capsule somebody has said that it is to be on this network. A container's bridge may be the host's own affair, as docker0 is.
+  if (told.bridge().empty() || owners.itself || !owners.others.empty()) return;
+  reasons.push_back({fmt::format("the bridge {} is not on the container's network segment", bridge),
+                     fmt::format("{} does not answer there, so its clients could not reach it either", identity.addresses_text()),
+                     fmt::format("join {} with the bridge {} of the source (a port, VLAN or tunnel of the same network in both)", bridge, told.bridge())});
 }
 
 }  // namespace

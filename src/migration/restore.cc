@@ -33,17 +33,18 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
 }
 
 HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,
-                         criu::Pages pages)
-    : name_(container.text()), job_(job), images_(images), pages_(pages) {
+                         criu::Pages pages, int netns)
+    : name_(container.text()), job_(job), images_(images), pages_(pages), has_netns_(netns >= 0) {
   std::vector<std::string> environment;
   if (pages == criu::Pages::kOnDemand) environment = {criu::hold_setting()};
-  criu_ = start_restore_by_engine(container, images, std::move(environment));
+  criu_ = start_restore_by_engine(container, images, std::move(environment), netns);
 }
 
 void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
   auto request = criu::restore_request(images_.link(), pages_);
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
+  if (has_netns_) criu::restore_into_network(request);
   criu_->request(request);
   const auto event = criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes));
   require(event, "restore");

@@ -24,7 +24,8 @@ class HeldRestore {
               const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages);
 
   // Of a container: its engine is called, and has come to its call of CRIU.
-  HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images, criu::Pages pages);
+  // `netns`: the nameless network namespace that the tasks are to be in; -1: the engine says it.
+  HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images, criu::Pages pages, int netns);
 
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
   // for CRIU already.
@@ -48,6 +49,7 @@ class HeldRestore {
   const criu::ImageSet& images_;
   criu::Pages pages_;
   pid_t root_ = 0;
+  bool has_netns_ = false;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;
 };

@@ -224,9 +224,9 @@ void TargetMove::resume() {
 
 // Of connections that have ended here.
 void TargetMove::tell_peers() {
-  if (plan_.ended().empty() || !capsule_) return;
+  if (plan_.ended().empty() || !netns_ || !identity_) return;
   try {
-    handover::tell_peers(kernel::open_namespace(capsule_->init().pid, "net").get(), ended_from(plan_));
+    handover::tell_peers(netns_.get(), identity_->link, ended_from(plan_));
   } catch (const std::exception& failure) {
     base::log("peers of ended connections: {}", failure.what());  // they hear of it when they next send
   }

@@ -92,6 +92,7 @@ void TargetMove::tear_down() {
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
   if (place_ && restore_) restore_->refuse();
   restore_.reset();
+  netns_.reset();  // a capsule's ends with it
   if (place_) place_->remove();
   if (capsule_) capsule_->destroy();
   capsule_.reset();

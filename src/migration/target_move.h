@@ -75,6 +75,7 @@ class TargetMove {
   std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
   std::optional<Walk<Target, TargetEvent>> walk_;
   std::optional<Guard> guard_;
+  base::Fd netns_;  // of a workload with an identity or a container with a named network
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
   std::optional<handover::Announcer> announcer_;

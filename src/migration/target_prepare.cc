@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Until it is ready: the plan is judged, and the place is made where the workload will be.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -101,14 +102,17 @@ void TargetMove::require_free_name(const std::string& name) {
 criu::Pages TargetMove::pages() const { return plan_.has_memory() ? criu::Pages::kOnDemand : criu::Pages::kFromImages; }
 
 void TargetMove::make_place() {
-  place_.emplace(plan_.container());
+  place_.emplace(plan_);
   walk_->journal().note(kNotePlace, place_->note());
   place_->make_bundle(plan_.container().configuration());
+  if (place_->network()) netns_ = place_->network()->make();
+  if (plan_.has_identity()) make_port();
 }
 
 // It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
 void TargetMove::start_engine() {
-  restore_.emplace(place_->container(), plan_.job(), *images_, pages());
+  const bool is_nameless = place_->network() && !place_->network()->has_name();
+  restore_.emplace(place_->container(), plan_.job(), *images_, pages(), is_nameless ? netns_.get() : -1);
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   auto cgroup = kernel::Freezer::of(restore_->criu().pid);
   if (cgroup.holds(::getpid())) {  // to give up would be to kill all that is in it
@@ -131,15 +135,16 @@ void TargetMove::make_capsule() {
   freezer_ = kernel::Freezer::create_empty(plan_.name());
   capsule_ = capsule::Capsule::start(spec);
   walk_->journal().note(kNoteCapsule, to_note(capsule_->init()));
+  if (spec.own_network) netns_ = kernel::open_namespace(capsule_->init().pid, "net");
 }
 
 void TargetMove::make_port() {
   identity_ = identity_from(plan_.identity());
   runtime::require_free_addresses(plan_.name(), *identity_);
-  const auto netns = kernel::open_namespace(capsule_->init().pid, "net");
-  port_ = handover::Port::create(netns.get(), plan_.name(), *identity_);
-  handover::put_neighbours(netns.get(), neighbours_from(plan_.identity().neighbours()));
-  announcer_.emplace(netns.get(), *identity_);
+  const auto attachment = place_ ? *place_->network()->attachment() : handover::attachment_of(plan_.name(), *identity_);
+  port_ = handover::Port::create(netns_.get(), attachment, *identity_);
+  handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
+  announcer_.emplace(netns_.get(), *identity_);
 }
 
 // Why there is none; empty when there is.
@@ -158,7 +163,7 @@ std::string TargetMove::make_parking() {
 void TargetMove::accept_parking() {
   auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, transport::kNoWake);
   if (lane) {
-    parking_.emplace(std::move(*parking_device_), std::move(*lane), kernel::open_namespace(capsule_->init().pid, "net"));
+    parking_.emplace(std::move(*parking_device_), std::move(*lane), base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)), identity_->link);
   } else {
     base::log("parking: the source has opened no lane for it");
   }

@@ -57,7 +57,7 @@ capsule::Record start_in(capsule::Capsule& capsule, const LaunchRequest& request
   record.init = capsule.init();
   if (identity) {
     const auto netns = kernel::open_namespace(capsule.init().pid, "net");
-    handover::Port::create(netns.get(), request.name, *identity).open();
+    handover::Port::create(netns.get(), handover::attachment_of(request.name, *identity), *identity).open();
     handover::Announcer(netns.get(), *identity).announce();
     record.ip = identity->addresses_text();
     record.mac = identity->mac.text();

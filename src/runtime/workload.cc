@@ -119,6 +119,8 @@ Workload from_engine(const ContainerName& name) {
                  "give it one (linux.cgroupsPath in its config.json)");
   }
   workload.container = {name.engine, name.name, state->bundle, cgroup.path()};
+  workload.network = network_of(root->pid, *workload.container);
+  workload.identity = workload.network.identity;
   return workload;
 }
 
@@ -127,6 +129,10 @@ Workload from_engine(const ContainerName& name) {
 std::optional<handover::Identity> identity_of(const capsule::Record& record) {
   if (record.ip.empty()) return std::nullopt;
   return handover::parse_identity(record.ip, kernel::MacAddr::parse(record.mac), record.gateway);
+}
+
+handover::Port Workload::port() const {
+  return handover::Port(container ? network.attachment : handover::attachment_of(name, *identity));
 }
 
 kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }

@@ -11,6 +11,7 @@
 #include "handover/identity.h"
 #include "kernel/namespaces.h"
 #include "process/tree.h"
+#include "runtime/container_network.h"
 #include "runtime/oci.h"
 
 namespace ferry::runtime {
@@ -22,6 +23,10 @@ struct Workload {
   std::optional<capsule::Record> record;  // empty: a bare process tree
   std::optional<handover::Identity> identity;
   std::optional<OciContainer> container;  // an engine's, which drives CRIU (criu/engine_call.h)
+  ContainerNetwork network = {};          // of a container; its identity is the one above
+
+  // With an identity: where that is attached to this host's segment.
+  handover::Port port() const;
 
   bool is_capsule() const { return record.has_value(); }
   // Made for it alone; a bare tree is put into one for the move.

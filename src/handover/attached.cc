@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handover/attached.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace ferry::handover {
+
+using kernel::Link;
+using kernel::Netlink;
+using process::Reasons;
+
+namespace {
+
+constexpr const char* kOneVeth =
+    "give it one veth whose other end is a port of a bridge, as `ferry run --ip` does";
+
+// Every new namespace has them where such a module is loaded; nobody uses them there until they are
+// up.
+bool is_fallback(const Link& link) {
+  constexpr std::array<std::string_view, 9> kKinds = {"ipip",   "sit",    "gre", "gretap", "erspan",
+                                                      "ip6tnl", "ip6gre", "vti", "vti6"};
+  return !link.up && std::ranges::find(kKinds, link.kind) != kKinds.end();
+}
+
+struct Inside {
+  std::vector<Link> links;  // but for lo
+  std::vector<kernel::Address> addresses;
+  std::vector<kernel::Route> routes;
+  std::optional<int> host;  // this host's network, by the number that the namespace has for it
+};
+
+Inside look_into(int netns) {
+  const base::Fd host = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+  Inside found;
+  kernel::in_network_namespace(netns, [&] {
+    const Netlink inside;
+    for (auto& link : inside.links()) {
+      if (link.name != "lo" && !is_fallback(link)) found.links.push_back(std::move(link));
+    }
+    found.addresses = inside.addresses();
+    found.routes = inside.routes();
+    found.host = inside.number_of(host.get());
+  });
+  return found;
+}
+
+// Its other end and the bridge that this is in; empty, and a reason, when there is none.
+Attachment find_attachment(const Inside& inside, const Link& link, Reasons& reasons) {
+  const auto refuse = [&](std::string what, std::string why) -> Attachment {
+    reasons.push_back({std::move(what), std::move(why), kOneVeth});
+    return {};
+  };
+  if (link.kind != "veth") {
+    return refuse(fmt::format("its link {} is {}", link.name,
+                              link.kind.empty() ? "hardware" : "a " + link.kind),
+                  "this version moves the address of a veth only");
+  }
+  const auto links = Netlink().links();
+  const auto with_index = [&](int index) {
+    return std::ranges::find_if(links, [index](const Link& one) { return one.index == index; });
+  };
+  const auto end = with_index(link.peer);
+  const bool is_here =
+      inside.host && link.peer_netns == inside.host && end != links.end() && end->kind == "veth";
+  if (!is_here)
+    return refuse(
+        fmt::format("the other end of its link {} is not in this host's network", link.name),
+        "ferry cannot shut it while it moves");
+  const auto bridge = with_index(end->master);
+  if (end->master == 0 || bridge == links.end() || bridge->kind != "bridge") {
+    return refuse(fmt::format("{}, the other end of its link {}, is no port of a bridge", end->name,
+                              link.name),
+                  "its address is not on a network segment that another host can have, too");
+  }
+  return {end->name, bridge->name};
+}
+
+void take_addresses(const Inside& inside, const Link& link, Identity& identity, Reasons& reasons) {
+  for (const auto& [index, prefix, is_lent] : inside.addresses) {
+    if (index != link.index || prefix.address.is_link_local()) continue;
+    if (is_lent) {
+      reasons.push_back({fmt::format("its address {} is lent to it", prefix.text()),
+                         "by DHCP or by a router's announcements: the term would be lost",
+                         "give it a fixed one"});
+    }
+    identity.addresses.push_back(prefix);
+  }
+  if (!identity.addresses.empty()) return;
+  reasons.push_back({fmt::format("its link {} has no address", link.name),
+                     "clients could not find it anew", "give it one, or take the link away"});
+}
+
+bool is_reachable(const kernel::IpAddr& gateway, const Inside& inside, const Identity& identity) {
+  if (gateway.is_link_local()) return true;
+  const auto over = [&](const kernel::IpPrefix& network) {
+    return network.length > 0 && network.contains(gateway);
+  };
+  return std::ranges::any_of(identity.addresses, over) ||
+         std::ranges::any_of(inside.routes,
+                             [&](const auto& route) { return !route.gateway && over(route.to); });
+}
+
+void take_routes(const Inside& inside, Identity& identity, Reasons& reasons) {
+  for (const auto& route : inside.routes) {
+    const bool fits =
+        route.is_plain && (!route.gateway || is_reachable(*route.gateway, inside, identity));
+    if (!fits) {
+      reasons.push_back({fmt::format("its route {} cannot go along", route.text()),
+                         "ferry makes plain routes only: one way, in the main table",
+                         "take that route away, or write it as a plain one"});
+    }
+    identity.routes.push_back(route);
+  }
+}
+
+}  // namespace
+
+Attached find_attached(int netns) {
+  const Inside inside = look_into(netns);
+  Attached found;
+  if (inside.links.empty()) return found;
+  if (inside.links.size() > 1) {
+    std::string names;
+    for (const auto& link : inside.links) names += (names.empty() ? "" : ", ") + link.name;
+    found.reasons.push_back({fmt::format("it has {} links ({})", inside.links.size(), names),
+                             "this version moves the address of one", kOneVeth});
+    return found;
+  }
+  const Link& link = inside.links.front();
+  found.attachment = find_attachment(inside, link, found.reasons);
+  Identity identity;
+  identity.mac = link.mac;
+  identity.link = link.name;
+  identity.mtu = link.mtu;
+  take_addresses(inside, link, identity, found.reasons);
+  take_routes(inside, identity, found.reasons);
+  if (!link.up)
+    found.reasons.push_back({fmt::format("its link {} is down", link.name), "it would be up there",
+                             fmt::format("set it up, or take it away")});
+  if (found.reasons.empty()) found.identity = std::move(identity);
+  return found;
+}
+
+}  // namespace ferry::handover

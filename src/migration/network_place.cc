@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/network_place.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "kernel/named_network.h"
+#include "kernel/procfs.h"
+#include "migration/plan.h"
+#include "runtime/container_network.h"
+
+namespace ferry::migration {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+bool is_there(const base::Path& name) {
+  std::error_code none;
+  return fs::exists(fs::symlink_status(name, none));
+}
+
+base::Path name_in(const wire::EngineContainer& told) {
+  const auto configuration = json::parse(told.configuration(), nullptr, false);
+  return configuration.is_object() ? runtime::network_name(configuration) : base::Path();
+}
+
+// Who has it, or has put something into it, has plans of his own.
+std::string use_of(const base::Path& name) {
+  struct stat here {};
+  if (::stat(name.c_str(), &here) < 0) return "it cannot be read";
+  if (const pid_t guest = runtime::guest_of(here.st_ino, 0); guest != 0)
+    return fmt::format("the process {} ({}) is in it", guest, kernel::comm_of(guest));
+  std::string links;
+  kernel::in_network_namespace(base::open_file(name, O_RDONLY).get(), [&] {
+    for (const auto& link : kernel::Netlink().links()) {
+      if (link.name != "lo" && (link.up || link.kind == "veth"))
+        links += (links.empty() ? "" : ", ") + link.name;
+    }
+  });
+  return links.empty() ? "" : fmt::format("it has links already ({})", links);
+}
+
+}  // namespace
+
+std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
+  NetworkPlace place;
+  place.name_ = name_in(plan.container());
+  if (plan.has_identity()) {
+    place.identity_ = identity_from(plan.identity());
+    place.attachment_ = {handover::host_link_of(plan.name()), bridge_for(plan.identity())};
+  }
+  if (!place.identity_ && place.name_.empty()) return std::nullopt;
+  place.name_is_new_ = !place.name_.empty() && !is_there(place.name_);
+  return place;
+}
+
+std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
+  if (!note.is_object()) return std::nullopt;
+  NetworkPlace place;
+  place.name_ = note.value("name", "");
+  place.name_is_new_ = note.value("name_is_new", false);
+  if (note.contains("identity")) {
+    place.identity_ = noted_identity(note["identity"]);
+    place.attachment_ = noted_attachment(note.at("attachment"));
+  }
+  return place;
+}
+
+json NetworkPlace::note() const {
+  json note = {{"name", name_.string()}, {"name_is_new", name_is_new_}};
+  if (identity_) {
+    note["identity"] = to_note(*identity_);
+    note["attachment"] = to_note(*attachment_);
+  }
+  return note;
+}
+
+process::Reasons NetworkPlace::reasons_against(const wire::EngineContainer& told) {
+  const auto name = name_in(told);
+  if (name.empty()) return {};
+  if (!name.is_absolute() || name != name.lexically_normal() || !name.has_filename()) {
+    return {{fmt::format("the network namespace {} cannot be", name.string()),
+             "that is no absolute path", "write it as /run/netns/NAME in its config.json"}};
+  }
+  if (!is_there(name)) return {};
+  const std::string remedy = fmt::format(
+      "take it away there, and ferry makes it (`ip netns del {}`)", name.filename().string());
+  if (!kernel::is_network(name))
+    return {
+        {fmt::format("{} is there already", name.string()), "it is no network namespace", remedy}};
+  if (const auto use = use_of(name); !use.empty())
+    return {{fmt::format("the network namespace {} is in use here", name.string()), use, remedy}};
+  return {};
+}
+
+base::Fd NetworkPlace::make() const {
+  if (!name_.empty() && !name_is_new_) return base::open_file(name_, O_RDONLY | O_CLOEXEC);
+  auto made = kernel::make_network();
+  if (!name_.empty()) kernel::name_network(made.get(), name_);
+  return made;
+}
+
+void NetworkPlace::remove() const {
+  if (attachment_) kernel::Netlink().delete_link(attachment_->link);
+  if (name_is_new_) kernel::forget_network(name_);
+}
+
+std::string bridge_for(const wire::Identity& told) {
+  const kernel::Netlink host;
+  if (const auto same = host.find_link(told.bridge()); same && same->kind == "bridge")
+    return same->name;
+  return handover::find_bridge(host, identity_from(told));
+}
+
+json to_note(const handover::Identity& identity) {
+  return {{"addresses", identity.addresses_text()},
+          {"mac", identity.mac.text()},
+          {"link", identity.link}};
+}
+
+handover::Identity noted_identity(const json& note) {
+  auto identity = handover::parse_identity(note.value("addresses", ""),
+                                           kernel::MacAddr::parse(note.value("mac", "")), "");
+  identity.link = note.value("link", identity.link);
+  return identity;
+}
+
+json to_note(const handover::Attachment& attachment) {
+  return {{"link", attachment.link}, {"bridge", attachment.bridge}};
+}
+
+handover::Attachment noted_attachment(const json& note) {
+  return {note.value("link", ""), note.value("bridge", "")};
+}
+
+}  // namespace ferry::migration

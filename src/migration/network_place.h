@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The network of a container at the target: a namespace as it had at the source, with a name if it
+// has one in its config.json, and in it the link of its identity, whose port is shut. Decided
+// first, then noted (as a part of container_place.h), then made; remove() is for the move itself
+// and for whoever finishes its job.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "handover/identity.h"
+#include "migration/wire.pb.h"
+#include "process/reason.h"
+
+namespace ferry::migration {
+
+class NetworkPlace {
+ public:
+  // Nothing: the container has neither an identity nor a named namespace. Throws Error (refused: no
+  // bridge).
+  static std::optional<NetworkPlace> of(const wire::Plan& plan);
+  static std::optional<NetworkPlace> from(const nlohmann::json& note);
+  // Why its namespace cannot be made here.
+  static process::Reasons reasons_against(const wire::EngineContainer& told);
+
+  nlohmann::json note() const;
+  // The namespace. A nameless one ends with this descriptor unless somebody has come into it.
+  // Throws SysError.
+  base::Fd make() const;
+  bool has_name() const { return !name_.empty(); }
+  const std::optional<handover::Attachment>& attachment() const { return attachment_; }
+  const std::optional<handover::Identity>& identity() const { return identity_; }
+  // Nothing of it stays. Throws SysError.
+  void remove() const;
+
+ private:
+  std::optional<handover::Identity> identity_;
+  std::optional<handover::Attachment> attachment_;  // with an identity
+  base::Path name_;                                 // empty: it has none
+  bool name_is_new_ = false;
+};
+
+// The bridge of this host that is to have the identity's port: of the same name as at the source,
+// else the one with an address in that network. Throws Error (refused).
+std::string bridge_for(const wire::Identity& told);
+
+// Of notes: what an announcement and a port need.
+nlohmann::json to_note(const handover::Identity& identity);
+handover::Identity noted_identity(const nlohmann::json& note);
+nlohmann::json to_note(const handover::Attachment& attachment);
+handover::Attachment noted_attachment(const nlohmann::json& note);
+
+}  // namespace ferry::migration

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container_network.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "handover/attached.h"
+#include "kernel/namespaces.h"
+#include "kernel/procfs.h"
+
+namespace ferry::runtime {
+
+using nlohmann::json;
+
+namespace {
+
+bool is_namespace_of(const base::Path& name, uint64_t id) {
+  struct stat here {};
+  return ::stat(name.c_str(), &here) == 0 && here.st_ino == id;
+}
+
+// Of a container without a named network they run at the restore, too, and may be what has given it
+// its link.
+std::string network_hook(const json& configuration) {
+  const auto hooks = configuration.value("hooks", json::object());
+  for (const char* kind : {"prestart", "createRuntime"}) {
+    if (hooks.contains(kind) && !hooks[kind].empty())
+      return fmt::format("{} ({})", hooks[kind][0].value("path", ""), kind);
+  }
+  return "";
+}
+
+void add_reasons(const ContainerNetwork& network, uint64_t id, uint64_t pids,
+                 const json& configuration, process::Reasons& reasons) {
+  if (!network.name.empty() && !is_namespace_of(network.name, id)) {
+    reasons.push_back({fmt::format("{} is not its network any more", network.name.string()),
+                       "its config.json names that path, and another namespace is there",
+                       "start it anew in the one that it is to have"});
+  }
+  if (!network.identity) return;
+  if (const pid_t guest = guest_of(id, pids); guest != 0) {
+    reasons.push_back(
+        {fmt::format("the process {} ({}) is in its network, too", guest, kernel::comm_of(guest)),
+         "its address would go away from there", "end that process first"});
+  }
+  if (const auto hook = network_hook(configuration); network.name.empty() && !hook.empty()) {
+    reasons.push_back(
+        {fmt::format("it has the hook {}", hook),
+         "its engine runs that at the restore as well, and it may be what gives it its network",
+         "let it join a named network instead (\"type\": \"network\" with a path)"});
+  }
+}
+
+}  // namespace
+
+base::Path network_name(const json& configuration) {
+  const auto linux_part = configuration.value("linux", json::object());
+  for (const auto& space : linux_part.value("namespaces", json::array())) {
+    const auto path = space.value("path", "");
+    if (space.value("type", "") == "network" && !path.empty() && !path.starts_with("/proc/"))
+      return path;
+  }
+  return {};
+}
+
+pid_t guest_of(uint64_t network, uint64_t pids_of_container) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (!std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c); })) continue;
+    const pid_t pid = std::stoi(name);
+    if (kernel::namespace_id(pid, "net") == network &&
+        kernel::namespace_id(pid, "pid") != pids_of_container)
+      return pid;
+  }
+  return 0;
+}
+
+ContainerNetwork network_of(pid_t root, const OciContainer& container) {
+  const uint64_t id = kernel::namespace_id(root, "net");
+  ContainerNetwork network;
+  if (id == kernel::namespace_id(::getpid(), "net")) return network;
+  const auto configuration = read_configuration(container.bundle);
+  network.name = network_name(configuration);
+  auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
+  network.identity = std::move(attached.identity);
+  network.attachment = std::move(attached.attachment);
+  network.reasons = std::move(attached.reasons);
+  add_reasons(network, id, kernel::namespace_id(root, "pid"), configuration, network.reasons);
+  return network;
+}
+
+}  // namespace ferry::runtime
