@@ -4,33 +4,10 @@
 // move as processes do, with their memory ahead of them. Wherever a move fails, they go on where they were.
 #include <fmt/format.h>
 
-#include "bench/docker_scripts.h"
-#include "support/container_test.h"
+#include "support/runc_test.h"
 
 namespace ferry::testing {
 namespace {
-
-constexpr const char* kBundle = "/srv/bundle";
-
-// `bash -c SCRIPT bash DIRECTORY`: a bundle with a Python of its own.
-const std::string kMakeBundle = fmt::format(R"sh(
-  set -e
-  mkdir -p "$1/rootfs/programs" && cd "$1/rootfs"
-  {}
-  cp "{}"/programs/*.py programs/
-  cd .. && runc spec
-)sh", bench::kFillPythonRoot, FERRY_BINARY_DIR);
-
-// `python3 -c SCRIPT CONFIG WORD…`: what it runs, and that it has no terminal.
-constexpr const char* kConfigure = R"py(
-import json, sys
-path = sys.argv[1]
-config = json.load(open(path))
-config["process"].update(terminal=False, args=sys.argv[2:])
-config["root"]["readonly"] = False
-config["hostname"] = "box"
-json.dump(config, open(path, "w"))
-)py";
 
 // Counts as looper.py does, and in between writes all over 48 MiB, in which it then finds what it has written.
 constexpr const char* kBusyMemory = R"py(
@@ -48,71 +25,6 @@ while True:
     print("%04d -> %s" % (count, identity), flush=True)
     count += 1
 )py";
-
-// east and west have runc, north has none.
-class RuncTest : public ContainerTest {
- protected:
-  static void SetUpTestSuite() {
-    const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
-    if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/runc")) return;
-    LabOptions options{.hosts = {"east", "west", "north"}};
-    for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
-    lab_ = std::make_unique<Lab>(options);
-    const auto made = lab_->exec("east", {"bash", "-c", kMakeBundle, "bash", kBundle});
-    ASSERT_EQ(made.status, 0) << made.err;
-  }
-  static void TearDownTestSuite() { lab_.reset(); }
-
-  void SetUp() override {
-    if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
-    if (!lab_) GTEST_SKIP() << "there is no runc in " << FERRY_BINARY_DIR << "/docker (tools/get-docker makes it)";
-    lab_->check("east", fmt::format("cp -a {} {}", kBundle, bundle()));
-  }
-  void TearDown() override {
-    if (!lab_) return;
-    for (const char* host : {"east", "west"}) {
-      lab_->shell(host, "runc list -q | xargs -r -n 1 runc delete -f; rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
-    }
-  }
-  static std::string bundle() {
-    return fmt::format("/srv/test-{}", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-  }
-
-  // Its output: a pipe, as a supervisor's would be.
-  void run(const Argv& command, const std::string& name = "box") const {
-    Argv configure{"python3", "-c", kConfigure, bundle() + "/config.json"};
-    configure.insert(configure.end(), command.begin(), command.end());
-    ASSERT_EQ(lab_->exec("east", configure).status, 0);
-    lab_->check("east", fmt::format("(runc run -d --bundle {} {} </dev/null 2>&1 | cat >/var/log/{}.log) >/dev/null 2>&1 &", bundle(), name, name));
-    ASSERT_TRUE(comes_true([&] { return state(name, "east") == "running"; }));
-  }
-  void run_looper() const {
-    run({"python3", "/programs/looper.py", "20"});
-    ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
-  }
-  Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
-    return FerryTest::move("runc:box", from, to, options);
-  }
-  std::string state(const std::string& name, const std::string& host) const {  // "": runc knows none
-    const auto said = lab_->shell(host, fmt::format("runc state {}", name));
-    return said.status == 0 ? Json::parse(said.out)["status"].get<std::string>() : "";
-  }
-  // At the source what its supervisor got, after a move what ferry keeps; here the one after the other. Of earlier arrivals that failed
-  // the engine's complaints are in it, too.
-  std::string log(const std::string& host) const {
-    return lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | "
-                             "grep -v -e '(criu/cr-service.c' -e '^read unixpacket' -e '^criu failed' -e '^log file: '").out;
-  }
-  int lines(const std::string& host) const { return looper_lines(log(host)); }
-  bool goes_on(const std::string& host) const {
-    const int before = lines(host);
-    return before > 0 && comes_true([&] { return lines(host) > before + 3; });
-  }
-  std::string last_line(const std::string& host) const {
-    const auto text = lab_->shell(host, "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | tail -n 1").out;
-    return text.substr(0, text.find('\n'));
-  }
-};
 
 TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) {
   run_looper();

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Containers of runc with an address of their own: their network goes along, and their clients'
+// open connections with it.
+#include <fmt/format.h>
+
+#include "support/load.h"
+#include "support/runc_test.h"
+
+namespace ferry::testing {
+namespace {
+
+std::string network_of(const Lab& lab, const std::string& host) {
+  return lab
+      .shell(host,
+             "ip -n box -o link show eth0 | grep -o 'mtu [0-9]*\\|ether [^ ]*'; ip -n box -4 -o "
+             "addr show eth0 | grep -o 'inet [^ ]*'; "
+             "ip -n box route show default | grep -o 'via.*'")
+      .out;
+}
+
+// Neither the name nor a link that could answer.
+bool has_left(const Lab& lab, const std::string& host) {
+  const auto left =
+      lab.shell(host, fmt::format("ls {} 2>/dev/null; ip -o link | grep -e vbox -e fy-", kNetwork))
+          .out;
+  return left.empty();
+}
+
+TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) {
+  run_web_counter();
+  const auto before = network_of(*lab_, "east");
+  auto open = connect();
+  Background load = start_ferry(
+      "north", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", "200",
+                "--connections", "10", "--counter", "--json", "--until-eof-of-stdin"});
+  for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
+    const auto report = move(from, to);
+    ASSERT_FALSE(report.is_null());
+    EXPECT_EQ(report["parking"]["on"], true) << report["parking"];
+    EXPECT_EQ(report["tcp"]["policy"], "keep");
+    EXPECT_EQ(network_of(*lab_, to), before) << to;
+    EXPECT_TRUE(has_left(*lab_, from)) << from;
+    EXPECT_GT(std::stoi(open.get("/value")), 0) << to;
+  }
+  const Json result = end_load(load);
+  EXPECT_EQ(result.at("failed"), 0) << result.at("examples");
+  EXPECT_EQ(result.at("counter").at("holds"), true) << result.at("counter");
+  EXPECT_EQ(result.at("connects"), 10);
+  EXPECT_TRUE(open.is_established());
+}
+
+// What the engine made has no name, and is no trace when the container ends.
+TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) {
+  run_web_counter(Name::kNone);
+  auto open = connect();
+  EXPECT_EQ(open.next(), 1);
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_EQ(open.next(), 2);
+  EXPECT_TRUE(has_left(*lab_, "east"));
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_EQ(open.next(), 3);
+  lab_->check("east", "runc delete -f box");
+  EXPECT_TRUE(comes_true([&] { return has_left(*lab_, "east") && has_left(*lab_, "west"); }));
+}
+
+TEST_F(RuncTest, ClientsDoNotNoticeAMoveThatIsGivenUp) {
+  run_web_counter();
+  auto open = connect();
+  int last = 0;
+  for (const char* fault : {"source.frozen=fail", "source.dumped=fail", "target.restoring=fail",
+                            "source.restored=fail"}) {
+    EXPECT_EQ(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 1) << fault;
+    EXPECT_EQ(open.next(), ++last) << fault;
+    EXPECT_TRUE(has_left(*lab_, "west")) << fault;
+  }
+  EXPECT_EQ(connect().next(), ++last);
+}
+
+TEST_F(RuncTest, ANetworkThatCannotGoIsRefusedBeforehand) {
+  run_web_counter();
+  auto open = connect();
+  const auto refused_while = [&](const std::string& host, const std::string& change,
+                                 const std::string& words, const std::string& undo) {
+    lab_->check(host, change);
+    expect_refused("runc:box", "west", words);
+    lab_->check(host, undo);
+  };
+  refused_while("west", "ip addr add 10.77.0.9/32 dev br0", "is taken",
+                "ip addr del 10.77.0.9/32 dev br0");
+  refused_while("west", "ip netns add box && ip link add vbox type veth peer name eth0 netns box",
+                "it has links already", "ip netns del box");
+  refused_while("west", "touch /run/netns/box", "is no network namespace", "rm /run/netns/box");
+  refused_while("east", "ip -n box link add more type veth peer name other netns box",
+                "it has 3 links", "ip -n box link del more");
+  refused_while("east", "ip -n box route add blackhole 10.99.0.0/16", "route 10.99.0.0/16",
+                "ip -n box route del blackhole 10.99.0.0/16");
+  refused_while("east",
+                "ip netns exec box sleep 1000 >/dev/null 2>&1 & echo $! >/tmp/guest; sleep 0.2",
+                "is in its network, too", "kill $(cat /tmp/guest); rm /tmp/guest");
+  refused_while("east", "ip link set vbox nomaster", "is no port of a bridge",
+                "ip link set vbox master br0");
+  // A bridge of the same name that stands on nothing, as docker0 does.
+  refused_while(
+      "west", "ip link set br0 name br1 && ip link add br0 type bridge && ip link set br0 up",
+      "is not on the container's network segment", "ip link del br0 && ip link set br1 name br0");
+  EXPECT_EQ(open.next(), 1);
+}
+
+TEST_F(RuncTest, WithAddressAKilledFerryIsFinishedByItsGuard) {
+  run_web_counter();
+  auto open = connect();
+  int last = 0;
+  for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_EQ(open.next(), ++last) << fault;
+    EXPECT_TRUE(comes_true([&] { return has_left(*lab_, "west"); }, 30'000)) << fault;
+  }
+  ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_EQ(open.next(), ++last);
+  EXPECT_TRUE(comes_true([&] { return has_left(*lab_, "east"); }, 30'000))
+      << ferry("east", {"resolve", "runc:box"}).out;
+  EXPECT_EQ(state("box", "west"), "running");
+  ASSERT_NE(ferry("west", {"move", "runc:box", "root@east"}, "target.resuming=kill").status, 0);
+  EXPECT_EQ(open.next(), ++last);
+}
+
+}  // namespace
+}  // namespace ferry::testing

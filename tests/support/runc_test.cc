@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/runc_test.h"
+
+#include <fmt/format.h>
+
+#include "bench/docker_scripts.h"
+
+namespace ferry::testing {
+
+namespace {
+
+constexpr const char* kBundle = "/srv/bundle";
+
+// `bash -c SCRIPT bash DIRECTORY`: a bundle with a Python of its own.
+const std::string kMakeBundle = fmt::format(R"sh(
+  set -e
+  mkdir -p "$1/rootfs/programs" && cd "$1/rootfs"
+  {}
+  cp "{}"/programs/*.py programs/
+  cd .. && runc spec
+)sh",
+                                            bench::kFillPythonRoot, FERRY_BINARY_DIR);
+
+// `python3 -c SCRIPT CONFIG NETWORK WORD…`: what it runs, in which network, and that it has no
+// terminal.
+constexpr const char* kConfigure = R"py(
+import json, sys
+path = sys.argv[1]
+config = json.load(open(path))
+config["process"].update(terminal=False, args=sys.argv[3:])
+for space in config["linux"]["namespaces"]:
+    if space["type"] == "network" and sys.argv[2]: space["path"] = sys.argv[2]
+config["root"]["readonly"] = False
+config["hostname"] = "box"
+json.dump(config, open(path, "w"))
+)py";
+
+}  // namespace
+
+void RuncTest::SetUpTestSuite() {
+  const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
+  if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/runc")) return;
+  LabOptions options{.hosts = {"east", "west", "north"}};
+  for (const char* host : {"east", "west"})
+    options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
+  lab_ = std::make_unique<Lab>(options);
+  const auto made = lab_->exec("east", {"bash", "-c", kMakeBundle, "bash", kBundle});
+  ASSERT_EQ(made.status, 0) << made.err;
+}
+
+void RuncTest::SetUp() {
+  if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
+  if (!lab_)
+    GTEST_SKIP() << "there is no runc in " << FERRY_BINARY_DIR
+                 << "/docker (tools/get-docker makes it)";
+  lab_->check("east", fmt::format("cp -a {} {}", kBundle, bundle()));
+}
+
+void RuncTest::TearDown() {
+  if (!lab_) return;
+  for (const char* host : {"east", "west"}) {
+    lab_->shell(host,
+                "runc list -q | xargs -r -n 1 runc delete -f; ip netns del box; ip link del vbox; "
+                "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
+  }
+}
+
+std::string RuncTest::bundle() {
+  return fmt::format("/srv/test-{}",
+                     ::testing::UnitTest::GetInstance()->current_test_info()->name());
+}
+
+void RuncTest::run(const Argv& command, const std::string& name, const std::string& network) const {
+  Argv configure{"python3", "-c", kConfigure, bundle() + "/config.json", network};
+  configure.insert(configure.end(), command.begin(), command.end());
+  ASSERT_EQ(lab_->exec("east", configure).status, 0);
+  lab_->check(
+      "east",
+      fmt::format(
+          "(runc run -d --bundle {} {} </dev/null 2>&1 | cat >/var/log/{}.log) >/dev/null 2>&1 &",
+          bundle(), name, name));
+  ASSERT_TRUE(comes_true([&] { return state(name, "east") == "running"; })) << log("east");
+}
+
+void RuncTest::run_looper() const {
+  run({"python3", "/programs/looper.py", "20"});
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
+}
+
+void RuncTest::run_web_counter(Name name) const {
+  const Argv counter{"python3", "/programs/web_counter.py", std::to_string(kPort)};
+  if (name == Name::kNone) run(counter);
+  const auto space =
+      name == Name::kNone
+          ? lab_->check("east", "runc state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p'")
+          : "box";
+  if (name == Name::kNetns) lab_->check("east", "ip netns add box && ip -n box link set lo up");
+  lab_->check(
+      "east",
+      fmt::format(
+          "ip link add vbox type veth peer name eth0 netns {} && ip link set vbox master br0 up",
+          space));
+  const auto inside =
+      name == Name::kNone ? fmt::format("nsenter --net -t {} ip", space) : "ip -n box";
+  lab_->check("east", fmt::format("{0} link set eth0 up mtu 1400 && {0} addr add {1}/24 dev eth0 "
+                                  "&& {0} route add default via 10.77.0.1 metric 7",
+                                  inside, kAddress));
+  if (name == Name::kNetns) run(counter, "box", kNetwork);
+  ASSERT_TRUE(comes_true([&] { return log("east").starts_with("READY"); })) << log("east");
+}
+
+std::string RuncTest::state(const std::string& name, const std::string& host) const {
+  const auto said = lab_->shell(host, fmt::format("runc state {}", name));
+  return said.status == 0 ? Json::parse(said.out)["status"].get<std::string>() : "";
+}
+
+std::string RuncTest::log(const std::string& host) const {
+  return lab_
+      ->shell(host,
+              "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | "
+              "grep -v -e '(criu/cr-service.c' -e '^read unixpacket' -e '^criu failed' -e '^log "
+              "file: '")
+      .out;
+}
+
+bool RuncTest::goes_on(const std::string& host) const {
+  const int before = lines(host);
+  return before > 0 && comes_true([&] { return lines(host) > before + 3; });
+}
+
+std::string RuncTest::last_line(const std::string& host) const {
+  const auto text =
+      lab_->shell(
+              host,
+              "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | tail -n 1")
+          .out;
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace ferry::testing
