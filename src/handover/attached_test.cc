@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/error.h"
 #include "kernel/named_network.h"
 #include "kernel/test_network.h"
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The network that a container finds at the target: made as noted, and gone as if it had not been.
+#include "migration/network_place.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "handover/attached.h"
+#include "kernel/named_network.h"
+#include "kernel/test_network.h"
+
+namespace ferry::migration {
+namespace {
+
+class NetworkPlaceTest : public kernel::OwnNetworkTest {
+ protected:
+  void SetUp() override {
+    directory_ = base::Path(::testing::TempDir()) / ("ferry-place-" + std::to_string(::getpid()));
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  base::Path name() const { return directory_ / "box"; }
+  wire::Plan plan() const {
+    wire::Plan plan;
+    plan.set_name("runc:box");
+    plan.mutable_container()->set_configuration(nlohmann::json{
+        {"linux", {{"namespaces", {{{"type", "network"}, {"path", name().string()}}}}}}}
+                                                    .dump());
+    auto& identity = *plan.mutable_identity();
+    identity.set_address("10.55.0.9/24");
+    identity.set_mac("02:55:00:00:00:09");
+    identity.set_link("net0");
+    identity.set_bridge("br7");
+    return plan;
+  }
+  base::Path directory_;
+};
+
+TEST_F(NetworkPlaceTest, IsMadeAsNotedAndRemovedByTheNote) {
+  in_own_network([this](kernel::Netlink& host) {
+    host.add_bridge("br7");
+    const auto place = NetworkPlace::of(plan());
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->attachment()->bridge, "br7");
+    const base::Fd netns = place->make();
+    EXPECT_TRUE(kernel::is_network(name()));
+    auto port = handover::Port::create(netns.get(), *place->attachment(), *place->identity());
+    port.open();
+    const auto found = handover::find_attached(netns.get());
+    ASSERT_TRUE(found.identity);
+    EXPECT_EQ(found.identity->link, "net0");
+    EXPECT_FALSE(
+        NetworkPlace::reasons_against(plan().container()).empty());  // in use: it has a link
+
+    const auto again = NetworkPlace::from(place->note());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->identity()->addresses_text(), "10.55.0.9/24");
+    EXPECT_EQ(again->identity()->link, "net0");
+    again->remove();
+    EXPECT_FALSE(std::filesystem::exists(name()));
+    EXPECT_FALSE(host.find_link(place->attachment()->link));
+    again->remove();
+  });
+}
+
+// Somebody may have made it for the container to come.
+TEST_F(NetworkPlaceTest, AnEmptyOneThatWasThereIsTakenAndStays) {
+  in_own_network([this](kernel::Netlink& host) {
+    host.add_bridge("br7");
+    kernel::name_network(kernel::make_network().get(), name());
+    EXPECT_TRUE(NetworkPlace::reasons_against(plan().container()).empty());
+    const auto place = NetworkPlace::of(plan());
+    ASSERT_TRUE(place);
+    (void)place->make();
+    place->remove();
+    EXPECT_TRUE(kernel::is_network(name()));
+    kernel::forget_network(name());
+  });
+}
+
+TEST_F(NetworkPlaceTest, WithoutABridgeItIsRefused) {
+  in_own_network(
+      [this](kernel::Netlink&) { EXPECT_THROW((void)NetworkPlace::of(plan()), base::Error); });
+}
+
+TEST_F(NetworkPlaceTest, NothingIsMadeForThoseWhoHaveNone) {
+  wire::Plan none;
+  none.mutable_container()->set_configuration("{}");
+  EXPECT_FALSE(NetworkPlace::of(none));
+  EXPECT_FALSE(NetworkPlace::from({}));
+}
+
+}  // namespace
+}  // namespace ferry::migration
