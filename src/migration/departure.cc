@@ -280,7 +280,7 @@ class Departure {
     result_.done = "the frozen copy here was removed";
     if (workload_.container && !Frozen::find_freezer(workload_)) {
       if (!workload_.container->keep) runtime::Oci(workload_.container->engine).remove(workload_.container->id);
-      leave_network(workload_);
+      if (book_.same_boot) leave_network(workload_);  // else it has gone, and what has those names now is another one
     } else if (is_still_the_same()) {
       const auto freezer = Frozen::freezer_of(workload_);
       Frozen frozen(workload_, freezer, {}, Frozen::LeftBehind{});
