@@ -8,7 +8,7 @@ namespace ferry::bench {
 namespace {
 
 // Its own file system: an overlay cannot have its upper directory on another overlay, as the host's root is one.
-constexpr const char* kStart = R"sh(
+constexpr const char* kStartDocker = R"sh(
   set -e
   mkdir -p /usr/local/sbin /etc/criu /etc/docker /var/lib/docker
   printf 'tcp-established\nlog-file {log}\n' >/etc/criu/runc.conf
@@ -31,7 +31,7 @@ constexpr const char* kStart = R"sh(
 }  // namespace
 
 std::string start_docker_script(const DockerSetup& setup) {
-  return fmt::format(kStart, fmt::arg("log", kCriuLog), fmt::arg("experimental", setup.experimental),
+  return fmt::format(kStartDocker, fmt::arg("log", kCriuLog), fmt::arg("experimental", setup.experimental),
                      fmt::arg("criu", setup.criu.string()), fmt::arg("environment", setup.criu_environment));
 }
 

@@ -14,7 +14,7 @@ namespace ferry::bench {
 namespace {
 
 constexpr const char* kPeriodMs = "50";
-constexpr int kTries = 100;  // of 100 ms: until it has printed something (more)
+constexpr int kLooperTries = 100;  // of 100 ms: until it has printed something (more)
 
 class Looper final : public Workload {
  public:
@@ -40,7 +40,7 @@ class Looper final : public Workload {
 
  private:
   bool wait_for_more(const Running& running, size_t than) const {
-    for (int i = 0; i < kTries; ++i) {
+    for (int i = 0; i < kLooperTries; ++i) {
       if (running.output().size() > than) return true;
       hosts_.wait(base::milliseconds(100));
     }

@@ -13,7 +13,7 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr int kPort = 8080;
+constexpr int kNginxPort = 8080;
 constexpr size_t kPageBytes = 2000;
 
 // No access log: under load it grows faster than anything else here.
@@ -56,7 +56,7 @@ class Nginx final : public Workload {
   }
   std::optional<LoadTarget> load_target() const override {
     return LoadTarget{LoadTarget::Tool::kLoadTest,
-                      fmt::format("http://{}:{}/", hosts_.address().ip, kPort), false};
+                      fmt::format("http://{}:{}/", hosts_.address().ip, kNginxPort), false};
   }
   StateCheck check(const Running&, const load::Result*) override {
     StateCheck check;
@@ -67,7 +67,7 @@ class Nginx final : public Workload {
 
  private:
   std::string look() const {
-    return http_get(hosts_, hosts_.roles().client, hosts_.address().ip, kPort, "/");
+    return http_get(hosts_, hosts_.roles().client, hosts_.address().ip, kNginxPort, "/");
   }
   static constexpr const char* kProgram = "/usr/sbin/nginx";
   const Hosts& hosts_;

@@ -20,7 +20,7 @@ constexpr int kScale = 5;  // 500,000 accounts, 75 MB
 constexpr base::milliseconds kSetUpLimit{180'000};
 
 // Neither files that come and go under the server's feet nor sockets in a host's /run.
-constexpr const char* kConfiguration = R"(
+constexpr const char* kPostgresConfiguration = R"(
 listen_addresses = '*'
 unix_socket_directories = ''
 dynamic_shared_memory_type = mmap
@@ -80,7 +80,7 @@ class Postgres final : public Workload {
   void install(const std::string& host) const override {
     if (host != hosts_.roles().source) return;
     hosts_.check(host, {"bash", "-c", kInitialise, "bash", programs_, data_}, kSetUpLimit,
-                 kConfiguration);
+                 kPostgresConfiguration);
   }
   base::Argv command() const override {
     return {"/usr/bin/setpriv",      "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",

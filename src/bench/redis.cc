@@ -17,18 +17,18 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr int kPort = 6379;
+constexpr int kRedisPort = 6379;
 constexpr uint64_t kValueBytes = 10'240;  // of a key; with redis's own bookkeeping 3 % more
-constexpr uint64_t kDefaultBytes = 16u << 20;
+constexpr uint64_t kRedisBytes = 16u << 20;
 constexpr const char* kCounter = "ferry:counter";
-constexpr base::milliseconds kFillLimit{240'000};  // 1 GiB takes about 3 s; cold memory much longer
+constexpr base::milliseconds kRedisFillLimit{240'000};  // 1 GiB takes about 3 s; cold memory much longer
 
 class Redis final : public Workload {
  public:
   Redis(const WorkloadSpec& spec, const Hosts& hosts)
       : hosts_(hosts),
         keys_(std::max<uint64_t>(
-            1, (spec.memory_bytes ? spec.memory_bytes : kDefaultBytes) / kValueBytes)) {}
+            1, (spec.memory_bytes ? spec.memory_bytes : kRedisBytes) / kValueBytes)) {}
 
   void install(const std::string& host) const override {
     require_program(hosts_, host, "/usr/bin/redis-server", "redis-server");
@@ -53,14 +53,14 @@ class Redis final : public Workload {
             "yes"};
   }
   void begin(const Running&) override {
-    say(fmt::format("DEBUG POPULATE {} key {}", keys_, kValueBytes), kFillLimit);
-    digest_ = say("DEBUG DIGEST", kFillLimit);
+    say(fmt::format("DEBUG POPULATE {} key {}", keys_, kValueBytes), kRedisFillLimit);
+    digest_ = say("DEBUG DIGEST", kRedisFillLimit);
     id_ = run_id();
   }
   std::optional<LoadTarget> load_target() const override {
     return LoadTarget{LoadTarget::Tool::kLoadTest,
                       fmt::format("redis://{}:{}/0?command=get:9,incr:1&key={}&keys={}&size={}",
-                                  hosts_.address().ip, kPort, kCounter, keys_, kValueBytes),
+                                  hosts_.address().ip, kRedisPort, kCounter, keys_, kValueBytes),
                       true};
   }
   StateCheck check(const Running&, const load::Result* load) override;
@@ -68,7 +68,7 @@ class Redis final : public Workload {
  private:
   std::string say(const std::string& command,
                   base::milliseconds limit = base::milliseconds(10'000)) const {
-    const std::string answer = ask(hosts_, hosts_.roles().client, hosts_.address().ip, kPort,
+    const std::string answer = ask(hosts_, hosts_.roles().client, hosts_.address().ip, kRedisPort,
                                    command + "\r\nQUIT\r\n", limit);
     const std::string own = answer.substr(0, answer.rfind("+OK\r\n"));  // without that to QUIT
     if (!own.starts_with("-")) return own.substr(0, own.find_last_not_of("\r\n") + 1);
@@ -101,7 +101,7 @@ StateCheck Redis::check(const Running&, const load::Result* load) {
   StateCheck check;
   check_counter(load && load->counter ? *load->counter : load::CounterReport{}, check);
   say(fmt::format("DEL {}", kCounter));
-  const std::string digest = say("DEBUG DIGEST", kFillLimit);
+  const std::string digest = say("DEBUG DIGEST", kRedisFillLimit);
   check.words.push_back(fmt::format("redis's digest of its {} keys ({}) is the one from before",
                                     keys_, base::format_bytes(keys_ * kValueBytes)));
   if (digest != digest_) {

@@ -9,7 +9,7 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr base::milliseconds kEnds{20'000};
+constexpr base::milliseconds kStreamEnds{20'000};
 
 // For one client; not for ever, should none come.
 constexpr const char* kServer = "exec timeout 15 iperf3 --server --one-off --port 5209";
@@ -36,7 +36,7 @@ double measure_stream(const Hosts& hosts) {
   Command server = hosts.start(target, {"sh", "-c", kServer});
   const std::string told = hosts.check(source, {"sh", "-c", kClient, "sh", network_name(hosts, target)});
   const double speed = parse_stream(told);
-  server.finish(kEnds);
+  server.finish(kStreamEnds);
   return speed;
 }
 

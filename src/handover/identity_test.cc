@@ -12,21 +12,21 @@
 namespace ferry::handover {
 namespace {
 
-const auto kMac = kernel::MacAddr::parse("02:55:00:00:00:09");
+const auto kIdentityMac = kernel::MacAddr::parse("02:55:00:00:00:09");
 
 TEST(Identity, IsReadAsItIsWritten) {
-  const auto both = parse_identity("10.77.0.9/24,fd00:77::9/64", kMac, "10.77.0.1,fd00:77::1");
+  const auto both = parse_identity("10.77.0.9/24,fd00:77::9/64", kIdentityMac, "10.77.0.1,fd00:77::1");
   EXPECT_EQ(both.addresses.size(), 2U);
   EXPECT_EQ(both.addresses_text(), "10.77.0.9/24,fd00:77::9/64");
   EXPECT_EQ(both.gateways_text(), "10.77.0.1,fd00:77::1");
-  EXPECT_EQ(parse_identity("fd00:77::9/64", kMac, "").gateways_text(), "");
+  EXPECT_EQ(parse_identity("fd00:77::9/64", kIdentityMac, "").gateways_text(), "");
 }
 
 TEST(Identity, WhatCannotBeIsSaid) {
-  EXPECT_THROW(parse_identity("", kMac, ""), base::Error);
-  EXPECT_THROW(parse_identity("10.77.0.9", kMac, ""), base::Error);
-  EXPECT_THROW(parse_identity("fe80::9/64", kMac, ""), base::Error);
-  EXPECT_THROW(parse_identity("10.77.0.9/24", kMac, "10.77.0.1,10.77.0.2"), base::Error);
+  EXPECT_THROW(parse_identity("", kIdentityMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("10.77.0.9", kIdentityMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("fe80::9/64", kIdentityMac, ""), base::Error);
+  EXPECT_THROW(parse_identity("10.77.0.9/24", kIdentityMac, "10.77.0.1,10.77.0.2"), base::Error);
 }
 
 class PortTest : public kernel::OwnNetworkTest {
@@ -54,7 +54,7 @@ TEST_F(PortTest, EveryAddressIsUsableAtOnce) {
   in_own_network([](kernel::Netlink& net) {
     net.add_bridge("br0");
     net.add_address("br0", kernel::IpPrefix::parse("fd55::1/64"));
-    const auto identity = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "fd55::1");
+    const auto identity = parse_identity("10.55.0.9/24,fd55::9/64", kIdentityMac, "fd55::1");
     const base::Fd netns = other_network();
     const auto port = Port::create(netns.get(), attachment_of("web", identity), identity);
     EXPECT_EQ(port.bridge(), "br0");

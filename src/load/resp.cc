@@ -11,7 +11,7 @@
 namespace ferry::load {
 namespace {
 
-constexpr size_t kMaxLine = 64 * 1024;    // bytes; Redis's own limit of an inline line
+constexpr size_t kMaxRespLine = 64 * 1024;    // bytes; Redis's own limit of an inline line
 constexpr size_t kMaxBulk = 1024 * 1024;  // bytes kept for the check; RedisPlan asks for no more
 constexpr std::string_view kLineEnd = "\r\n";
 
@@ -98,7 +98,7 @@ void RespParser::take_line(std::string_view& data) {
   const size_t end = data.find('\n');
   text_.append(data.substr(0, end));
   data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
-  if (text_.size() > kMaxLine) return broken("a line of the answer is too long");
+  if (text_.size() > kMaxRespLine) return broken("a line of the answer is too long");
   if (end != std::string_view::npos) line_is_whole();
 }
 

@@ -22,7 +22,7 @@ constexpr std::array kKernelsOwn = {"[vdso]",    "[vvar]",    "[vvar_vclock]", "
 // private), memory of devices, shadow stacks.
 constexpr std::array kNotPlane = {"lo", "ht", "dp", "io", "pf", "ss"};
 // How often smaps is read again when memory was locked meanwhile.
-constexpr int kAttempts = 3;
+constexpr int kSmapsAttempts = 3;
 
 std::optional<Vma> parse_line(std::string_view line) {
   const std::string text(line);
@@ -117,7 +117,7 @@ std::optional<Plane> try_plane_of(pid_t pid) {
     plane.locked_kib = locked_kib_of(pid);
     auto vmas = try_read_smaps(pid);
     if (!vmas) return std::nullopt;
-    if (locked_kib_of(pid) != plane.locked_kib && attempt < kAttempts) continue;
+    if (locked_kib_of(pid) != plane.locked_kib && attempt < kSmapsAttempts) continue;
     for (Vma& vma : *vmas) {
       plane.has_aio_ring |= is_aio_ring(vma);
       if (vma.is_plane()) {

@@ -54,20 +54,20 @@ TEST(Vma, GetsItsFlagsFromSmaps) {
   EXPECT_TRUE(vmas[1].is_plane());
 }
 
-struct Case {
+struct VmaCase {
   const char* description;
   const char* flags;
   bool plane;
 };
 
 TEST(Vma, IsOfThePlaneExactlyWhenCriuRestoresItLazily) {
-  const Case cases[] = {
+  const VmaCase cases[] = {
       {"usual", "rd wr mr mw me ac sd", true},   {"a stack that grows", "rd wr mr mw me gd ac", true},
       {"locked", "rd wr mr mw me lo ac", false}, {"huge pages of a pool", "rd wr mr mw me de ht", false},
       {"MAP_DROPPABLE", "rd wr mr mw me dp", false}, {"a device's", "rd wr mr mw me io pf", false},
       {"a shadow stack", "rd wr mr mw me ss", false}, {"not for children", "rd wr mr mw me dc", true},
   };
-  for (const Case& one : cases) {
+  for (const VmaCase& one : cases) {
     const Vma vma{{0x1000, 0x2000}, "rw-p", 0, "", one.flags};
     EXPECT_EQ(vma.is_plane(), one.plane) << one.description;
   }

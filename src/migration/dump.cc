@@ -18,7 +18,7 @@ using base::mono_now;
 namespace {
 
 constexpr milliseconds kCriuStarts{30'000};
-constexpr milliseconds kCriuEnds{10'000};  // killing or releasing what it holds
+constexpr milliseconds kDumpEnds{10'000};  // killing or releasing what it holds
 constexpr uint64_t kSlowestBytesPerMs = 100 * 1024;
 constexpr milliseconds kSlowestState{30'000};
 
@@ -100,10 +100,10 @@ void HeldDump::end(bool killed, const std::function<void()>& thaw) noexcept {
   if (thaw) quietly(thaw);
   if (!criu_) return;
   quietly([&] {
-    const auto event = criu_->run_until("", mono_now() + kCriuEnds);
+    const auto event = criu_->run_until("", mono_now() + kDumpEnds);
     if (!std::holds_alternative<criu::Finished>(event)) base::log("criu at the end: {}", criu::explain(event, images_.directory() / criu::kDumpLog).why);
     images_.keep_log(criu::kDumpLog, job_);
-    (void)criu_->end_of_engine(mono_now() + kCriuEnds);
+    (void)criu_->end_of_engine(mono_now() + kDumpEnds);
   });
   criu_.reset();
 }

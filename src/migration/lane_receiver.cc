@@ -18,7 +18,7 @@ using transport::Link;
 namespace {
 
 constexpr base::milliseconds kLanesCome{30'000};  // after the target has said that it is ready
-constexpr base::milliseconds kSourceReads{20'000};
+constexpr base::milliseconds kLaneReads{20'000};
 
 }  // namespace
 
@@ -94,7 +94,7 @@ void LaneReceiver::tell(Link& lane, const std::exception& failure) noexcept {
     *message.mutable_failure() = to_failure(failure, false);
     (void)lane.send(FrameType::kMessage, message.SerializeAsString(), stop_.get());
     transport::Frame dropped;  // what is on its way is taken, so that the source comes to read this
-    while (lane.recv(dropped, base::mono_now() + kSourceReads, stop_.get()) == Io::kDone) continue;
+    while (lane.recv(dropped, base::mono_now() + kLaneReads, stop_.get()) == Io::kDone) continue;
   } catch (const std::exception& gone) {
     base::log("a lane: {}", gone.what());
   }

@@ -21,7 +21,7 @@ using transport::Io;
 namespace {
 
 // A lane that takes nothing for so long is none.
-constexpr milliseconds kStall{1'000};
+constexpr milliseconds kParkingStall{1'000};
 constexpr milliseconds kEndPoll{1};
 constexpr size_t kMostBytesAtOnce = 1 << 20;  // a message is at most transport::kMaxPayloadBytes
 
@@ -57,7 +57,7 @@ milliseconds ParkingLane::silent_for() const {
 }
 
 void ParkingLane::send(const wire::ParkingMessage& message) {
-  if (link_.send(FrameType::kMessage, message.SerializeAsString(), transport::kNoWake, kStall) != Io::kDone) {
+  if (link_.send(FrameType::kMessage, message.SerializeAsString(), transport::kNoWake, kParkingStall) != Io::kDone) {
     throw LinkLost("the other side", "parking: " + link_.close_reason());
   }
 }

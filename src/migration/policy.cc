@@ -16,9 +16,9 @@ constexpr double kWorthwhile_ms = 2;
 // Fewer dirty bytes than the best round before by this factor: progress.
 constexpr double kShrinks = 0.9;
 // Working sets breathe: one round that is no better than the one before proves nothing.
-constexpr int kPatience = 3;
+constexpr int kRoundsWithoutGain = 3;
 // Slowed already, it is known not to be a working set that breathes. The steps are QEMU's.
-constexpr int kPatienceSlowed = 1;
+constexpr int kRoundsWithoutGainSlowed = 1;
 constexpr int kFirstThrottle = 20, kThrottleStep = 10;
 
 // Of which nothing is known yet: a gigabit. Else gigabytes would seem to take no time.
@@ -72,7 +72,7 @@ FreezeDecision FreezePolicy::decide(const Outlook& outlook) {
             fmt::format("{} are left to send, a pause of about {} is expected", base::format_bytes(outlook.dirty_bytes),
                         base::format_ms(pause))};
   }
-  const int patience = throttle_ > 0 ? kPatienceSlowed : kPatience;
+  const int patience = throttle_ > 0 ? kRoundsWithoutGainSlowed : kRoundsWithoutGain;
   if (without_progress_ >= patience || rounds_ >= kMostRounds) {
     if (pause <= goal_.limit_ms) {
       return {FreezeDecision::Step::kFreeze, pause,

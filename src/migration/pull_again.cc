@@ -15,8 +15,8 @@ using base::milliseconds;
 
 namespace {
 
-constexpr milliseconds kLanesCome{20'000};
-constexpr milliseconds kPoll{20};
+constexpr milliseconds kLanesComeAgain{20'000};
+constexpr milliseconds kPullPoll{20};
 constexpr milliseconds kFillerChanges{2'000};  // a killed filler's guardian starts another
 constexpr milliseconds kSettles{10 * 60'000};
 
@@ -26,7 +26,7 @@ std::optional<memory::PullAccess> find_access(const std::string& name, const std
   for (;;) {
     if (auto access = memory::find_pull_access(name, job)) return access;
     if (!memory::find_settling(name) || base::mono_now() > deadline) return std::nullopt;
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kPullPoll);
   }
 }
 
@@ -38,7 +38,7 @@ void say_arrived(Conversation& talk, uint64_t bytes) {
 
 std::vector<transport::Link> accept_lanes(transport::Accepted& source, int lanes) {
   std::vector<transport::Link> links;
-  const auto deadline = base::mono_now() + kLanesCome;
+  const auto deadline = base::mono_now() + kLanesComeAgain;
   while (static_cast<int>(links.size()) < lanes) {
     auto lane = transport::accept_lane(source.listener, source.key, deadline, transport::kNoWake);
     if (!lane) throw LinkLost("the source", "its lanes have not come");
@@ -48,7 +48,7 @@ std::vector<transport::Link> accept_lanes(transport::Accepted& source, int lanes
 }
 
 void wait_until_arrived(const PagePuller& puller) {
-  while (puller.state() == PagePuller::State::kPulling) std::this_thread::sleep_for(kPoll);
+  while (puller.state() == PagePuller::State::kPulling) std::this_thread::sleep_for(kPullPoll);
   if (puller.state() == PagePuller::State::kCutOff) {
     throw LinkLost("the source", puller.why_cut_off());
   }
@@ -77,7 +77,7 @@ void pull_again(transport::Accepted& source, Conversation& talk, const wire::Ser
   const auto arrived_at = base::mono_now();
   say_arrived(talk, settling->far_total);
   while (settling->outcome == memory::Outcome::kOpen && base::mono_now() < arrived_at + kSettles) {
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kPullPoll);
   }
   answer.Clear();
   auto& settled = *answer.mutable_settled();

@@ -15,7 +15,7 @@ using base::mono_now;
 
 namespace {
 
-constexpr milliseconds kCriuStarts{30'000};
+constexpr milliseconds kRestoreStarts{30'000};
 constexpr milliseconds kCriuResumes{15'000};
 
 }  // namespace
@@ -29,7 +29,7 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
   const auto log = images.open_log(criu::kRestoreLog);
   options.stderr_fd = log.get();
   criu_ = criu::Session::start(criu::Installation::find(), capsule, options);
-  criu_->warm_up(mono_now() + kCriuStarts);
+  criu_->warm_up(mono_now() + kRestoreStarts);
 }
 
 HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,

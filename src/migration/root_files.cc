@@ -19,7 +19,7 @@
 namespace ferry::migration {
 namespace {
 
-constexpr auto kPoll = base::milliseconds(2);
+constexpr auto kSyncPoll = base::milliseconds(2);
 // The kernel stamps files with the time of its last tick.
 constexpr long kTickNs = 10'000'000;
 constexpr int kOpenDirectories = 64;
@@ -76,7 +76,7 @@ void RootFiles::run(const base::Argv& argv, const std::string& input, const std:
   std::optional<int> status;
   while (!(status = child.try_wait())) {
     meanwhile();
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kSyncPoll);
   }
   if (base::exit_code(*status) == 0) return;
   throw base::Error({fmt::format("cannot copy {} to {}", directory_.string(), destination_.host),

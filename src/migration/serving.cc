@@ -16,10 +16,10 @@ using transport::Io;
 
 namespace {
 
-constexpr milliseconds kLook{100};         // for a lane that has ended
+constexpr milliseconds kServingLook{100};  // for a lane that has ended
 constexpr milliseconds kLastWords{2'000};  // of a target that has closed its lanes: that it has all
-constexpr milliseconds kTargetPrepares{30'000};  // an earlier ferry there may have to be ended
-constexpr milliseconds kFirstWait{250}, kLongestWait{5'000};
+constexpr milliseconds kTargetPreparesAgain{30'000};  // an earlier ferry there may have to be ended
+constexpr milliseconds kFirstRedial{250}, kLongestRedial{5'000};
 
 }  // namespace
 
@@ -62,7 +62,7 @@ void Serving::connect() {
   offer.mutable_serve_pages()->set_job(job_);
   offer.mutable_serve_pages()->set_lanes(lanes);
   made->talk.send(offer);
-  const auto answer = made->talk.receive_from_target(kTargetPrepares, "its preparations");
+  const auto answer = made->talk.receive_from_target(kTargetPreparesAgain, "its preparations");
   not_needed_ = answer.has_arrived();
   std::vector<transport::Link> opened;
   for (int i = 0; i < lanes && !not_needed_; ++i) {
@@ -108,7 +108,7 @@ bool Serving::has_arrived(const std::function<void(uint64_t)>& progress) {
   transport::Frame frame;
   while (!not_needed_) {
     const bool cut_off = server_->is_cut_off();
-    const auto until = base::mono_now() + (cut_off ? kLastWords : kLook);
+    const auto until = base::mono_now() + (cut_off ? kLastWords : kServingLook);
     const Io received = talk_->link().recv(frame, until, contact_.wake_fd);
     if (received == Io::kWoken) throw Cancelled();
     if (received == Io::kClosed) throw LinkLost(talk_->peer(), talk_->link().close_reason());
@@ -132,7 +132,7 @@ void Serving::connect_again(milliseconds patience, const std::string& why) {
   notice_(fmt::format("lost the connection to {}, which still needs memory from here: trying for {} s ({})",
                       destination.host, std::chrono::duration_cast<std::chrono::seconds>(patience).count(), why));
   const auto deadline = base::mono_now() + patience;
-  for (auto wait = kFirstWait;; wait = std::min(2 * wait, kLongestWait)) {
+  for (auto wait = kFirstRedial;; wait = std::min(2 * wait, kLongestRedial)) {
     try {
       connect();
       return notice_(fmt::format("connected to {} again", destination.host));

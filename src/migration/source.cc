@@ -29,7 +29,7 @@ using base::milliseconds;
 
 namespace {
 
-constexpr milliseconds kTargetResumes{3'000};  // grant to running; 15 ms is usual. Later it is asked on a new connection
+constexpr milliseconds kWorkloadResumes{3'000};  // grant to running; 15 ms is usual. Later it is asked on a new connection
 // A server that cannot accept those that wait in so much time, so many times, never will: not a matter of the moment.
 constexpr int kDumpTries = 5;
 constexpr milliseconds kAccepts{200};
@@ -225,7 +225,7 @@ void SourceMove::commit() {
   grant.mutable_grant();
   talk_->send(grant);
   FAULT_POINT("source.granted");
-  const auto answer = talk_->receive_from_target(kTargetResumes, "\"running\"");
+  const auto answer = talk_->receive_from_target(kWorkloadResumes, "\"running\"");
   if (!answer.has_running()) throw BrokenProtocol("it did not answer \"running\"");
   note_running(answer.running().resumed_monotonic_ns());
   walk_->step(running());

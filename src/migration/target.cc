@@ -32,10 +32,10 @@ namespace {
 
 // A source that is alive says something at least this often, except while it dumps a large workload; a dead one
 // is noticed by TCP's keepalive much earlier.
-constexpr milliseconds kSourceSilence{15 * 60'000};
+constexpr milliseconds kMoverSilence{15 * 60'000};
 // From "restored" to the grant the source only writes one line to its journal.
-constexpr milliseconds kGrantLimit{20'000};
-constexpr milliseconds kFarewellLimit{30'000};
+constexpr milliseconds kGrantComes{20'000};
+constexpr milliseconds kFarewellComes{30'000};
 
 }  // namespace
 
@@ -52,10 +52,10 @@ bool TargetMove::run() {
 }
 
 milliseconds TargetMove::silence_limit() const {
-  if (!walk_) return kSourceSilence;
-  if (walk_->state() == Target::kRestored) return kGrantLimit;
-  if (walk_->state() == Target::kRunning) return kFarewellLimit;
-  return kSourceSilence;
+  if (!walk_) return kMoverSilence;
+  if (walk_->state() == Target::kRestored) return kGrantComes;
+  if (walk_->state() == Target::kRunning) return kFarewellComes;
+  return kMoverSilence;
 }
 
 void TargetMove::serve(const transport::Frame& frame) {

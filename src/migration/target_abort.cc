@@ -15,7 +15,7 @@ namespace ferry::migration {
 
 namespace {
 
-constexpr base::milliseconds kSourceReads{20'000};  // what it is told, before it closes the link
+constexpr base::milliseconds kSourceReadsWhy{20'000};  // what it is told, before it closes the link
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void TargetMove::end(TargetEvent event, const std::exception& failure) {
     }
     tell_failure(failure, dead);
     // What the source has sent meanwhile is taken and dropped, so that it comes to read this.
-    for (;;) (void)talk_.receive(kSourceReads, "the end");
+    for (;;) (void)talk_.receive(kSourceReadsWhy, "the end");
   } catch (const std::exception& gone) {
     base::log("the end of the session: {}", gone.what());
   }

@@ -11,7 +11,7 @@ namespace ferry::migration {
 namespace {
 
 // 0.3 ms is usual. A task in the middle of a long disk write is left alone: it writes no memory meanwhile.
-constexpr base::milliseconds kFreezeLimit{100};
+constexpr base::milliseconds kThrottleFreezes{100};
 
 }  // namespace
 
@@ -59,7 +59,7 @@ void Throttle::run() {
 void Throttle::stop(int percent) {
   if (percent == 0) return;
   const std::lock_guard stopped(running_);
-  freezer_.freeze(kFreezeLimit);  // or it is thawed
+  freezer_.freeze(kThrottleFreezes);  // or it is thawed
   const auto began = base::mono_now();
   const auto due = (began - runs_since_) * percent / (100 - percent);
   {

@@ -16,9 +16,9 @@ namespace ferry::report {
 namespace {
 
 using Part = std::optional<Quantiles> Move::*;
-constexpr std::array kParts = {std::pair{Word::kBefore, Part(&Move::before)},
-                               std::pair{Word::kDuring, Part(&Move::during)},
-                               std::pair{Word::kAfter, Part(&Move::after)}};
+constexpr std::array kPauseParts = {std::pair{Word::kBefore, Part(&Move::before)},
+                                    std::pair{Word::kDuring, Part(&Move::during)},
+                                    std::pair{Word::kAfter, Part(&Move::after)}};
 
 Column column(Language language, Word title, bool number = true) {
   return {std::string(word(language, title)), "", number};
@@ -44,7 +44,7 @@ std::optional<double> throughput(const Quantiles& quantiles) {
 Table latency_table(const Groups& groups, Language language) {
   GroupTable table(pointers(groups));
   add_identity(table, groups, language);
-  for (const auto& [title, part] : kParts) {
+  for (const auto& [title, part] : kPauseParts) {
     const std::string over =
         fmt::format("{} {}", word(language, Word::kQuantile), word(language, title));
     const auto add = [&](std::string name, auto ask) {
@@ -57,7 +57,7 @@ Table latency_table(const Groups& groups, Language language) {
     add(std::string(word(language, Word::kWorst)), [](const Quantiles& q) { return q.max_ms; });
   }
   const std::string over(word(language, Word::kThroughput));
-  for (const auto& [title, part] : kParts) {
+  for (const auto& [title, part] : kPauseParts) {
     table.add({std::string(word(language, title)), over, true}, [part = part](const Group* group) {
       return spread_cell(of_part(*group, part, throughput), text_number);
     });

@@ -8,14 +8,14 @@
 namespace ferry::testing {
 namespace {
 
-struct Case {
+struct BlockerCase {
   const char* name;
   const char* outsider;  // a script that runs on east beside it
   Argv things;
   std::vector<std::string> says;
 };
 
-class PreflightOf : public HeldTest, public ::testing::WithParamInterface<Case> {};
+class PreflightOf : public HeldTest, public ::testing::WithParamInterface<BlockerCase> {};
 
 constexpr const char* kNothing = "";
 constexpr const char* kListen = R"(
@@ -28,7 +28,7 @@ f = open('/tmp/outside', 'w'); fcntl.flock(f, fcntl.LOCK_SH); ready(); until_tol
 constexpr const char* kServer = R"(
 s = socket.create_server(('127.0.0.1', 7001)); ready(); accepted = s.accept(); until_told())";
 
-const std::vector<Case> kCases = {
+const std::vector<BlockerCase> kCases = {
     {"IoUring", kNothing, {"io_uring"}, {"open on an io_uring", "requests", "run it without io_uring"}},
     {"Userfaultfd", kNothing, {"userfaultfd"}, {"open on a userfaultfd of its own", "two owners", "close it before the move"}},
     {"Mptcp", kNothing, {"mptcp"}, {"open on a multipath TCP socket", "net.mptcp.enabled=0"}},
