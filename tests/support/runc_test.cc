@@ -63,6 +63,7 @@ void RuncTest::TearDown() {
                 "runc list -q | xargs -r -n 1 runc delete -f; ip netns del box; ip link del vbox; "
                 "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
   }
+  lab_->shell("north", "ip neigh flush all");  // the next one has another MAC, which nobody announces
 }
 
 std::string RuncTest::bundle() {
