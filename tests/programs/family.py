@@ -8,6 +8,7 @@ Every process writes "PID TICKS_OF_EACH_THREAD… STARTED" to DIRECTORY/PID, who
 is a random number made at its start: the same one as long as it is the same process. The root reaps, so that
 a child that died is missed.
 """
+import contextlib
 import os
 import sys
 import threading
@@ -31,7 +32,8 @@ def live(directory, threads):
         ticks[0] += 1
         with open(path + ".new", "w") as out:
             out.write("%d %s %s\n" % (os.getpid(), " ".join(map(str, ticks)), started))
-        os.rename(path + ".new", path)
+        with contextlib.suppress(FileNotFoundError):  # moved in between: the new file is the other host's
+            os.rename(path + ".new", path)
         time.sleep(PERIOD_S)
 
 
