@@ -51,12 +51,18 @@ std::string_view next_piece(std::string_view& text, char separator) {
   return piece;
 }
 
-// The next of a sequence of well-mixed numbers (splitmix64).
-uint64_t next_mixed(uint64_t& state) {
-  uint64_t mixed = state += 0x9e3779b97f4a7c15;
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-  return mixed ^ (mixed >> 31);
+// What the values are cut from: so simple a sequence (Lehmer's) that Lua's numbers hold it exactly.
+constexpr size_t kPoolBytes = size_t{1} << 20;
+constexpr uint64_t kStride = 10'243;  // from one key's cut to the next one's
+
+std::string make_pool() {
+  std::string pool;
+  uint64_t x = 1;
+  for (size_t i = 0; i < kPoolBytes; ++i) {
+    x = x * 16'807 % 2'147'483'647;
+    pool.push_back(static_cast<char>(x >> 23));
+  }
+  return pool;
 }
 
 // Of both forms of a value. Returns what has been written.
@@ -158,14 +164,29 @@ void RedisPlan::make_greeting(const Target& target, std::string_view database) {
 }
 
 void make_value(std::string& out, uint64_t key, size_t size) {
+  static const std::string pool = make_pool();
   std::array<char, 32> room;
   out.assign(value_head(room, key, size));
   if (out.size() < size) out.push_back(':');
-  uint64_t state = key;
-  while (out.size() < size) {
-    const uint64_t mixed = next_mixed(state);
-    out.append(reinterpret_cast<const char*>(&mixed), std::min(sizeof mixed, size - out.size()));
+  for (size_t at = key * kStride % kPoolBytes; out.size() < size; at = 0) {
+    out.append(pool, at, size - out.size());
   }
+}
+
+std::string fill_script(uint64_t keys, size_t size) {
+  return fmt::format(
+      "local parts, x = {{}}, 1; "
+      "for i = 1, {0} / 16 do "
+      "  local bytes = {{}}; "
+      "  for j = 1, 16 do x = x * 16807 % 2147483647; bytes[j] = math.floor(x / 8388608) end; "
+      "  parts[i] = string.char(unpack(bytes)) "
+      "end; "
+      "local pool = table.concat(parts); pool = pool .. pool; "
+      "for key = 0, {2} - 1 do "
+      "  local head, at = 'value:' .. key .. ':', key * {1} % {0}; "
+      "  redis.call('SET', 'key:' .. key, head .. pool:sub(at + 1, at + {3} - #head)) "
+      "end",
+      kPoolBytes, kStride, keys, size);
 }
 
 bool is_populated_value(std::string_view value, uint64_t key, size_t size) {

@@ -66,6 +66,8 @@ class RedisPlan {
 // Makes `out` the value of a key: "value:KEY:" and bytes that do not compress, or as much of that
 // as fits.
 void make_value(std::string& out, uint64_t key, size_t size);
+// For EVAL: sets each of the keys to its value, of 32 bytes to 1 MiB. 1 GiB takes a few seconds.
+std::string fill_script(uint64_t keys, size_t size);
 // Whether it is that of DEBUG POPULATE: "value:KEY" and zeros.
 bool is_populated_value(std::string_view value, uint64_t key, size_t size);
 

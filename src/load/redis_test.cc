@@ -78,6 +78,10 @@ TEST(RedisValue, FollowsFromKeyAndSize) {
     make_value(value, 5, size);
     EXPECT_EQ(value.size(), size);
   }
+  make_value(value, 99, 1 << 20);
+  EXPECT_EQ(value.size(), size_t{1} << 20) << "also longer than what it is cut from";
+  make_value(value, 0, 14);
+  EXPECT_EQ(value, std::string("value:0:\0\x21\xc1\x75\x88\x38", 14)) << "any later run must find the same";
   EXPECT_TRUE(is_populated_value(std::string("value:5\0\0\0", 10), 5, 10));
   EXPECT_TRUE(is_populated_value("valu", 5, 4)) << "as Redis cuts it";
   EXPECT_FALSE(is_populated_value(std::string("value:5\0\0\1", 10), 5, 10));
