@@ -9,12 +9,13 @@
 
 #include "bench/docker_scripts.h"
 #include "bench/docker_way.h"
+#include "bench/engine_hosts.h"
 
 namespace ferry::bench {
 
 namespace {
 
-constexpr base::milliseconds kSetUp{180'000};  // an image of 40 MB on a busy machine
+constexpr base::milliseconds kSetUp{180'000};  // a daemon's start on a busy machine
 
 // In a host: what it is made of, a name and a value a line. Versions without Debian's own suffix.
 constexpr const char* kFacts = R"sh(
@@ -91,11 +92,7 @@ AssignmentHosts::AssignmentHosts(const HostPair& pair, const std::vector<base::P
   const auto& [source, target, client] = hosts_.roles();
   source_ = set_up(source, pair.source);
   target_ = set_up(target, pair.target);
-  hosts_.check(source, {"bash", "-c", kMakePythonImage, "bash", DockerWay::kImage}, kSetUp);
-  hosts_.shell(source,
-               fmt::format("docker save {} | ssh {} docker load -q", DockerWay::kImage,
-                           hosts_.login(target)),
-               kSetUp);
+  spread_docker_image(hosts_);
 }
 
 report::Host AssignmentHosts::set_up(const std::string& host, const HostKind& kind) const {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cstdio>
 
 #include "base/fd.h"
 #include "bench/detail_text.h"
+#include "bench/engine_hosts.h"
 #include "bench/experiment.h"
 #include "bench/output.h"
 #include "bench/scenario_file.h"
@@ -30,6 +32,9 @@ void check_hosts(const BenchOptions& options, const Scenario& scenario) {
           "--address is a free one of the hosts' network, for the workload: 192.168.1.50/24");
   }
   if (!real) return;
+  if (scenario.engines != std::vector<std::string>{kProcess}) {
+    usage("the scenario runs containers, whose engines are set up on virtual hosts only", "leave out --source and --target");
+  }
   if (!scenario.link_bytes_per_second.empty() || !scenario.link_delay.empty()) {
     usage("the scenario sets links, and those of real hosts are what they are",
           "without --source and --target it runs on virtual hosts");
@@ -44,6 +49,10 @@ Scenario scenario_of(const BenchOptions& options) {
   if (!options.baselines.empty()) scenario.baselines = baselines_from(options.baselines);
   if (scenario.modes.empty() && scenario.baselines.empty()) {
     usage("neither a mode nor a baseline is left");
+  }
+  if (ways_of(scenario).empty()) {
+    usage(fmt::format("no baseline of {} moves what runs by {}", fmt::join(scenario.baselines, ", "), fmt::join(scenario.engines, ", ")),
+          "\"native\" is that of containers, \"criu\" and \"criu-lazy\" those of processes");
   }
   check_hosts(options, scenario);
   return scenario;

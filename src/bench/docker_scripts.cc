@@ -48,13 +48,15 @@ const char* const kFillPythonRoot = R"sh(
   mkdir -p ".$library"
   tar -C "$library" --exclude=test --exclude=__pycache__ --exclude=dist-packages --exclude='config-*' --exclude=idlelib \
       --exclude=ensurepip --exclude=lib2to3 -cf - . | tar -C ".$library" -xf -
-  { ldd "$python"; find ".$library/lib-dynload" -name '*.so' -exec ldd {} +; } 2>/dev/null |
+  nginx=$(command -v nginx) && mkdir -p usr/sbin var/log/nginx && cp "$nginx" usr/sbin/ || nginx=
+  { ldd "$python" $nginx; find ".$library/lib-dynload" -name '*.so' -exec ldd {} +; } 2>/dev/null |
     grep -o '/[^ )]*' | grep '\.so' | grep -v ':$' | sort -u |
     while read -r one; do
       mkdir -p ".${one%/*}"
       cp -L "$one" ".$one"
     done
-  printf 'root:x:0:0:root:/root:/bin/sh\n' >etc/passwd
+  printf 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\n' >etc/passwd
+  printf 'root:x:0:\nwww-data:x:33:\n' >etc/group
 )sh";
 
 const std::string kMakePythonImage = fmt::format(R"sh(

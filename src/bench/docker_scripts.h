@@ -22,7 +22,8 @@ inline constexpr const char* kCriuLog = "/var/log/criu.log";
 // Starts dockerd and waits until it answers; prints "VERSION". Fails with the end of its log.
 std::string start_docker_script(const DockerSetup& setup);
 
-// `bash -c SCRIPT bash NAME`: imports an image called NAME with busybox and the host's own Python.
+// `bash -c SCRIPT bash NAME`: imports an image called NAME with busybox and the host's own Python, and
+// nginx if it has one.
 extern const std::string kMakePythonImage;
 // What is in it, into the current directory.
 extern const char* const kFillPythonRoot;

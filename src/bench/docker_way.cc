@@ -2,7 +2,6 @@
 #include "bench/docker_way.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -165,26 +164,9 @@ MadeMove HandDocker::move(const Leg& leg) {
 }
 
 MadeMove FerryDocker::move(const Leg& leg) {
-  const base::Argv words{"ferry", "move", std::string("docker:") + kName, hosts_.login(leg.to)};
-  base::Argv argv = words;
-  argv.insert(argv.end(), {"--json", "-q"});
-  const int64_t started_ns = base::real_ns();
-  const auto ended = hosts_.run(leg.from, argv, kMoveLimit);
-  const int64_t ended_ns = base::real_ns();
-  if (ended.out.empty()) {
-    throw base::Error(
-        {fmt::format("ferry move ended without a report (exit code {})", ended.status),
-         ended.err,
-         "",
-         leg.from,
-         {}});
-  }
-  MadeMove made = made_of(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
-  made.move.engine = "docker";
-  made.move.mode = "stop";
-  made.move.via = "ferry";
-  made.move.commands = {fmt::format("{}", fmt::join(words, " "))};
-  made.move.steps = 1;
+  MadeMove made = move_by_ferry(
+      hosts_, leg, {"ferry", "move", std::string("docker:") + kName, hosts_.login(leg.to)}, "docker",
+      "stop");
   if (made.moved()) at_ = leg.to;
   return made;
 }

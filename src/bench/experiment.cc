@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "bench/lab_hosts.h"
+#include "bench/engine_hosts.h"
 #include "bench/machine.h"
 #include "bench/ssh_hosts.h"
 #include "bench/tcp_stream.h"
@@ -154,9 +154,12 @@ class Experimenter {
     spec.layers = options_.layers;
     spec.rate_bytes_per_second = cell.link_bytes_per_second;
     spec.delay = cell.link_delay;
+    add_engines(spec, scenario_.engines);
     progress_.say(fmt::format("starting virtual hosts, links {}",
                               link_words(spec.rate_bytes_per_second, spec.delay)));
-    return std::make_unique<LabHosts>(std::move(spec), options_.wake_fd);
+    auto hosts = std::make_unique<LabHosts>(std::move(spec), options_.wake_fd);
+    start_engines(*hosts, scenario_.engines);
+    return hosts;
   }
 
   static std::string words(const Cell& cell) {

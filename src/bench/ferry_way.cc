@@ -115,13 +115,12 @@ void FerryWay::start(const Workload& workload, const std::string& host) {
   at_ = host;
 }
 
-MadeMove FerryWay::move(const Leg& leg) {
-  base::Argv argv{"ferry", "move", kName, hosts_.login(leg.to), "--mode", mode_};
-  if (!parking_) argv.push_back("--no-parking");
-  const auto typed = fmt::format("{}", fmt::join(argv, " "));
-  argv.insert(argv.end(), {"--json", "-q"});
+MadeMove move_by_ferry(const Hosts& hosts, const Leg& leg, base::Argv move, const std::string& engine,
+                       const std::string& mode) {
+  const auto typed = fmt::format("{}", fmt::join(move, " "));
+  move.insert(move.end(), {"--json", "-q"});
   const int64_t started_ns = base::real_ns();
-  const auto ended = hosts_.run(leg.from, argv, kMoveLimit);
+  const auto ended = hosts.run(leg.from, move, kMoveLimit);
   const int64_t ended_ns = base::real_ns();
   if (ended.out.empty()) {
     throw base::Error(
@@ -131,12 +130,19 @@ MadeMove FerryWay::move(const Leg& leg) {
          leg.from,
          {}});
   }
-  MadeMove made = made_of(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
-  made.move.engine = "process";
-  made.move.mode = mode_;
+  MadeMove made = made_of(ended.out, started_ns, ended_ns, hosts.clock_ahead_ns(leg.from));
+  made.move.engine = engine;
+  made.move.mode = mode;
   made.move.via = "ferry";
   made.move.commands = {typed};
   made.move.steps = 1;
+  return made;
+}
+
+MadeMove FerryWay::move(const Leg& leg) {
+  base::Argv argv{"ferry", "move", kName, hosts_.login(leg.to), "--mode", mode_};
+  if (!parking_) argv.push_back("--no-parking");
+  MadeMove made = move_by_ferry(hosts_, leg, std::move(argv), "process", mode_);
   if (made.moved()) at_ = leg.to;
   return made;
 }

@@ -34,6 +34,10 @@ class FerryWay final : public Way {
   std::string at_;  // the host where it is
 };
 
+// `ferry move` as typed, with what an experiment wants to know of it. `move`: the command's words.
+MadeMove move_by_ferry(const Hosts& hosts, const Leg& leg, base::Argv move, const std::string& engine,
+                       const std::string& mode);
+
 // The experiment's terms for what `ferry move --json` printed. `ahead_ns`: how far the source's
 // CLOCK_REALTIME is ahead of the client's, by which the instants around it were taken. Throws Error
 // when it is no such report.

@@ -135,7 +135,7 @@ MadeMove HandCriu::move(const Leg& leg) {
   arguments.insert(arguments.end(), criu_.begin(), criu_.end());
   const int64_t started_ns = base::real_ns();
   const bool pulled = memory_ == Memory::kPulled;
-  const std::string steps = std::string(kHandBegin) + (pulled ? kHandLazy : kHandCopy);
+  const std::string steps = std::string(kHandTogether) + kHandBegin + (pulled ? kHandLazy : kHandCopy);
   const auto ended = hosts_.run(leg.from, script(steps, arguments), kMoveLimit);
   const int64_t ended_ns = base::real_ns();
   MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));

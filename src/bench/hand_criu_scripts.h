@@ -44,23 +44,14 @@ constexpr const char* kHandStart = R"sh(
   fail "the program has not started"
 )sh";
 
-// LOGIN of the target, its prepare script, CRIU's command line. In front of the two that follow.
-constexpr const char* kHandBegin = R"sh(
+// LOGIN of the target, its prepare script. What is said between the hosts, by whoever moves it.
+constexpr const char* kHandTogether = R"sh(
   login=$1; prepare=$2; shift 2
   there() { ssh -o BatchMode=yes "$login" "$(printf '%q ' bash -c "$@")"; }
   stamp() { echo "$1 ${EPOCHREALTIME/./}"; }
   # What went wrong stands in CRIU's log; what comes after the first error is its echo. (It may never
   # raise its own limit, and can live with it.)
   errors() { sed -n '/RLIMIT_NOFILE/d; s/.*Error ([^)]*): /CRIU says: /p' "$1" | head -n 1; }
-  criu_failed() {
-    errors "$here/images/$1.log"
-    [ "$1" != dump ] || attach  # it runs on, and its clients are let in again
-    fail "criu $1 failed"
-  }
-  criu=$(printf '%q ' "$@")
-  dump_options="-D $here/images -o dump.log --tcp-established --network-lock skip"
-  restore_options="-d -D $here/images -o restore.log --tcp-established"
-  cd / && pid=$(cat $here/pid) && rm -rf $here/images && mkdir $here/images || exit 1
   take_neighbours() {
     [ -z "$address" ] || ip -n $net neigh show dev eth0 | grep lladdr |
       sed 's/lladdr \([^ ]*\).*/lladdr \1 nud stale/' > $here/neighbours
@@ -71,14 +62,28 @@ constexpr const char* kHandBegin = R"sh(
     done < $here/neighbours
   }
   attach() { [ -z "$address" ] || { ip link set $net master br0; ip -n $net link set eth0 $mac; }; }
+  detach() { [ -z "$address" ] || ip link set $net nomaster; }
   there_too="here=$here net=$net mac='$mac' address=$address
     $(declare -f inside fail errors give_neighbours attach)"
+)sh";
+
+// After it, CRIU's command line. In front of the two that follow.
+constexpr const char* kHandBegin = R"sh(
+  criu_failed() {
+    errors "$here/images/$1.log"
+    [ "$1" != dump ] || attach  # it runs on, and its clients are let in again
+    fail "criu $1 failed"
+  }
+  criu=$(printf '%q ' "$@")
+  dump_options="-D $here/images -o dump.log --tcp-established --network-lock skip"
+  restore_options="-d -D $here/images -o restore.log --tcp-established"
+  cd / && pid=$(cat $here/pid) && rm -rf $here/images && mkdir $here/images || exit 1
   clean_up() { [ -z "$address" ] || ip netns del $net; rm -rf $here; }
 
   stamp prepare
   there "$prepare" bash "$address" || fail "cannot prepare the target"
   stamp dump
-  [ -z "$address" ] || ip link set $net nomaster
+  detach
 )sh";
 
 // Everything is dumped, copied, restored: the pause has all of it.

@@ -19,16 +19,16 @@ constexpr size_t kPageBytes = 2000;
 // No access log: under load it grows faster than anything else here.
 constexpr const char* kConfiguration = R"(user www-data;
 worker_processes 2;
-pid /srv/ferry-bench/nginx.pid;
+pid /var/lib/ferry-bench/nginx/nginx.pid;
 error_log stderr crit;
 events { worker_connections 2048; }
 http {
   access_log off;
-  client_body_temp_path /srv/ferry-bench/body; proxy_temp_path /srv/ferry-bench/proxy;
-  fastcgi_temp_path /srv/ferry-bench/fastcgi; uwsgi_temp_path /srv/ferry-bench/uwsgi;
-  scgi_temp_path /srv/ferry-bench/scgi;
+  client_body_temp_path /var/lib/ferry-bench/nginx/body; proxy_temp_path /var/lib/ferry-bench/nginx/proxy;
+  fastcgi_temp_path /var/lib/ferry-bench/nginx/fastcgi; uwsgi_temp_path /var/lib/ferry-bench/nginx/uwsgi;
+  scgi_temp_path /var/lib/ferry-bench/nginx/scgi;
   keepalive_timeout 600; keepalive_requests 1000000000;
-  server { listen 8080; root /srv/ferry-bench/site; }
+  server { listen 8080; root /var/lib/ferry-bench/nginx/site; }
 }
 )";
 
@@ -44,12 +44,12 @@ class Nginx final : public Workload {
 
   void install(const std::string& host) const override {
     require_program(hosts_, host, kProgram, "nginx-light");
-    hosts_.put_file(host, "/srv/ferry-bench/nginx.conf", kConfiguration);
-    hosts_.put_file(host, "/srv/ferry-bench/site/index.html", page());
-    hosts_.shell(host, "chmod -R a+rX /srv/ferry-bench && chown www-data /srv/ferry-bench");
+    hosts_.put_file(host, "/var/lib/ferry-bench/nginx/nginx.conf", kConfiguration);
+    hosts_.put_file(host, "/var/lib/ferry-bench/nginx/site/index.html", page());
+    hosts_.shell(host, "chmod -R a+rX /var/lib/ferry-bench && chown www-data /var/lib/ferry-bench/nginx");
   }
   base::Argv command() const override {
-    return {kProgram, "-g", "daemon off;", "-c", "/srv/ferry-bench/nginx.conf"};
+    return {kProgram, "-g", "daemon off;", "-c", "/var/lib/ferry-bench/nginx/nginx.conf"};
   }
   void begin(const Running&) override {
     if (look() != page()) throw base::Error({"nginx does not serve its page", "", "", {}, {}});

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "base/units.h"
+#include "bench/engine_hosts.h"
 #include "bench/ways.h"
 
 namespace ferry::bench {
@@ -70,6 +71,8 @@ std::vector<Setting> what_settings() {
        [](Scenario& s, const Values& v) { s.description = v[0]; }},
       {"workloads", true, [] { return fmt::format("{}", fmt::join(kinds(), ", ")); },
        [](Scenario& s, const Values& v) { s.workloads = only_of(v, kinds()); }},
+      {"engines", true, [] { return fmt::format("{}", fmt::join(engines(), ", ")); },
+       [](Scenario& s, const Values& v) { s.engines = only_of(v, engines()); }},
       {"modes", true, [] { return fmt::format("all, none, {}", fmt::join(ferry_modes(), ", ")); },
        [](Scenario& s, const Values& v) { s.modes = modes_from(v); }},
       {"baselines", true, [] { return fmt::format("none, {}", fmt::join(baselines(), ", ")); },

@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "bench/docker_way.h"
 #include "bench/hand_criu.h"
+#include "bench/runc_way.h"
 
 namespace ferry::bench {
 
@@ -35,13 +37,19 @@ Names chosen(const char* what, const Names& names, const Names& known) {
 
 }  // namespace
 
-Names baselines() { return {"criu", "criu-lazy"}; }
+// The last one is that of containers.
+Names baselines() { return {"criu", "criu-lazy", "native"}; }
 
 Names modes_from(const Names& names) { return chosen("mode", names, ferry_modes()); }
 Names baselines_from(const Names& names) { return chosen("baseline", names, baselines()); }
 
-std::vector<WayMaker> ways_of(const Scenario& scenario) {
-  std::vector<WayMaker> ways;
+namespace {
+
+bool has_baseline(const Scenario& scenario, const char* name) {
+  return std::ranges::find(scenario.baselines, name) != scenario.baselines.end();
+}
+
+void add_process_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
   for (const auto& mode : scenario.modes) {
     for (const bool parking : scenario.parking) {
       ways.push_back([mode, parking](const Hosts& hosts) {
@@ -49,10 +57,35 @@ std::vector<WayMaker> ways_of(const Scenario& scenario) {
       });
     }
   }
-  for (const auto& baseline : scenario.baselines) {
-    const auto memory = baseline == "criu" ? HandCriu::Memory::kCopied : HandCriu::Memory::kPulled;
-    ways.push_back(
-        [memory](const Hosts& hosts) { return std::make_unique<HandCriu>(hosts, memory); });
+  for (const auto& [name, memory] : {std::pair("criu", HandCriu::Memory::kCopied), std::pair("criu-lazy", HandCriu::Memory::kPulled)}) {
+    if (!has_baseline(scenario, name)) continue;
+    ways.push_back([memory](const Hosts& hosts) { return std::make_unique<HandCriu>(hosts, memory); });
+  }
+}
+
+void add_runc_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
+  for (const auto& mode : scenario.modes) {
+    ways.push_back([mode](const Hosts& hosts) { return std::make_unique<FerryRunc>(hosts, mode); });
+  }
+  if (!has_baseline(scenario, "native")) return;
+  ways.push_back([](const Hosts& hosts) { return std::make_unique<HandRunc>(hosts); });
+}
+
+// ferry has one mode for them.
+void add_docker_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
+  if (!scenario.modes.empty()) ways.push_back([](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts); });
+  if (!has_baseline(scenario, "native")) return;
+  ways.push_back([](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); });
+}
+
+}  // namespace
+
+std::vector<WayMaker> ways_of(const Scenario& scenario) {
+  std::vector<WayMaker> ways;
+  for (const auto& engine : scenario.engines) {
+    if (engine == "process") add_process_ways(scenario, ways);
+    if (engine == "runc") add_runc_ways(scenario, ways);
+    if (engine == "docker") add_docker_ways(scenario, ways);
   }
   return ways;
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/engine_hosts.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "bench/docker_scripts.h"
+#include "bench/docker_way.h"
+
+namespace ferry::bench {
+
+namespace {
+
+constexpr base::milliseconds kEngineStarts{180'000};  // an image of 40 MB on a busy machine
+
+const std::vector<std::string> kNone{kProcess};
+
+bool has(const std::vector<std::string>& engines, const char* engine) {
+  return std::ranges::find(engines, engine) != engines.end();
+}
+
+// As for what is done by hand: with ferry's library, without which it cannot dump another user's processes on every machine.
+void put_criu(const Hosts& hosts, const std::string& host) {
+  constexpr const char* kPlace = "/usr/local/sbin/criu";
+  hosts.put_file(host, kPlace, fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
+  hosts.check(host, {"chmod", "755", kPlace});
+}
+
+}  // namespace
+
+const std::vector<std::string>& engines() {
+  static const std::vector<std::string> all{kProcess, "runc", "docker"};
+  return all;
+}
+
+void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines) {
+  if (engines == kNone) return;
+  const base::Path layer = docker_layer(own_directory());
+  if (!std::filesystem::exists(layer / "usr/sbin/dockerd")) {
+    base::refuse("cannot run the experiment", fmt::format("there are no container engines in {}", layer.string()),
+                 "`make` unpacks them beside ferry");
+  }
+  const Roles roles;  // of virtual hosts
+  for (const auto& host : {roles.source, roles.target}) spec.own_layers[host] = {layer};
+}
+
+void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) {
+  if (engines == kNone) return;
+  for (const auto& host : {hosts.roles().source, hosts.roles().target}) {
+    if (has(engines, "docker")) {
+      hosts.shell(host, start_docker_script({}), kEngineStarts);
+      make_docker_network(hosts, host);
+    }
+    put_criu(hosts, host);
+  }
+  if (has(engines, "docker")) spread_docker_image(hosts);
+}
+
+void spread_docker_image(const Hosts& hosts) {
+  const auto& [source, target, client] = hosts.roles();
+  hosts.check(source, {"bash", "-c", kMakePythonImage, "bash", DockerWay::kImage}, kEngineStarts);
+  hosts.shell(source, fmt::format("docker save {} | ssh {} docker load -q", DockerWay::kImage, hosts.login(target)), kEngineStarts);
+}
+
+}  // namespace ferry::bench

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/runc_way.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "bench/docker_scripts.h"
+#include "bench/ferry_way.h"
+#include "bench/hand_criu.h"
+#include "bench/hand_criu_scripts.h"
+
+namespace ferry::bench {
+
+namespace {
+
+constexpr const char* kBundle = "/srv/ferry-bench/bundle";
+constexpr const char* kLog = "/dev/shm/by-hand/log";                            // where a script has started it
+constexpr const char* kFerrysLog = "/var/lib/ferry/containers/runc-bench.log";  // where ferry has brought it
+constexpr base::milliseconds kFillLimit{180'000};  // 40 MB on a busy machine
+
+// `bash -c SCRIPT bash BUNDLE`.
+const std::string kMakeBundle = fmt::format(R"sh(
+  set -e
+  rm -rf "$1" && mkdir -p "$1/rootfs" && cd "$1/rootfs"
+  {}
+  cd .. && runc spec
+)sh",
+                                            kFillPythonRoot);
+
+// `python3 -c SCRIPT CONFIG NETWORK PROGRAMS WORD…`. The capabilities are docker's.
+constexpr const char* kConfigureBundle = R"py(
+import json, sys
+path, network, programs, words = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
+config = json.load(open(path))
+config["process"].update(terminal=False, args=words)
+names = ("AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP "
+         "SETUID SYS_CHROOT")
+config["process"]["capabilities"] = {kind: ["CAP_" + name for name in names.split()]
+                                     for kind in ("bounding", "effective", "permitted")}
+for space in config["linux"]["namespaces"]:
+    if space["type"] == "network" and network: space["path"] = network
+config["root"]["readonly"] = False
+config["mounts"].append({"destination": programs, "type": "bind", "source": programs, "options": ["bind", "rw"]})
+json.dump(config, open(path, "w"))
+)py";
+
+// BUNDLE, NAME, after the address. Its output goes on into the log for as long as it runs.
+constexpr const char* kRuncStart = R"sh(
+  [ -z "$address" ] || { ip link set $net master br0 && ip -n $net link set eth0 $mac; } || fail "there is no bridge br0"
+  (runc run -d --bundle "$1" "$2" </dev/null 2>&1 | cat >$here/log) >/dev/null 2>&1 &
+  for i in $(seq 500); do
+    runc state "$2" 2>/dev/null | grep -q '"status": "running"' && exit 0
+    sleep 0.02
+  done
+  cat $here/log
+  fail "runc has not started it"
+)sh";
+
+// BUNDLE, NAME. Stamps as hand_criu.h reads them.
+constexpr const char* kRuncMove = R"sh(
+  bundle=$1; name=$2
+  cd / && rm -rf $here/images && mkdir -p $here/images $here/work || exit 1
+  stamp prepare
+  there "$prepare" bash "$address" || fail "cannot prepare the target"
+  there "mkdir -p $here/images $here/work ${bundle%/*}" && rsync -a --delete -e 'ssh -o BatchMode=yes' "$bundle" "$login:${bundle%/*}/" ||
+    fail "rsync failed"
+  stamp dump
+  detach
+  runc checkpoint --tcp-established --image-path $here/images --work-path $here/work "$name" >/dev/null 2>$here/said || {
+    attach  # it runs on, and its clients are let in again
+    errors $here/work/dump.log; fail "runc checkpoint failed: $(tail -n 1 $here/said)"
+  }
+  stamp scp
+  take_neighbours
+  files=$here/images; [ -z "$address" ] || files="$files $here/neighbours"
+  scp -q -o BatchMode=yes -r $files "$login:$here/" || fail "scp failed"
+  stamp restore
+  there "$there_too
+    give_neighbours
+    exec 8> >(exec setsid cat >>$here/log 2>/dev/null)
+    runc restore -d --tcp-established --image-path $here/images --work-path $here/work --bundle $bundle $name </dev/null >&8 2>&8 ||
+      { errors $here/work/restore.log; fail 'runc restore failed'; }
+    exec 8>&-
+    attach" || exit 1
+  stamp done
+  echo "bytes $(cat $here/images/* | wc -c)"
+  echo "memory $(cat $here/images/pages-*.img | wc -c)"
+  [ -z "$address" ] || ip netns del $net
+)sh";
+
+// BUNDLE, NAME, besides what kHandEnd does.
+constexpr const char* kRuncEnd = R"sh(
+  runc delete -f "$2" 2>/dev/null
+  rm -rf "$1"
+)sh";
+
+std::vector<std::string> typed(const Leg& leg, const std::string& login) {
+  return {
+      fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
+      fmt::format("{}: rsync -a {} {}:", leg.from, kBundle, login),
+      fmt::format("{}: ip link set … nomaster", leg.from),
+      fmt::format("{}: runc checkpoint --tcp-established --image-path images {}", leg.from, RuncWay::kName),
+      fmt::format("{}: scp -r images {}:", leg.from, login),
+      fmt::format("{}: runc restore -d --tcp-established --image-path images --bundle {} {}", leg.to, kBundle, RuncWay::kName),
+      fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …", leg.to),
+  };
+}
+
+}  // namespace
+
+base::Argv RuncWay::script(const std::string& text, const base::Argv& arguments) const {
+  base::Argv argv{"bash", "-c", kHandCommon + text, "bash", serves_ ? hosts_.address().with_prefix() : ""};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+void RuncWay::start(const Workload& workload, const std::string& host) {
+  for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
+  serves_ = workload.serves();
+  at_ = host;
+  hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle}, kFillLimit);
+  hosts_.check(host, script(kHandPrepare, {}));
+  base::Argv configure{"python3", "-c", kConfigureBundle, fmt::format("{}/config.json", kBundle),
+                       serves_ ? "/run/netns/by-hand" : "", kInHost.string()};
+  const base::Argv command = workload.command();
+  configure.insert(configure.end(), command.begin(), command.end());
+  hosts_.check(host, configure);
+  hosts_.check(host, script(kRuncStart, {kBundle, kName}));
+}
+
+// Its lines alone: what an engine says at its start stands there, too.
+std::string RuncWay::take_log(const std::string& host) {
+  return hosts_.shell(host, fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, kFerrysLog));
+}
+
+void RuncWay::has_moved(const Leg& leg) {
+  history_ += take_log(leg.from);
+  at_ = leg.to;
+}
+
+std::string RuncWay::output() const {
+  return history_ + hosts_.shell(at_, fmt::format("cat {} {} 2>/dev/null; true", kLog, kFerrysLog));
+}
+
+bool RuncWay::end() {
+  bool ended = true;
+  for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
+    ended = hosts_.run(host, script(std::string(kRuncEnd) + kHandEnd, {kBundle, kName})).status == 0 && ended;
+    hosts_.shell(host, fmt::format("rm -f {}", kFerrysLog));
+  }
+  return ended;
+}
+
+MadeMove HandRunc::move(const Leg& leg) {
+  const std::string login = hosts_.login(leg.to);
+  const int64_t started_ns = base::real_ns();
+  const auto ended = hosts_.run(leg.from,
+                                script(std::string(kHandTogether) + kRuncMove,
+                                       {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
+                                kMoveLimit);
+  const int64_t ended_ns = base::real_ns();
+  MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
+  made.move.engine = "runc";
+  made.move.mode = "checkpoint";
+  made.move.via = "native";
+  made.move.commands = typed(leg, login);
+  made.move.steps = static_cast<int>(made.move.commands.size());
+  if (made.moved()) {
+    has_moved(leg);
+  } else {
+    made.move.failure = report::Failure{"the move by hand failed", complaint(ended.out, ended.err), "", leg.from, ""};
+  }
+  return made;
+}
+
+MadeMove FerryRunc::move(const Leg& leg) {
+  MadeMove made = move_by_ferry(
+      hosts_, leg, {"ferry", "move", std::string("runc:") + kName, hosts_.login(leg.to), "--mode", mode_}, "runc", mode_);
+  if (made.moved()) has_moved(leg);
+  return made;
+}
+
+}  // namespace ferry::bench

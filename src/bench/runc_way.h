@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A workload in a container of runc, moved by hand with runc's own checkpoint and restore, or by ferry. What serves clients has an
+// address of its own, by a veth in the hosts' bridge, as a program that is moved by hand has it (hand_criu.h); the bundle has a small
+// root with Python and nginx in it.
+#pragma once
+
+#include "bench/way.h"
+
+namespace ferry::bench {
+
+class RuncWay : public Way {
+ public:
+  explicit RuncWay(const Hosts& hosts) : hosts_(hosts) {}
+
+  void start(const Workload& workload, const std::string& host) override;
+  bool end() override;
+  std::string output() const override;  // of all its stays, one after the other
+
+  static constexpr const char* kName = "bench";  // of the container
+
+ protected:
+  // bash's command line for it, with its network's address in front of its arguments.
+  base::Argv script(const std::string& text, const base::Argv& arguments) const;
+  std::string take_log(const std::string& host);
+  void has_moved(const Leg& leg);
+
+  const Hosts& hosts_;
+
+ private:
+  bool serves_ = false;
+  std::string at_;       // the host where it is
+  std::string history_;  // what it has printed on hosts where it is no more
+};
+
+// runc checkpoint, scp, runc restore; the bundle is there already.
+class HandRunc final : public RuncWay {
+ public:
+  using RuncWay::RuncWay;
+  std::string name() const override { return "runc checkpoint + scp + runc restore"; }
+  MadeMove move(const Leg& leg) override;
+};
+
+// `ferry move runc:NAME`.
+class FerryRunc final : public RuncWay {
+ public:
+  FerryRunc(const Hosts& hosts, std::string mode) : RuncWay(hosts), mode_(std::move(mode)) {}
+  std::string name() const override { return "ferry (runc, " + mode_ + ")"; }
+  MadeMove move(const Leg& leg) override;
+
+ private:
+  std::string mode_;
+};
+
+}  // namespace ferry::bench
