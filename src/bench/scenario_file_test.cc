@@ -28,6 +28,7 @@ TEST(ScenarioFile, ReadsEverySetting) {
 # a comment
 description = "what it is for"
 workloads = ["redis", "web_counter"]
+engines = ["process", "runc"]
 memory = ["64MiB", "1GiB"]
 modes = "stop"
 baselines = ["criu"]
@@ -55,6 +56,7 @@ at_most = 1.5
   EXPECT_EQ(scenario.name, "mine");
   EXPECT_EQ(scenario.description, "what it is for");
   EXPECT_EQ(scenario.workloads, (std::vector<std::string>{"redis", "web_counter"}));
+  EXPECT_EQ(scenario.engines, (std::vector<std::string>{"process", "runc"}));
   EXPECT_EQ(scenario.memory_bytes, (std::vector<uint64_t>{64u << 20, 1u << 30}));
   EXPECT_EQ(scenario.modes, std::vector<std::string>{"stop"});
   EXPECT_EQ(scenario.baselines, std::vector<std::string>{"criu"});
@@ -70,6 +72,7 @@ at_most = 1.5
 TEST(ScenarioFile, WhatItDoesNotSayHasADefault) {
   const Scenario scenario = parse("");
   EXPECT_EQ(scenario.workloads, std::vector<std::string>{"web_counter"});
+  EXPECT_EQ(scenario.engines, std::vector<std::string>{"process"});
   EXPECT_EQ(scenario.modes, ferry_modes());
   EXPECT_TRUE(scenario.baselines.empty());
 }
@@ -93,6 +96,7 @@ TEST(ScenarioFile, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(has(complaint("[link]\nspeed = 5"), "mine.toml:2"));
   EXPECT_TRUE(has(complaint("modes = \"warp\""), "this ferry has no mode \"warp\""));
   EXPECT_TRUE(has(complaint("baselines = \"warp\""), "no baseline \"warp\""));
+  EXPECT_TRUE(has(complaint("engines = \"lxc\""), "allowed: process, runc"));
   EXPECT_TRUE(has(complaint("modes = \"none\""), "nothing is left to be moved by"));
   EXPECT_TRUE(has(complaint("memory = 64"), "none of the workloads has a dial"));
   EXPECT_TRUE(has(complaint("[link]\nrate = 100"), "rates such as"));

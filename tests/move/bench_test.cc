@@ -132,6 +132,42 @@ TEST(Bench, TheWireIsWatched) {
   }
 }
 
+constexpr const char* kContainers = R"(
+description = "Containers."
+engines = "runc"
+workloads = ["web_counter", "looper"]
+modes = "auto"
+baselines = "native"
+rate = 100
+connections = 4
+repeat = 1
+moves = 2
+calm = "2s"
+)";
+
+// runc's own way and ferry's: connections, counters and logs go along by either.
+TEST(Bench, ContainersByTheirEngineAndByFerry) {
+  if (const auto why = why_no_lab(); !why.empty()) GTEST_SKIP() << why;
+  if (!std::filesystem::exists(FERRY_BINARY_DIR "/docker/usr/sbin/runc")) GTEST_SKIP() << "there is no runc (tools/get-docker makes it)";
+  const auto file = std::filesystem::temp_directory_path() / fmt::format("containers-{}.toml", ::getpid());
+  std::ofstream(file) << kContainers;
+  const Result ended = base::run({ferry_program(), "bench", file, "--layer", lab_layer(), "--json"});
+  const Result nobody = base::run({ferry_program(), "bench", file, "--layer", lab_layer(), "--modes", "none", "--baseline", "criu"});
+  std::filesystem::remove(file);
+  ASSERT_EQ(ended.status, 0) << ended.out << ended.err;
+  const Json moves = Json::parse(ended.out).at("moves");
+  ASSERT_EQ(moves.size(), 8U);
+  for (const Json& move : moves) {
+    EXPECT_EQ(move.at("result"), "moved") << move;
+    EXPECT_EQ(move.at("engine"), "runc");
+    EXPECT_EQ(move.at("state_intact"), true) << move.at("state_words");
+    EXPECT_EQ(move.at("steps") == 1, move.at("via") == "ferry");
+    if (move.at("workload") == "web_counter") EXPECT_EQ(move.at("resets"), 0) << move;
+  }
+  EXPECT_EQ(nobody.status, 2) << nobody.out << nobody.err;
+  EXPECT_NE(nobody.err.find("no baseline of criu moves what runs by runc"), std::string::npos) << nobody.err;
+}
+
 // The recipe by hand and ferry beside it, of the looper: every way arrives, there and back.
 TEST(Bench, TheAssignmentBetweenLikeHosts) {
   if (const auto why = why_no_lab(); !why.empty()) GTEST_SKIP() << why;
