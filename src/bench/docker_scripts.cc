@@ -67,6 +67,8 @@ const std::string kMakePythonImage = fmt::format(R"sh(
 
 base::Path docker_layer(const base::Path& build_directory) { return build_directory / "docker"; }
 
+base::Path podman_layer(const base::Path& build_directory) { return build_directory / "podman"; }
+
 base::Path docker_trixie_layer(const base::Path& build_directory) { return build_directory / "docker-trixie"; }
 
 }  // namespace ferry::bench

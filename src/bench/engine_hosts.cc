@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "bench/docker_scripts.h"
 #include "bench/docker_way.h"
+#include "bench/podman_way.h"
 
 namespace ferry::bench {
 
@@ -32,19 +33,22 @@ void put_criu(const Hosts& hosts, const std::string& host) {
 }  // namespace
 
 const std::vector<std::string>& engines() {
-  static const std::vector<std::string> all{kProcess, "runc", "docker"};
+  static const std::vector<std::string> all{kProcess, "runc", "podman", "docker"};
   return all;
 }
 
 void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines) {
   if (engines == kNone) return;
-  const base::Path layer = docker_layer(own_directory());
-  if (!std::filesystem::exists(layer / "usr/sbin/dockerd")) {
-    base::refuse("cannot run the experiment", fmt::format("there are no container engines in {}", layer.string()),
-                 "`make` unpacks them beside ferry");
-  }
   const Roles roles;  // of virtual hosts
-  for (const auto& host : {roles.source, roles.target}) spec.own_layers[host] = {layer};
+  const auto add = [&](const base::Path& layer) {
+    if (!std::filesystem::exists(layer / "usr")) {
+      base::refuse("cannot run the experiment", fmt::format("there is no container engine in {}", layer.string()),
+                   "`make` unpacks it beside ferry");
+    }
+    for (const auto& host : {roles.source, roles.target}) spec.own_layers[host].push_back(layer);
+  };
+  if (has(engines, "podman")) add(podman_layer(own_directory()));
+  if (has(engines, "docker") || has(engines, "runc")) add(docker_layer(own_directory()));
 }
 
 void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) {
@@ -56,6 +60,7 @@ void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) 
     }
     put_criu(hosts, host);
   }
+  if (has(engines, "podman")) make_podman_image(hosts);
   if (has(engines, "docker")) spread_docker_image(hosts);
 }
 

@@ -97,13 +97,6 @@ std::vector<std::string> HandCriu::typed(const Leg& leg) const {
   return all;
 }
 
-base::Argv HandCriu::script(const std::string& text, const base::Argv& arguments) const {
-  base::Argv argv{"bash", "-c", kHandCommon + text, "bash",
-                  serves_ ? hosts_.address().with_prefix() : ""};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return argv;
-}
-
 void HandCriu::start(const Workload& workload, const std::string& host) {
   serves_ = workload.serves();
   for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) {
@@ -115,7 +108,7 @@ void HandCriu::start(const Workload& workload, const std::string& host) {
   if (memory_ == Memory::kPulled) widen_pipes();
   at_ = host;
   hosts_.check(host, script(kHandPrepare, {}));
-  hosts_.check(host, script(kHandStart, workload.command()));
+  hosts_.check(host, script(std::string(kHandAttach) + kHandStart, workload.command()));
 }
 
 void HandCriu::widen_pipes() {
@@ -129,27 +122,36 @@ void HandCriu::widen_pipes() {
   }
 }
 
-MadeMove HandCriu::move(const Leg& leg) {
-  const std::string login = hosts_.login(leg.to);
-  base::Argv arguments{login, std::string(kHandCommon) + kHandPrepare};
-  arguments.insert(arguments.end(), criu_.begin(), criu_.end());
+base::Argv hand_script(const Hosts& hosts, bool serves, const std::string& text, const base::Argv& arguments) {
+  base::Argv argv{"bash", "-c", kHandCommon + text, "bash", serves ? hosts.address().with_prefix() : ""};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+MadeMove move_by_script(const Hosts& hosts, const Leg& leg, const base::Argv& script, std::vector<std::string> typed) {
   const int64_t started_ns = base::real_ns();
-  const bool pulled = memory_ == Memory::kPulled;
-  const std::string steps = std::string(kHandTogether) + kHandBegin + (pulled ? kHandLazy : kHandCopy);
-  const auto ended = hosts_.run(leg.from, script(steps, arguments), kMoveLimit);
+  const auto ended = hosts.run(leg.from, script, kMoveLimit);
   const int64_t ended_ns = base::real_ns();
-  MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
-  made.move.engine = "process";
-  made.move.mode = pulled ? "lazy-pages" : "dump and restore";
+  MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts.clock_ahead_ns(leg.from));
   made.move.via = "native";
-  made.move.commands = typed(leg);
-  made.move.steps = static_cast<int>(made.move.commands.size());
-  if (made.moved()) {
-    at_ = leg.to;
-  } else {
+  made.move.steps = static_cast<int>(typed.size());
+  made.move.commands = std::move(typed);
+  if (!made.moved()) {
     made.move.failure = report::Failure{"the move by hand failed", complaint(ended.out, ended.err),
                                         "", leg.from, ""};
   }
+  return made;
+}
+
+MadeMove HandCriu::move(const Leg& leg) {
+  base::Argv arguments{hosts_.login(leg.to), std::string(kHandCommon) + kHandPrepare};
+  arguments.insert(arguments.end(), criu_.begin(), criu_.end());
+  const bool pulled = memory_ == Memory::kPulled;
+  const std::string steps = std::string(kHandTogether) + kHandBegin + (pulled ? kHandLazy : kHandCopy);
+  MadeMove made = move_by_script(hosts_, leg, script(steps, arguments), typed(leg));
+  made.move.engine = "process";
+  made.move.mode = pulled ? "lazy-pages" : "dump and restore";
+  if (made.moved()) at_ = leg.to;
   return made;
 }
 

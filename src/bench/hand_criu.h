@@ -14,6 +14,9 @@
 
 namespace ferry::bench {
 
+// bash's command line for a script of hand_criu_scripts.h and what follows it.
+base::Argv hand_script(const Hosts& hosts, bool serves, const std::string& text, const base::Argv& arguments);
+
 class HandCriu final : public Way {
  public:
   enum class Memory { kCopied, kPulled };  // within the pause; after it ("--lazy-pages")
@@ -29,8 +32,9 @@ class HandCriu final : public Way {
   std::string output() const override;
 
  private:
-  base::Argv script(const std::string& text, const base::Argv& arguments) const;
-
+  base::Argv script(const std::string& text, const base::Argv& arguments) const {
+    return hand_script(hosts_, serves_, text, arguments);
+  }
   std::vector<std::string> typed(const Leg& leg) const;
   void widen_pipes();
 
@@ -48,6 +52,10 @@ class HandCriu final : public Way {
 // something else.
 MadeMove made_by_hand(const std::string& said, int64_t started_ns, int64_t ended_ns,
                       int64_t ahead_ns);
+
+// The move that `script` makes on the source, whose steps somebody has to type as `typed`. What moves it, and in which mode, is the
+// caller's to say.
+MadeMove move_by_script(const Hosts& hosts, const Leg& leg, const base::Argv& script, std::vector<std::string> typed);
 
 // What a script said besides that, as one line; without the log files that docker names and removes.
 std::string complaint(const std::string& said, const std::string& errors);

@@ -6,6 +6,9 @@
 
 namespace ferry::bench {
 
+// Of the program's network namespace, and of its link on the host.
+constexpr const char* kHandNetwork = "by-hand";
+
 // In front of the others. One directory on a tmpfs has all there is: pid, log, images.
 constexpr const char* kHandCommon = R"sh(
   here=/dev/shm/by-hand
@@ -30,12 +33,16 @@ constexpr const char* kHandPrepare = R"sh(
   fi
 )sh";
 
-// The program, after it: with high pids, which will be free on the other host, too; in a session of
+// Lets its clients in.
+constexpr const char* kHandAttach = R"sh(
+  [ -z "$address" ] || { ip link set $net master br0 && ip -n $net link set eth0 $mac; } ||
+    fail "there is no bridge br0"
+)sh";
+
+// The program, after those: with high pids, which will be free on the other host, too; in a session of
 // its own and without a terminal, so that CRIU has nothing outside the tree to care for; with SysV
 // memory of its own, which CRIU takes along only so.
 constexpr const char* kHandStart = R"sh(
-  [ -z "$address" ] || { ip link set $net master br0 && ip -n $net link set eth0 $mac; } ||
-    fail "there is no bridge br0"
   cd / && echo 30000 > /proc/sys/kernel/ns_last_pid
   # No shell may stay above it, which would say in its log that it was killed.
   ${address:+nsenter --net=/run/netns/$net} setsid unshare --ipc sh -c 'echo $$ > '$here/pid'; exec "$@"' \

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "bench/docker_scripts.h"
 #include "bench/ferry_way.h"
-#include "bench/hand_criu.h"
 #include "bench/hand_criu_scripts.h"
 
 namespace ferry::bench {
@@ -46,7 +45,6 @@ json.dump(config, open(path, "w"))
 
 // BUNDLE, NAME, after the address. Its output goes on into the log for as long as it runs.
 constexpr const char* kRuncStart = R"sh(
-  [ -z "$address" ] || { ip link set $net master br0 && ip -n $net link set eth0 $mac; } || fail "there is no bridge br0"
   (runc run -d --bundle "$1" "$2" </dev/null 2>&1 | cat >$here/log) >/dev/null 2>&1 &
   for i in $(seq 500); do
     runc state "$2" 2>/dev/null | grep -q '"status": "running"' && exit 0
@@ -94,7 +92,7 @@ constexpr const char* kRuncEnd = R"sh(
   rm -rf "$1"
 )sh";
 
-std::vector<std::string> typed(const Leg& leg, const std::string& login) {
+std::vector<std::string> typed_for_runc(const Leg& leg, const std::string& login) {
   return {
       fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
       fmt::format("{}: rsync -a {} {}:", leg.from, kBundle, login),
@@ -108,20 +106,14 @@ std::vector<std::string> typed(const Leg& leg, const std::string& login) {
 
 }  // namespace
 
-base::Argv RuncWay::script(const std::string& text, const base::Argv& arguments) const {
-  base::Argv argv{"bash", "-c", kHandCommon + text, "bash", serves_ ? hosts_.address().with_prefix() : ""};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return argv;
-}
-
 void RuncWay::start(const Workload& workload, const std::string& host) {
   for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
   serves_ = workload.serves();
   at_ = host;
   hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle}, kFillLimit);
-  hosts_.check(host, script(kHandPrepare, {}));
+  hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
   base::Argv configure{"python3", "-c", kConfigureBundle, fmt::format("{}/config.json", kBundle),
-                       serves_ ? "/run/netns/by-hand" : "", kInHost.string()};
+                       serves_ ? fmt::format("/run/netns/{}", kHandNetwork) : "", kInHost.string()};
   const base::Argv command = workload.command();
   configure.insert(configure.end(), command.begin(), command.end());
   hosts_.check(host, configure);
@@ -153,23 +145,12 @@ bool RuncWay::end() {
 
 MadeMove HandRunc::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  const int64_t started_ns = base::real_ns();
-  const auto ended = hosts_.run(leg.from,
-                                script(std::string(kHandTogether) + kRuncMove,
-                                       {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
-                                kMoveLimit);
-  const int64_t ended_ns = base::real_ns();
-  MadeMove made = made_by_hand(ended.out, started_ns, ended_ns, hosts_.clock_ahead_ns(leg.from));
+  MadeMove made = move_by_script(
+      hosts_, leg, script(std::string(kHandTogether) + kRuncMove, {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
+      typed_for_runc(leg, login));
   made.move.engine = "runc";
   made.move.mode = "checkpoint";
-  made.move.via = "native";
-  made.move.commands = typed(leg, login);
-  made.move.steps = static_cast<int>(made.move.commands.size());
-  if (made.moved()) {
-    has_moved(leg);
-  } else {
-    made.move.failure = report::Failure{"the move by hand failed", complaint(ended.out, ended.err), "", leg.from, ""};
-  }
+  if (made.moved()) has_moved(leg);
   return made;
 }
 

@@ -5,7 +5,7 @@
 // root with Python and nginx in it.
 #pragma once
 
-#include "bench/way.h"
+#include "bench/hand_criu.h"
 
 namespace ferry::bench {
 
@@ -20,8 +20,9 @@ class RuncWay : public Way {
   static constexpr const char* kName = "bench";  // of the container
 
  protected:
-  // bash's command line for it, with its network's address in front of its arguments.
-  base::Argv script(const std::string& text, const base::Argv& arguments) const;
+  base::Argv script(const std::string& text, const base::Argv& arguments) const {
+    return hand_script(hosts_, serves_, text, arguments);
+  }
   std::string take_log(const std::string& host);
   void has_moved(const Leg& leg);
 

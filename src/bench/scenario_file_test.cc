@@ -96,7 +96,7 @@ TEST(ScenarioFile, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(has(complaint("[link]\nspeed = 5"), "mine.toml:2"));
   EXPECT_TRUE(has(complaint("modes = \"warp\""), "this ferry has no mode \"warp\""));
   EXPECT_TRUE(has(complaint("baselines = \"warp\""), "no baseline \"warp\""));
-  EXPECT_TRUE(has(complaint("engines = \"lxc\""), "allowed: process, runc"));
+  EXPECT_TRUE(has(complaint("engines = \"lxc\""), "allowed: process, runc, podman"));
   EXPECT_TRUE(has(complaint("modes = \"none\""), "nothing is left to be moved by"));
   EXPECT_TRUE(has(complaint("memory = 64"), "none of the workloads has a dial"));
   EXPECT_TRUE(has(complaint("[link]\nrate = 100"), "rates such as"));

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "bench/docker_way.h"
 #include "bench/hand_criu.h"
+#include "bench/podman_way.h"
 #include "bench/runc_way.h"
 
 namespace ferry::bench {
@@ -63,12 +64,13 @@ void add_process_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
   }
 }
 
-void add_runc_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
+template <typename Ferry, typename Hand>
+void add_container_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
   for (const auto& mode : scenario.modes) {
-    ways.push_back([mode](const Hosts& hosts) { return std::make_unique<FerryRunc>(hosts, mode); });
+    ways.push_back([mode](const Hosts& hosts) { return std::make_unique<Ferry>(hosts, mode); });
   }
   if (!has_baseline(scenario, "native")) return;
-  ways.push_back([](const Hosts& hosts) { return std::make_unique<HandRunc>(hosts); });
+  ways.push_back([](const Hosts& hosts) { return std::make_unique<Hand>(hosts); });
 }
 
 // ferry has one mode for them.
@@ -84,7 +86,8 @@ std::vector<WayMaker> ways_of(const Scenario& scenario) {
   std::vector<WayMaker> ways;
   for (const auto& engine : scenario.engines) {
     if (engine == "process") add_process_ways(scenario, ways);
-    if (engine == "runc") add_runc_ways(scenario, ways);
+    if (engine == "runc") add_container_ways<FerryRunc, HandRunc>(scenario, ways);
+    if (engine == "podman") add_container_ways<FerryPodman, HandPodman>(scenario, ways);
     if (engine == "docker") add_docker_ways(scenario, ways);
   }
   return ways;

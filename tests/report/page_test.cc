@@ -138,7 +138,7 @@ TEST_P(PageTest, NoMovesAreNoCharts) {
 TEST_P(PageTest, FitsAPhone) { open(everything(), kPhone); }
 
 INSTANTIATE_TEST_SUITE_P(In, PageTest, ::testing::Values("en", "zh"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& one) { return one.param; });
 
 TEST(PrintTest, APageBecomesPaper) {
   if (const std::string why = Browser::missing(); !why.empty()) GTEST_SKIP() << why;
