@@ -32,6 +32,7 @@ json to_json(const Record& r) {
             {"init_pid", r.init.pid},   {"init_start_ticks", r.init.start_ticks},
             {"root_pid", r.root_pid},   {"ip", r.ip},
             {"mac", r.mac},             {"gateway", r.gateway},
+            {"service", r.service},
             {"moved_to", r.moved_to},   {"moved_at_ns", r.moved_at_ns}, {"left_files", r.left_files}};
 }
 
@@ -46,6 +47,7 @@ Record from_json(const json& j) {
   r.ip = j.at("ip");
   r.mac = j.at("mac");
   r.gateway = j.at("gateway");
+  r.service = j.value("service", "");  // records of before know none
   r.moved_to = j.at("moved_to");
   r.moved_at_ns = j.at("moved_at_ns");
   r.left_files = j.at("left_files");

@@ -27,6 +27,7 @@ struct Record {
   pid_t root_pid = 0;              // the workload's root, as the capsule sees it
   std::string ip, mac;             // "10.77.0.9/24,fd00:77::9/64"; empty: the host's own network
   std::string gateway;             // of each family one at most
+  std::string service;             // of the host's own network: an address of the host that moves with it; empty: none
   std::string moved_to;            // empty: it is (or was, until its end) here
   int64_t moved_at_ns = 0;
   std::vector<std::string> left_files;  // moved away: the files it had open for writing, now stale here

@@ -8,6 +8,7 @@
 #include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
+#include "kernel/netlink.h"
 #include "migration/check.h"
 #include "migration/container_source.h"
 
@@ -68,6 +69,7 @@ base::Exit run(Arguments& arguments) {
   if (!options.destination.empty()) transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = tcp_policy(arguments.tcp, options.what);
+  check_address(options.address, options.what);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   return check_and_print(options, arguments.json);
@@ -82,6 +84,22 @@ CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp) {
                   "close (they end), refuse (do not move while there are any)")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(process::kTcpPolicyNames), std::end(process::kTcpPolicyNames))))
       ->capture_default_str();
+}
+
+CLI::Option* add_address_option(CLI::App& verb, std::string& address) {
+  return verb.add_option("--address", address,
+                         "of a workload of this host's own network: an address of the host by which its clients reach it, and which moves with it "
+                         "(default: the one that it came here with, if any; none: that stays)");
+}
+
+void check_address(const std::string& address, const std::string& what) {
+  if (address.empty() || address == migration::kNoAddress) return;
+  const auto wrong = [&](const std::string& why, const std::string& remedy) {
+    return base::Error({fmt::format("--address {} cannot be", address), why, remedy, {}, {}}, base::Exit::kUsage);
+  };
+  if (address.find('/') != std::string::npos) throw wrong("the host knows the length of its network", "say the address alone: 10.77.0.50");
+  (void)kernel::IpAddr::parse(address);
+  if (migration::names_container(what)) throw wrong("a container's network is its engine's", "");
 }
 
 process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what) {
@@ -120,6 +138,7 @@ void add_check(CLI::App& app, int& exit_code) {
   verb->add_option("destination", move.destination, "[user@]host; without it only the workload itself is looked at");
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);
+  add_address_option(*verb, move.address);
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);

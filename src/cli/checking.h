@@ -12,6 +12,10 @@ namespace ferry::cli {
 
 // --tcp, as `ferry move` and `ferry check` have it.
 CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
+// --address, as both have it.
+CLI::Option* add_address_option(CLI::App& verb, std::string& address);
+// Throws Error (usage) when it is none, or does not fit what is to move.
+void check_address(const std::string& address, const std::string& what);
 // Of the move's other options what does not fit that one. Throws Error (usage).
 process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what);
 

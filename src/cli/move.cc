@@ -108,6 +108,7 @@ void print_report(const migration::Report& report) {
     if (report.tcp.connections > 0) {
       fmt::print("  {} open TCP connections {}\n", report.tcp.connections, report.tcp.policy == "close" ? "were ended" : "went along");
     }
+    if (!report.service_address.empty()) fmt::print("  with the address {}\n", report.service_address);
     if (report.parking.on) print_parking(report.parking);
     if (report.pulled_bytes > 0) {
       fmt::print("  {} fetched after it ran there; {} pages waited for, the longest {}\n", base::format_bytes(report.pulled_bytes), report.faults,
@@ -158,6 +159,7 @@ base::Exit run(Arguments& arguments) {
   transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = tcp_policy(arguments.tcp, options.what);
+  check_address(options.address, options.what);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
@@ -196,6 +198,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);
+  add_address_option(*verb, move.address);
   verb->add_option("--mode", arguments->mode,
                    "auto, pre: memory is copied while it runs, round after round; hybrid, post: after some rounds, or none, it runs there and the rest "
                    "is fetched (asked for by name: a lost host then costs the workload); stop: all of it within the pause")

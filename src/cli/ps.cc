@@ -56,6 +56,7 @@ void print_json(const std::vector<capsule::Record>& records) {
                                 {"state", state_word(r)},
                                 {"pid", capsule::host_root_pid(r).value_or(0)},
                                 {"ip", r.ip},
+                                {"service_address", r.service},
                                 {"since", base::iso_time(r.created_ns)},
                                 {"came_from", r.came_from},
                                 {"moved_to", r.moved_to},
@@ -88,7 +89,7 @@ void add_ps(CLI::App& app, int& exit_code) {
     for (const auto& r : shown) {
       const auto pid = capsule::host_root_pid(r);
       fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", r.name, state_of(r), pid ? std::to_string(*pid) : "-",
-                 r.ip.empty() ? "-" : r.ip, base::local_hhmm(r.created_ns), r.command);
+                 !r.ip.empty() ? r.ip : r.service.empty() ? "-" : r.service, base::local_hhmm(r.created_ns), r.command);
     }
   });
 }

@@ -81,9 +81,10 @@ Attachment find_attachment(const Inside& inside, const Link& link, Reasons& reas
 }
 
 void take_addresses(const Inside& inside, const Link& link, Identity& identity, Reasons& reasons) {
-  for (const auto& [index, prefix, is_lent] : inside.addresses) {
-    if (index != link.index || prefix.address.is_link_local()) continue;
-    if (is_lent) {
+  for (const auto& one : inside.addresses) {
+    const auto& prefix = one.prefix;
+    if (one.link != link.index || prefix.address.is_link_local()) continue;
+    if (one.is_lent) {
       reasons.push_back({fmt::format("its address {} is lent to it", prefix.text()),
                          "by DHCP or by a router's announcements: the term would be lost",
                          "give it a fixed one"});

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The frames of an identity, led to a TAP of ferry's instead of to the workload's port on the same bridge. One request to the bridge
-// switches between the two, so each frame goes to the one or to the other: a port that is merely taken off the bridge has them dropped
-// until the bridge has forgotten it.
+// The frames of a workload that is moving, led to a TAP of ferry's where they wait: those of an identity on a bridge
+// (bridge_diversion.h), or those for a service address (address_diversion.h). Each frame goes to the TAP or to the workload.
 //
-// Nothing of this outlives the process: see bridge_tap.h.
+// Nothing of this outlives the process.
 #pragma once
 
 #include <functional>
 #include <string>
 
 #include "handover/bridge_tap.h"
-#include "handover/identity.h"
+#include "kernel/tap.h"
 
 namespace ferry::handover {
 
@@ -22,31 +21,38 @@ inline constexpr size_t kMostAtOnce = 64;  // taken, before anything else is loo
 
 class Diversion {
  public:
-  // Makes the device; nothing changes on the segment. Throws SysError, Error.
-  Diversion(const std::string& bridge, const Identity& identity);
+  using Take = std::function<void(Frame)>;
 
-  // It will be soon: the device is up. Frames to many (an ARP question, say) come from now on.
-  void stand_by() { tap_.set_up(true); }
-  // The identity's frames come here from now on, whoever else speaks from its MAC.
-  void begin() { tap_.claim(identity_.mac, kernel::Netlink::Hold::kYes); }
-  // They go on coming, until somebody else speaks from it: an announcement elsewhere ends it.
-  void loosen() { tap_.claim(identity_.mac, kernel::Netlink::Hold::kNo); }
-  void end() { tap_.disclaim(identity_.mac); }
+  virtual ~Diversion() = default;
+
+  // It will be soon: the device is up. Frames to many (an ARP question, say) may come from now on.
+  virtual void stand_by() = 0;
+  // The frames come here from now on, whoever else claims them.
+  virtual void begin() = 0;
+  // They go on coming, until an announcement elsewhere ends it.
+  virtual void loosen() = 0;
+  virtual void end() = 0;
+  // The workload's: its own, or to many. And those that no other host has been given, too.
+  virtual bool is_for_workload(Frame frame) const = 0;
+  virtual bool is_for_it_alone(Frame frame) const = 0;
+  // To the workload, past the diversion, as if it had come in from the segment. Throws SysError.
+  virtual void give(Frame frame) = 0;
+  virtual void announce() = 0;  // on the segment: what is led here is here
+  // On the segment, as if it came from the workload. `unfinished`: as kernel::Tap has it.
+  virtual void send(Frame frame, const kernel::Unfinished& unfinished) = 0;
   // Takes what has come, in order, until there is none or `most` were taken. How many they were.
-  size_t take(size_t most, const std::function<void(Frame)>& each) { return tap_.take(most, each); }
-  // To a workload whose port is on the bridge: all that has come, by `give`, in order, and then its MAC. The MAC goes over at a moment
-  // when none waits; a frame that comes in the microseconds before it is given right after.
-  void hand_over(const std::string& link, const std::function<void(Frame)>& give);
-  void announce() const;  // on the segment: the identity is here
-  // On the segment, as if it came from the identity. `unfinished`: as kernel::Tap has it.
-  void send(Frame frame, const kernel::Unfinished& unfinished) const { tap_.write(frame, unfinished); }
+  virtual size_t take(size_t most, const Take& each) = 0;
+  // All that has come, by `give_it`, in order; then the diversion ends, at a moment when nothing waits. A frame that comes in the
+  // microseconds before is given right after.
+  void hand_over(const Take& give_it);
+  // After that: give() goes on. Takes an RCU grace period.
+  virtual void retire() = 0;
 
-  uint64_t dropped() const { return tap_.dropped(); }
-  int fd() const { return tap_.fd(); }  // readable: something came
+  virtual uint64_t dropped() const = 0;
+  virtual int fd() const = 0;  // readable: something came
 
- private:
-  BridgeTap tap_;
-  Identity identity_;
+ protected:
+  virtual void lead_to_workload() = 0;
 };
 
 // A copy that stays.

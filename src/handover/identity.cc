@@ -144,6 +144,11 @@ void put_neighbours(int netns, const std::string& link, const std::vector<KnownN
   });
 }
 
+void add_unknown_neighbours(const std::string& link, const std::vector<KnownNeighbour>& neighbours) {
+  Netlink host;
+  for (const auto& one : neighbours) host.add_neighbour_if_unknown(link, one.address, one.mac);
+}
+
 Announcer::Announcer(int netns, const Identity& identity) : identity_(identity) {
   kernel::in_network_namespace(netns, [this] {
     link_index_ = static_cast<int>(::if_nametoindex(identity_.link.c_str()));

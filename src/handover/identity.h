@@ -67,6 +67,9 @@ std::vector<KnownNeighbour> neighbours_in(int netns);
 // Without them the first packet out would wait for an ARP answer (1 s if the question is lost). `link`: the workload's end.
 void put_neighbours(int netns, const std::string& link, const std::vector<KnownNeighbour>& neighbours);
 
+// On a link of this host: those that it does not know itself.
+void add_unknown_neighbours(const std::string& link, const std::vector<KnownNeighbour>& neighbours);
+
 // Tells the segment where the identity now is (announcement.h), from inside.
 // Closing its socket waits for an RCU grace period in the kernel (10 ms, measured): made before the pause, ended after it.
 class Announcer {

@@ -6,15 +6,6 @@
 
 namespace ferry::handover {
 
-namespace {
-
-// Not what the workload itself says to all, which comes to the diversion, too.
-bool is_for(const kernel::MacAddr& mac, Frame frame) {
-  return sender_of(frame) != mac && (is_to_many(frame) || destination_of(frame) == mac);
-}
-
-}  // namespace
-
 void Parking::take_over() {
   if (taken_over_) return;
   (void)here_->take(kMostWaiting, [](Frame) {});  // what was said to all, or flooded, before: the workload has it
@@ -34,13 +25,13 @@ std::vector<std::string> Parking::give_back() {
   std::vector<std::string> waiting(stragglers_.begin(), stragglers_.end());
   stragglers_.clear();
   here_->take(kMostWaiting, [&](Frame frame) {
-    if (is_for(mac_, frame)) waiting.push_back(bytes_of(frame));
+    if (here_->is_for_workload(frame)) waiting.push_back(bytes_of(frame));
   });
   return waiting;
 }
 
 void Parking::add_straggler(Frame frame) {
-  if (workload_) return pass_on(frame);
+  if (released_) return pass_on(frame);
   if (stragglers_.size() < static_cast<size_t>(kMostWaiting)) {
     stragglers_.push_back(bytes_of(frame));
   } else {
@@ -49,9 +40,9 @@ void Parking::add_straggler(Frame frame) {
 }
 
 void Parking::pass_on(Frame frame) {
-  if (!is_for(mac_, frame)) return;
+  if (!here_->is_for_workload(frame)) return;
   try {
-    workload_->send(frame);
+    here_->give(frame);
     ++parked_.frames;
     parked_.bytes += frame.size();
   } catch (const base::SysError& full) {  // one frame is no reason to lose the others
@@ -74,13 +65,13 @@ void Parking::send_held() {
   if (const auto dropped = held_->dropped(); dropped > 0) base::log("{} frames from the workload were too many", dropped);
 }
 
-Parked Parking::release(const std::string& link) {
+Parked Parking::release() {
   send_held();
-  workload_.emplace(link);
+  released_ = true;
   const auto pass = [this](Frame frame) { pass_on(frame); };
   for (const auto& frame : stragglers_) pass(std::as_bytes(std::span(frame)));
   stragglers_.clear();
-  here_->hand_over(link, pass);
+  here_->hand_over(pass);
   taken_over_ = false;
   parked_.overflow += here_->dropped() - dropped_before_;
   return parked_;

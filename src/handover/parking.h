@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Parking: while a workload is frozen, the frames for its identity wait at the target instead of being dropped, which would cost each
-// TCP client its retransmission timeout (200 ms and more). They wait in a diversion (diversion.h); release() puts them onto the workload's
-// link, in order, and then gives the MAC to the workload's own port.
+// TCP client its retransmission timeout (200 ms and more). They wait in a diversion (diversion.h); release() gives them to the
+// workload, in order, and then lets the rest go there directly.
 //
-// The order of frames is kept: as long as one waits here, the bridge sends the next ones here, too; the workload's port, open already, has
-// only what the workload says.
+// The order of frames is kept: as long as one waits here, the next ones come here, too. (On a bridge the workload's port, open already, has
+// only what the workload says.)
 //
-// The other way, what the workload's kernel sends before its port is open waits, too (held_frames.h): it goes out first.
+// The other way, what a workload with a link of its own sends before its port is open waits, too (held_frames.h): it goes out first.
 //
 // Belongs to one thread.
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "handover/diversion.h"
 #include "handover/held_frames.h"
-#include "handover/link_socket.h"
 
 namespace ferry::handover {
 
@@ -30,7 +30,7 @@ struct Parked {
 
 class Parking {
  public:
-  Parking(const std::string& bridge, const Identity& identity) : here_(std::in_place, bridge, identity), mac_(identity.mac) {}
+  explicit Parking(std::unique_ptr<Diversion> here) : here_(std::move(here)) {}
 
   void stand_by() { here_->stand_by(); }
   // The identity's frames wait here from now on, and the segment is told to send them here.
@@ -48,26 +48,24 @@ class Parking {
   }
   // Came to the other host; goes before all that came here.
   void add_straggler(Frame frame);
-  // The workload's port is on the bridge: sends what it had to say, gives it what waits, then its MAC. Frames that are added later go
+  // The workload may have it: sends what it had to say, gives it what waits, and what comes from now on. Frames that are added later go
   // there at once.
-  Parked release(const std::string& link);
+  Parked release();
   void close() {  // after release(): what is added is still passed on. Takes an RCU grace period
     held_.reset();
-    here_.reset();
+    here_->retire();
   }
 
  private:
   void pass_on(Frame frame);
   void send_held();
 
-  std::optional<Diversion> here_;
-  bool taken_over_ = false;
+  std::unique_ptr<Diversion> here_;
+  bool taken_over_ = false, released_ = false;
   uint64_t dropped_before_ = 0;
   std::deque<std::string> stragglers_;
   std::optional<HeldFrames> held_;
-  std::optional<LinkSocket> workload_;
   Parked parked_;
-  kernel::MacAddr mac_;
 };
 
 }  // namespace ferry::handover

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "handover/bridge_diversion.h"
 #include "kernel/test_network.h"
 
 namespace ferry::handover {
@@ -77,6 +78,10 @@ class End {
   base::Fd socket_;
 };
 
+constexpr const char* kWorkPort = "work-port";  // of Segment::workload
+
+std::unique_ptr<Diversion> on_bridge() { return std::make_unique<BridgeDiversion>("br0", kIdentity, kWorkPort); }
+
 void add_straggler(Parking& parking, int number) {
   const std::string bytes = frame(kClient, kParkedMac, number);
   parking.add_straggler(std::as_bytes(std::span(bytes)));
@@ -136,7 +141,7 @@ class ParkingTest : public kernel::OwnNetworkTest {
 
 TEST_F(ParkingTest, UntilItTakesOverNothingComes) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     segment.client_sends(0, 5);
     EXPECT_EQ(segment.other.received(5), numbers(0, 5));
@@ -146,7 +151,7 @@ TEST_F(ParkingTest, UntilItTakesOverNothingComes) {
 
 TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
     segment.client_sends(0, 300);
@@ -155,7 +160,7 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
     segment.net.set_master(segment.workload.port(), "br0");
     segment.client_sends(300, 400);
     EXPECT_TRUE(segment.workload.received().empty());  // though its port is open: those before come first
-    const auto parked = parking.release(segment.workload.port());
+    const auto parked = parking.release();
     EXPECT_EQ(parked.frames, 400U);
     EXPECT_EQ(parked.bytes, 400U * 60);
     EXPECT_EQ(parked.overflow, 0U);
@@ -167,7 +172,7 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
 
 TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.hold(segment.workload.port());
     parking.stand_by();
     parking.take_over();
@@ -176,7 +181,7 @@ TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
     EXPECT_TRUE(segment.client.received().empty());
     segment.net.set_master(segment.workload.port(), "br0");
     parking.stop_holding();
-    EXPECT_EQ(parking.release(segment.workload.port()).held, 50U);
+    EXPECT_EQ(parking.release().held, 50U);
     for (int i = 50; i < 60; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
     EXPECT_EQ(segment.client.received(60), numbers(0, 60));
     EXPECT_EQ(segment.workload.received(5), numbers(0, 5));
@@ -205,7 +210,7 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
     segment.net.replace_neighbour("work", kernel::IpAddr::parse("10.55.0.77"), MacAddr::parse("02:55:00:00:00:77"));
     BridgeTap wire("br0", 100);
     wire.set_up(true);
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.hold(segment.workload.port());
     parking.stand_by();
     parking.take_over();
@@ -217,7 +222,7 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
     ASSERT_EQ(::sendto(socket.get(), datagrams.data(), datagrams.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 5000);
     segment.net.set_master(segment.workload.port(), "br0");
     parking.stop_holding();
-    EXPECT_EQ(parking.release(segment.workload.port()).held, 1U);
+    EXPECT_EQ(parking.release().held, 1U);
     int seen = 0;
     wire.take(100, [&](Frame frame) {
       if (frame.size() != 14 + 20 + 8 + 1000) return;
@@ -230,13 +235,13 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
 
 TEST_F(ParkingTest, WhatCameToTheOtherHostGoesFirst) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
     segment.client_sends(2, 5);
     for (int i = 0; i < 2; ++i) add_straggler(parking, i);
     segment.net.set_master(segment.workload.port(), "br0");
-    EXPECT_EQ(parking.release(segment.workload.port()).frames, 5U);
+    EXPECT_EQ(parking.release().frames, 5U);
     add_straggler(parking, 5);  // late
     EXPECT_EQ(segment.workload.received(6), numbers(0, 6));
   });
@@ -245,7 +250,7 @@ TEST_F(ParkingTest, WhatCameToTheOtherHostGoesFirst) {
 // The frozen side's kernel may still say something, or an old frame of it may be under way.
 TEST_F(ParkingTest, WhoeverElseSendsFromThatMacTheFramesStayHere) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
     segment.other.send(frame(kParkedMac, kClient, 1));
@@ -257,7 +262,7 @@ TEST_F(ParkingTest, WhoeverElseSendsFromThatMacTheFramesStayHere) {
 
 TEST_F(ParkingTest, AfterItHasLetGoTheOtherHostHasThemAgain) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
     segment.client_sends(0, 3);
@@ -274,12 +279,12 @@ TEST_F(ParkingTest, AfterItHasLetGoTheOtherHostHasThemAgain) {
 
 TEST_F(ParkingTest, TooManyAreCountedNotLostWithoutAWord) {
   on_a_segment([](Segment& segment) {
-    Parking parking("br0", kIdentity);
+    Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
     segment.client_sends(0, kMostWaiting + 50);
     segment.net.set_master(segment.workload.port(), "br0");
-    const auto parked = parking.release(segment.workload.port());
+    const auto parked = parking.release();
     EXPECT_EQ(parked.frames, static_cast<uint64_t>(kMostWaiting));
     EXPECT_EQ(parked.overflow, 50U);
   });
@@ -291,7 +296,7 @@ TEST_F(ParkingTest, NothingStaysAndTheBridgeIsAsItWas) {
     const auto before = *segment.net.find_link("br0");
     const auto links = segment.net.links().size();
     {
-      Parking parking("br0", kIdentity);
+      Parking parking(on_bridge());
       parking.stand_by();
       parking.take_over();
       EXPECT_EQ(segment.net.links().size(), links + 1);
@@ -312,7 +317,7 @@ TEST_F(ParkingTest, ABridgeWithoutAMacOfItsOwnKeepsTheOneItHas) {
     const End client(net, "client", "br0");
     net.set_mtu("client-port", 9000);
     const auto before = *net.find_link("br0");
-    const Parking parking("br0", kIdentity);
+    const Parking parking(on_bridge());
     EXPECT_EQ(net.find_link("br0")->mac, before.mac);
     EXPECT_EQ(net.find_link("br0")->mtu, before.mtu);
   });
@@ -331,7 +336,7 @@ class DiversionTest : public ParkingTest {
   void beside_a_workload(const std::function<void(Segment&, Diversion&)>& work) {
     on_a_segment([&](Segment& segment) {
       put_on_bridge(segment);
-      Diversion diversion("br0", kIdentity);
+      BridgeDiversion diversion("br0", kIdentity, kWorkPort);
       diversion.stand_by();
       work(segment, diversion);
     });
@@ -381,7 +386,7 @@ TEST_F(DiversionTest, HandedOverInOrder) {
   beside_a_workload([](Segment& segment, Diversion& diversion) {
     diversion.begin();
     segment.client_sends(0, 100);
-    diversion.hand_over(segment.workload.port(), [&](Frame frame) { LinkSocket(segment.workload.port()).send(frame); });
+    diversion.hand_over([&](Frame frame) { LinkSocket(segment.workload.port()).send(frame); });
     segment.client_sends(100, 103);
     EXPECT_EQ(segment.workload.received(103), numbers(0, 103));
   });

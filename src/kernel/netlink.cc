@@ -114,10 +114,13 @@ std::vector<Address> Netlink::addresses() const {
          // On a point-to-point link IFA_ADDRESS is the other end.
          auto address = address_in(attributes[IFA_LOCAL]);
          if (!address) address = address_in(attributes[IFA_ADDRESS]);
-         if (address) {
-           const bool is_lent = (header->ifa_flags & IFA_F_PERMANENT) == 0;
-          found.push_back({static_cast<int>(header->ifa_index), {*address, header->ifa_prefixlen}, is_lent});
-         }
+         if (!address) return;
+         Address one{static_cast<int>(header->ifa_index), {*address, header->ifa_prefixlen}, (header->ifa_flags & IFA_F_PERMANENT) == 0};
+         one.flags = attributes[IFA_FLAGS] ? nla_get_u32(attributes[IFA_FLAGS]) : header->ifa_flags;
+         one.scope = header->ifa_scope;
+         if (attributes[IFA_LABEL]) one.label = nla_get_string(attributes[IFA_LABEL]);
+         one.broadcast = address_in(attributes[IFA_BROADCAST]);
+         found.push_back(std::move(one));
        });
   return found;
 }
@@ -226,6 +229,32 @@ void Netlink::delete_address(const std::string& name, const IpPrefix& prefix) {
   request(socket_.get(), message, "delete " + prefix.text() + " from " + name);
 }
 
+bool Netlink::try_add(const std::string& name, const Address& address) {
+  auto header = address_header(address.prefix, link_named(*this, name).index);
+  header.ifa_scope = address.scope;
+  Message message(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(header);
+  message.put(IFA_LOCAL, address.prefix.address.bytes.data(), address.prefix.address.size);
+  message.put(IFA_ADDRESS, address.prefix.address.bytes.data(), address.prefix.address.size);
+  if (!address.label.empty()) message.text(IFA_LABEL, address.label);
+  if (address.broadcast) message.put(IFA_BROADCAST, address.broadcast->bytes.data(), address.broadcast->size);
+  if ((address.flags & IFA_F_NOPREFIXROUTE) != 0) message.number(IFA_FLAGS, uint32_t{IFA_F_NOPREFIXROUTE});
+  const int error = exchange(socket_.get(), message).error;
+  if (error != 0 && error != EEXIST) throw SysError("netlink", error, "add " + address.prefix.text() + " to " + name);
+  return error == 0;
+}
+
+bool Netlink::try_delete(const std::string& name, const Address& address) {
+  const auto link = find_link(name);
+  if (!link) return false;
+  Message message(RTM_DELADDR, NLM_F_ACK);
+  message.header(address_header(address.prefix, link->index));
+  message.put(IFA_LOCAL, address.prefix.address.bytes.data(), address.prefix.address.size);
+  const int error = exchange(socket_.get(), message).error;
+  if (error != 0 && error != EADDRNOTAVAIL) throw SysError("netlink", error, "delete " + address.prefix.text() + " from " + name);
+  return error == 0;
+}
+
 void Netlink::add_default_route(const IpAddr& gateway, const std::string& link) {
   rtmsg header{};
   header.rtm_family = static_cast<uint8_t>(gateway.family());
@@ -239,15 +268,30 @@ void Netlink::add_default_route(const IpAddr& gateway, const std::string& link) 
   request(socket_.get(), message, "add default route by " + gateway.text());
 }
 
-void Netlink::replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac) {
+namespace {
+
+// As stale; its errno.
+int enter_neighbour(nl_sock* socket, int link, const IpAddr& address, const MacAddr& mac, int flags) {
   ndmsg header{};
   header.ndm_family = static_cast<uint8_t>(address.family());
-  header.ndm_ifindex = link_named(*this, link).index;
+  header.ndm_ifindex = link;
   header.ndm_state = NUD_STALE;
-  Message message(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+  Message message(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | flags);
   message.header(header).put(NDA_DST, address.bytes.data(), address.size);
   message.put(NDA_LLADDR, mac.bytes.data(), mac.bytes.size());
-  request(socket_.get(), message, "neighbour " + address.text() + " on " + link);
+  return exchange(socket, message).error;
+}
+
+}  // namespace
+
+void Netlink::replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac) {
+  const int error = enter_neighbour(socket_.get(), link_named(*this, link).index, address, mac, NLM_F_REPLACE);
+  if (error != 0) throw SysError("netlink", error, "neighbour " + address.text() + " on " + link);
+}
+
+void Netlink::add_neighbour_if_unknown(const std::string& link, const IpAddr& address, const MacAddr& mac) {
+  const int error = enter_neighbour(socket_.get(), link_named(*this, link).index, address, mac, NLM_F_EXCL);
+  if (error != 0 && error != EEXIST) throw SysError("netlink", error, "neighbour " + address.text() + " on " + link);
 }
 
 void Netlink::limit_rate(const std::string& name, uint64_t bytes_per_second) {

@@ -64,6 +64,11 @@ struct Address {
   int link = 0;  // index
   IpPrefix prefix;
   bool is_lent = false;  // for a time: by DHCP, or by what a router announces
+  // What else of it is to be the same when it is entered again (IPv4).
+  uint32_t flags = 0;    // IFA_F_…
+  uint8_t scope = 0;
+  std::string label;     // as a rule the link's name
+  std::optional<IpAddr> broadcast;
 };
 
 // A way that somebody has entered in the main table.
@@ -108,10 +113,15 @@ class Netlink {
   void set_master(const std::string& name, const std::string& bridge);  // empty bridge: detach
   void add_address(const std::string& name, const IpPrefix& prefix);
   void delete_address(const std::string& name, const IpPrefix& prefix);
+  // As addresses() had it, on that link now. False: it is there already, or there is none to delete.
+  [[nodiscard]] bool try_add(const std::string& name, const Address& address);
+  [[nodiscard]] bool try_delete(const std::string& name, const Address& address);
   void add_default_route(const IpAddr& gateway, const std::string& link = {});  // a link-local gateway needs the link
   void add_route(const Route& route, const std::string& link);  // a plain one
   // Entered as stale: used at once, and checked by the kernel soon after.
   void replace_neighbour(const std::string& link, const IpAddr& address, const MacAddr& mac);
+  void add_neighbour_if_unknown(const std::string& link, const IpAddr& address, const MacAddr& mac);
+  bool has_route_from(const IpAddr& address) const;  // that names it as the sender's address, but for those that came with it
   void set_mtu(const std::string& name, int mtu);
   void set_queue_length(const std::string& name, int frames);  // of what waits to leave it
   uint64_t dropped(const std::string& name) const;  // frames that should have left it and could not
@@ -123,6 +133,9 @@ class Netlink {
   enum class Hold { kNo, kYes };
   void direct(const std::string& link, const MacAddr& mac, Hold hold);
   void forget(const std::string& link, const MacAddr& mac);  // gone already is fine
+
+  // What comes in on `from` is taken as having come in on `to` (a u32 filter and mirred, at ingress); ends with either link.
+  void redirect_ingress(const std::string& from, const std::string& to);
 
   // Token bucket on what leaves the link (TBF); bytes per second.
   void limit_rate(const std::string& name, uint64_t bytes_per_second);

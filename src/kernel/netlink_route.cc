@@ -68,6 +68,18 @@ std::vector<Route> Netlink::routes() const {
   return found;
 }
 
+bool Netlink::has_route_from(const IpAddr& address) const {
+  bool found = false;
+  rtmsg wanted{};
+  wanted.rtm_family = static_cast<uint8_t>(address.family());
+  dump(socket_.get(), RTM_GETROUTE, wanted, "list routes", [&] { found = false; },
+       [&](nlmsghdr* head) {
+         const auto [header, attributes] = parse<rtmsg>(head, RTA_MAX);
+         if (header->rtm_family == address.family() && !comes_by_itself(*header) && address_in(attributes[RTA_PREFSRC]) == address) found = true;
+       });
+  return found;
+}
+
 void Netlink::add_route(const Route& route, const std::string& link) {
   const auto by = find_link(link);
   if (!by) throw SysError("netlink", ENODEV, link);

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cstring>
 #include <functional>
 
 #include "kernel/procfs.h"
@@ -26,6 +27,24 @@ void for_each_tcp_socket(pid_t pid, const std::function<void(int socket, bool in
   }
 }
 
+// Of an IPv6 socket that speaks IPv4 (::ffff:10.77.0.3), the IPv4 one.
+std::optional<IpAddr> local_address(int socket) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &size) < 0) return std::nullopt;
+  IpAddr address;
+  if (storage.ss_family == AF_INET) {
+    std::memcpy(address.bytes.data(), &reinterpret_cast<sockaddr_in*>(&storage)->sin_addr, 4);
+    return address;
+  }
+  if (storage.ss_family != AF_INET6) return std::nullopt;
+  const auto& v6 = reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr;
+  const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6);
+  address.size = is_mapped ? 4 : 16;
+  std::memcpy(address.bytes.data(), v6.s6_addr + (is_mapped ? 12 : 0), address.size);
+  return address;
+}
+
 }  // namespace
 
 void end_tcp_repair(pid_t pid) {
@@ -36,9 +55,9 @@ void end_tcp_repair(pid_t pid) {
   });
 }
 
-void begin_tcp_repair(pid_t pid) {
-  for_each_tcp_socket(pid, [](int socket, bool in_repair) {
-    if (!in_repair) ::setsockopt(socket, IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn);  // refused for a listening one: it sends nothing
+void begin_tcp_repair(pid_t pid, const std::optional<IpAddr>& only) {
+  for_each_tcp_socket(pid, [&](int socket, bool in_repair) {
+    if (!in_repair && (!only || local_address(socket) == *only)) ::setsockopt(socket, IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn);  // refused for a listening one: it sends nothing
   });
 }
 

@@ -5,6 +5,10 @@
 
 #include <sys/types.h>
 
+#include <optional>
+
+#include "kernel/netlink.h"
+
 namespace ferry::kernel {
 
 // For a task whose CRIU has died and left them in repair mode. Turning repair off clears SO_REUSEADDR (net/ipv4/tcp.c), which CRIU would
@@ -12,6 +16,7 @@ namespace ferry::kernel {
 void end_tcp_repair(pid_t pid);
 // For a frozen task that is to be killed without its peers' noticing: a closed socket would repeat its FIN for minutes, and keep
 // its network namespace alive so long.
-void begin_tcp_repair(pid_t pid);
+// `only`: those of that address.
+void begin_tcp_repair(pid_t pid, const std::optional<IpAddr>& only = {});
 
 }  // namespace ferry::kernel

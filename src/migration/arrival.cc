@@ -15,6 +15,7 @@
 #include "migration/container_place.h"
 #include "migration/container_settle.h"
 #include "migration/host.h"
+#include "migration/service_place.h"
 #include "runtime/workload.h"
 
 namespace ferry::migration {
@@ -131,6 +132,7 @@ class Arrival {
 
   Outcome ran(std::optional<TargetEvent> step) {
     if (is_alive(book_.process(kNoteCapsule))) let_clients_in();
+    if (const auto service = ServicePlace::of(book_)) service->barrier().open();
     for_each_staged([this](const std::string& path, uint64_t) { files::StagedFile::keep(path, book_.note.job); });
     criu::ImageSet::sweep(book_.note.job);
     if (step) walk_->step(*step);
@@ -151,6 +153,11 @@ class Arrival {
       handover::Port(handover::attachment_of(record.name, *identity)).open();
       handover::Announcer(kernel::open_namespace(record.init.pid, "net").get(), *identity).announce();
     }
+    if (const auto service = ServicePlace::of(book_)) {
+      service->put_on();
+      service->barrier().open();
+      service->barrier().announce();
+    }
   }
 
   void let_clients_into(const ContainerPlace& place) {
@@ -163,8 +170,11 @@ class Arrival {
 
   void remove_all() {
     if (const auto place = ContainerPlace::of(book_)) return remove_container(*place);
+    const auto service = ServicePlace::of(book_);
+    if (service) service->take_off();
     if (const auto init = book_.process(kNoteCapsule)) capsule::destroy_capsule(*init);
     if (const auto freezer = kernel::Freezer::find(book_.note.name)) freezer->remove();
+    if (service) service->barrier().open();
     for_each_staged([this](const std::string& path, uint64_t inode) { files::StagedFile::take_back(path, book_.note.job, inode); });
     criu::ImageSet::sweep(book_.note.job);
     if (const auto* earlier = book_.find(kNoteEarlier)) {

@@ -14,6 +14,7 @@
 #include "migration/host.h"
 #include "migration/logbook.h"
 #include "migration/plan.h"
+#include "migration/service_place.h"
 #include "process/blockers.h"
 #include "runtime/backend.h"
 
@@ -59,13 +60,17 @@ void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
 
 }  // namespace
 
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, process::TcpPolicy tcp) {
-  process::Reasons reasons;
+process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload) {
+  process::Reasons reasons = take_service(options.address, view, workload);
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
-  const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp = tcp, .container = workload.container.has_value(), .ours = workload.is_capsule()};
-  for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
+  const process::BlockerOptions blocking{.own_network = workload.identity.has_value(),
+                                         .address = workload.service ? workload.service->text() : "",
+                                         .tcp = options.tcp,
+                                         .container = workload.container.has_value(),
+                                         .ours = workload.is_capsule()};
+  for (auto& reason : process::find_blockers(view, blocking)) reasons.push_back(std::move(reason));
   if (workload.container) {
     for (auto& reason : runtime::container_reasons(*workload.container)) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
@@ -97,13 +102,13 @@ void require_no_earlier_move(const std::string& what) {
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   if (names_container(options.what)) return check_container(options, observer);
   if (runtime::parse_container(options.what)) require_no_earlier_move(options.what);
-  const auto workload = runtime::find_workload(options.what, options.arrival_name);
+  auto workload = runtime::find_workload(options.what, options.arrival_name);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
   CheckReport report;
   report.name = workload.name;
   report.source = host_name();
   const auto memory = memory_need(view.tree);
-  report.own = own_reasons(workload, view, memory, options.tcp);
+  report.own = own_reasons(options, view, memory, workload);
   report.tcp = options.tcp;
   report.connections = process::connections_of(view).size();
   if (auto frozen = left_frozen(options.what)) report.own.push_back(std::move(*frozen));

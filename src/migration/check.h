@@ -25,8 +25,8 @@ struct CheckReport {
 // cannot be reached.
 CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
-// The source's part of it, which a move also begins with.
-process::Reasons own_reasons(const runtime::Workload& workload, const process::View& view, const MemoryNeed& memory, process::TcpPolicy tcp);
+// The source's part of it, which a move also begins with. The workload gets the service address that is to move with it.
+process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload);
 
 // By a move that ended in doubt, or whose ferry was killed.
 std::optional<process::Reason> left_frozen(const std::string& what);

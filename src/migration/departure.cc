@@ -13,6 +13,7 @@
 #include "migration/conversation.h"
 #include "migration/dump.h"
 #include "migration/network_place.h"
+#include "migration/service_place.h"
 #include "migration/serving.h"
 #include "process/tree.h"
 #include "transport/bootstrap.h"
@@ -32,6 +33,7 @@ void record_as_moved(const runtime::Workload& workload, const Burial& burial) {
   capsule::Record record = workload.record.value_or(capsule::Record{});
   record.name = workload.name;
   record.command = workload.command;
+  record.service = workload.service ? workload.service->text() : "";
   record.moved_to = burial.moved_to;
   record.moved_at_ns = base::real_ns();
   record.left_files = burial.left_files;
@@ -106,7 +108,8 @@ json workload_note(const runtime::Workload& workload) {
           {"capsule", workload.is_capsule()},
           {"init", to_note(workload.record ? workload.record->init : kernel::ProcessId{})},
           {"container", workload.container ? to_note(*workload.container) : json()},
-          {"network", network_note(workload)}};
+          {"network", network_note(workload)},
+          {"service", workload.service ? to_note(*workload.service) : json()}};
 }
 
 json serves_note(const ServedSpaces& spaces) {
@@ -144,6 +147,7 @@ runtime::Workload workload_from(const json& note) {
   if (note.contains("container") && note["container"].is_object()) workload.container = runtime::oci_container_from(note["container"]);
   if (workload.record) workload.identity = runtime::identity_of(*workload.record);
   take_network(note.value("network", json()), workload);
+  if (note.contains("service") && note["service"].is_object()) workload.service = noted_host_address(note["service"]);
   return workload;
 }
 
@@ -264,6 +268,7 @@ class Departure {
     result_.found = found;
     if (!is_here()) {
       result_.done = "nothing: it does not run here any more";
+      if (workload_.service && book_.same_boot) take_back_address();
     } else {
       if (const auto freezer = Frozen::find_freezer(workload_)) {
         Frozen(workload_, *freezer, origins_from(book_), Frozen::LeftBehind{}).give_back();
@@ -272,6 +277,14 @@ class Departure {
       result_.done = "it goes on here";
     }
     return finish(is_before_commit(state_) ? step : std::nullopt);
+  }
+
+  // It is this host's, whatever has become of the workload.
+  void take_back_address() {
+    const auto gate = workload_.gate();
+    gate->open();
+    gate->announce();
+    result_.done += fmt::format("; this host has the address {} again", workload_.service->text());
   }
 
   Resolution end_here(const std::string& found, std::optional<SourceEvent> step) {

@@ -88,6 +88,7 @@ std::string to_json(const Report& r) {
     j["freeze_reason"] = r.freeze_reason;
   }
   j["tcp"] = {{"policy", r.tcp.policy}, {"connections", r.tcp.connections}};
+  if (!r.service_address.empty()) j["service_address"] = r.service_address;
   j["parking"] = to_json(r.parking);
   j["cost"] = {{"source", to_json(r.source_cost)}};
   if (r.target_cost) j["cost"]["target"] = to_json(*r.target_cost);

@@ -110,6 +110,7 @@ struct Report {
   Cost source_cost;
   std::optional<Cost> target_cost;
   TcpReport tcp;
+  std::string service_address;    // of the host, that moves with it; empty: none
   ParkingReport parking;
   ThrottleReport throttle;
   uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <thread>
 
 #include "base/clock.h"
@@ -41,13 +42,6 @@ std::string cgroup_name(const runtime::Workload& workload) {
   return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
 }
 
-void open_port(const runtime::Workload& workload) {
-  auto port = workload.port();
-  port.open();
-  const auto netns = kernel::open_namespace(workload.root.pid, "net");
-  handover::Announcer(netns.get(), *workload.identity).announce();
-}
-
 }  // namespace
 
 kernel::Freezer Frozen::freezer_of(const runtime::Workload& workload) {
@@ -76,8 +70,8 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     : workload_(workload), freezer_(freezer), origins_(std::move(origins)), sealed_(true) {}
 
 Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts,
-               PortEvents port_events)
-    : workload_(workload), freezer_(freezer), origins_(std::move(origins)), port_events_(std::move(port_events)) {
+               GateEvents gate_events)
+    : workload_(workload), freezer_(freezer), origins_(std::move(origins)), gate_events_(std::move(gate_events)) {
   try {
     if (!workload.has_own_cgroup()) process::gather(workload.root.pid, freezer);
     require_seizable();
@@ -85,7 +79,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     freeze_outside_vfork();
     require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
-    shut_port();
+    shut_gate();
   } catch (...) {
     try {
       put_back();
@@ -125,12 +119,13 @@ void Frozen::require_one_tree() const {
   }
 }
 
-void Frozen::shut_port() {
-  if (!workload_.identity || shut_) return;
-  if (port_events_.will_shut) port_events_.will_shut();
-  workload_.port().shut();
+void Frozen::shut_gate() {
+  const auto gate = shut_ ? nullptr : workload_.gate();
+  if (!gate) return;
+  if (gate_events_.will_shut) gate_events_.will_shut();
+  gate->shut();
   shut_ = true;
-  if (port_events_.shut) port_events_.shut();
+  if (gate_events_.shut) gate_events_.shut();
 }
 
 // posix_spawn(3) is in vfork(2) for a millisecond, and some workloads call it all the time.
@@ -151,9 +146,9 @@ void Frozen::freeze_outside_vfork() const {
   }
 }
 
-// Without the port no more come. A workload of the host's own network just gets a moment without one.
+// With the gate shut no more come. A workload without one just gets a moment.
 void Frozen::let_it_accept(base::milliseconds limit) {
-  shut_port();
+  shut_gate();
   const auto until = base::mono_now() + limit;
   while (process::has_waiting_connections(workload_.root.pid) && base::mono_now() < until) std::this_thread::sleep_for(kAcceptPoll);
 }
@@ -177,6 +172,15 @@ void Frozen::put_back() {
   // In order after CRIU's own release; needed when CRIU and its twin have died. When only CRIU has, its twin has done so already, and
   // may have to let them run to where they were.
   for (const pid_t pid : freezer_.pids()) kernel::end_tcp_repair(pid);
+  // What it says first is to find its way out; but it goes on in any case.
+  std::unique_ptr<handover::Gate> gate;
+  std::exception_ptr still_shut;
+  try {
+    gate = workload_.gate();
+    if (gate) gate->open();
+  } catch (...) {
+    still_shut = std::current_exception();
+  }
   freezer_.thaw();
   wait_until_untraced(freezer_);
   if (!workload_.has_own_cgroup()) {
@@ -193,9 +197,10 @@ void Frozen::put_back() {
       }
     }
   }
-  if (!workload_.identity) return;
-  open_port(workload_);
-  if (port_events_.opened) port_events_.opened();
+  if (still_shut) std::rethrow_exception(still_shut);
+  if (!gate) return;
+  gate->announce();
+  if (gate_events_.opened) gate_events_.opened();
 }
 
 void Frozen::freeze_again() const { freezer_.freeze(kFreezeLimit); }
@@ -209,8 +214,9 @@ void Frozen::kill_all() {
   ended_ = true;
   // Connections that live on elsewhere are not to be ended by what dies here. (CRIU, if it let go of the tasks, has ended repair.) Those of
   // the host's own address end with it, and their peers are to hear of it.
-  if (workload_.identity) {
-    for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid);
+  if (workload_.identity || workload_.service) {
+    const auto only = workload_.service ? std::optional(workload_.service->address()) : std::nullopt;
+    for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid, only);
   }
   freezer_.kill_all();
 }

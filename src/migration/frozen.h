@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload that is stopped on the source: its cgroup frozen and its port shut. The object's life is the state. Until it is
+// A workload that is stopped on the source: its cgroup frozen and its gate (handover/gate.h) shut. The object's life is the state. Until it is
 // sealed, leaving the scope lets the workload go on as if nothing had happened; once sealed (the commit), only give_back() does.
 #pragma once
 
@@ -30,13 +30,13 @@ class Frozen {
 
   // Throws Error when not every task can be stopped, or when the cgroup now holds a task outside the tree (an orphan: the dump would
   // miss it); the workload then runs on.
-  // Of its port on the bridge: shut when it is frozen, opened (and announced) when it goes on here.
-  struct PortEvents {
+  // Of its gate: shut when it is frozen, opened (and announced) when it goes on here.
+  struct GateEvents {
     std::function<void()> will_shut, shut, opened;
   };
-  // For so long at most it may first, with its port shut, accept the clients that wait for it.
+  // For so long at most it may first, with its gate shut, accept the clients that wait for it.
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, base::milliseconds accepts = {},
-         PortEvents port_events = {});
+         GateEvents gate_events = {});
   // Takes over, sealed, what a ferry that has gone left behind, in whatever state.
   struct LeftBehind {};
   Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer, Origins origins, LeftBehind);
@@ -59,13 +59,13 @@ class Frozen {
   void require_seizable() const;
   void freeze_outside_vfork() const;
   void let_it_accept(base::milliseconds limit);
-  void shut_port();
+  void shut_gate();
   void put_back();
 
   const runtime::Workload& workload_;
   const kernel::Freezer& freezer_;
   Origins origins_;
-  PortEvents port_events_;
+  GateEvents gate_events_;
   bool sealed_ = false, ended_ = false, shut_ = false;
 };
 

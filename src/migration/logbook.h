@@ -30,6 +30,7 @@ inline constexpr const char* kNoteArrival = "arrival";    // the record that the
 inline constexpr const char* kNoteAdopted = "adopted";    // the capsule lives on without its ferry
 inline constexpr const char* kNoteResumed = "resumed";    // CLOCK_MONOTONIC of the moment, ns
 inline constexpr const char* kNoteCapsule = "capsule";    // a process: the capsule's init
+inline constexpr const char* kNoteService = "service";    // of a service address: service_place.h
 inline constexpr const char* kNotePlace = "place";        // of a container: container_place.h
 inline constexpr const char* kNoteStaged = "staged";      // {"path","inode"}: a file that is built beside that path
 

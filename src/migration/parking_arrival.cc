@@ -28,10 +28,10 @@ void ParkingArrival::commit() {
   lane_.post([this] { committed_ = true; });
 }
 
-void ParkingArrival::release(const std::string& link) {
+void ParkingArrival::release() {
   parking_.stop_holding();
-  lane_.post([this, link] {
-    const auto parked = parking_.release(link);
+  lane_.post([this] {
+    const auto parked = parking_.release();
     released_ = true;
     wire::ParkingMessage message;
     auto& told = *message.mutable_released();
@@ -53,6 +53,7 @@ void ParkingArrival::hear(const wire::ParkingMessage& message) {
     case wire::ParkingMessage::kShut: return take_over();
     case wire::ParkingMessage::kOpen: return give_back();
     case wire::ParkingMessage::kNeighbours:
+      if (!netns_) return;
       return handover::put_neighbours(netns_.get(), workload_link_, neighbours_from(message.neighbours().neighbours()));
     case wire::ParkingMessage::kFrames:
       for (const auto& frame : message.frames().frames()) parking_.add_straggler(std::as_bytes(std::span(frame)));

@@ -14,7 +14,7 @@ class ParkingArrival {
  public:
   static constexpr base::milliseconds kSilence{200};
 
-  // `netns`: of the workload to be, whose neighbours are told by the source, and its link there.
+  // `netns`: of a workload with a link of its own, whose neighbours are told by the source, and that link; else none.
   ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link);
   ~ParkingArrival();
   ParkingArrival(const ParkingArrival&) = delete;
@@ -22,8 +22,8 @@ class ParkingArrival {
 
   void stand_by();  // the freeze has begun
   void commit();    // the source has committed: silence means nothing any more
-  // The workload's port is open: sends what it had to say before, and gives it what waits, in the background.
-  void release(const std::string& link);
+  // The workload may have them: sends what it had to say before, and gives it what waits, in the background.
+  void release();
 
  private:
   void hear(const wire::ParkingMessage& message);

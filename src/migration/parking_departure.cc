@@ -24,11 +24,10 @@ constexpr milliseconds kTargetReturns{300};
 }  // namespace
 
 ParkingDeparture::ParkingDeparture(transport::Link lane, const runtime::Workload& workload)
-    : identity_(*workload.identity),
-      link_(workload.port().link()),
-      netns_(kernel::open_namespace(workload.root.pid, "net")),
-      stragglers_(workload.port().bridge(), *workload.identity),
-      lane_(std::move(lane), stragglers_.fd(),
+    : gate_(workload.gate()),
+      netns_(workload.identity ? kernel::open_namespace(workload.root.pid, "net") : base::Fd()),
+      stragglers_(workload.diversion()),
+      lane_(std::move(lane), stragglers_->fd(),
             {[this](const wire::ParkingMessage& message) { hear(message); }, [this] { forward(); }, {}, {}}) {
   report_.on = true;
 }
@@ -36,26 +35,26 @@ ParkingDeparture::ParkingDeparture(transport::Link lane, const runtime::Workload
 ParkingDeparture::~ParkingDeparture() = default;
 
 void ParkingDeparture::stand_by() {
-  stragglers_.stand_by();
+  stragglers_->stand_by();
   lane_.post([this] { lane_.begin_beats(); });
 }
 
 // On the mover's thread, which does not wait for the lane's. Said first: what comes from the switch on is sent to the target.
-void ParkingDeparture::port_will_shut() {
+void ParkingDeparture::gate_will_shut() {
   open_ = false;
-  stragglers_.begin();
+  stragglers_->begin();
 }
 
-void ParkingDeparture::port_is_shut() {
-  stragglers_.loosen();  // the target's announcement shall count on this bridge, too
+void ParkingDeparture::gate_is_shut() {
+  stragglers_->loosen();  // the target's announcement shall count on this bridge, too
   lane_.post([this, now = base::mono_now()] {
-    open_ = false;  // should the port have been opened just before
+    open_ = false;  // should the gate have been opened just before
     shut_at_ = now;
-    workload_.reset();
     wire::ParkingMessage message;
     message.mutable_shut();
     lane_.send(message);
-    // Without them the first answer would have to ask for its way. Those in the plan may be minutes old.
+    // Without them the first answer would have to ask for its way. Those in the plan may be minutes old. (A host has its own.)
+    if (!netns_) return;
     for (const auto& known : handover::neighbours_in(netns_.get())) {
       auto& told = *message.mutable_neighbours()->add_neighbours();
       told.set_address(known.address.text());
@@ -65,9 +64,8 @@ void ParkingDeparture::port_is_shut() {
   });
 }
 
-void ParkingDeparture::port_is_open() {
+void ParkingDeparture::gate_is_open() {
   lane_.post([this] {
-    workload_.emplace(link_);
     for (const auto& frame : returned_) give_to_workload(std::as_bytes(std::span(frame)));
     returned_.clear();
     lead_back();
@@ -80,8 +78,8 @@ void ParkingDeparture::port_is_open() {
 
 void ParkingDeparture::lead_back() {
   try {
-    stragglers_.hand_over(link_, [this](handover::Frame frame) {
-      if (handover::destination_of(frame) == identity_.mac) give_to_workload(frame);
+    stragglers_->hand_over([this](handover::Frame frame) {
+      if (stragglers_->is_for_it_alone(frame)) give_to_workload(frame);
     });
   } catch (const base::SysError& failure) {  // shut again, say: the bridge forgets us at the end
     base::log("parking: {}", failure.what());
@@ -121,13 +119,13 @@ void ParkingDeparture::hear_taken() {
     const std::lock_guard lock(mutex_);
     report_.takeover_ms = base::ms_between(shut_at_, base::mono_now());
   }
-  if (open_) return handover::Announcer(netns_.get(), identity_).announce();
+  if (open_) return gate_->announce();
   lane_.send_frames(std::exchange(returned_, {}));  // of an earlier try: they came too late to be given to the workload here
 }
 
 void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
   for (const auto& frame : frames.frames()) {
-    if (workload_) {
+    if (open_) {
       give_to_workload(std::as_bytes(std::span(frame)));
     } else {
       returned_.push_back(frame);
@@ -135,11 +133,11 @@ void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
   }
 }
 
-// With the port open its own bridge delivers them.
+// With the gate open they come to the workload by themselves.
 void ParkingDeparture::forward() {
   std::vector<std::string> frames;
-  stragglers_.take(handover::kMostAtOnce, [&](handover::Frame frame) {
-    if (!open_ && handover::destination_of(frame) == identity_.mac) frames.push_back(handover::bytes_of(frame));
+  stragglers_->take(handover::kMostAtOnce, [&](handover::Frame frame) {
+    if (!open_ && stragglers_->is_for_it_alone(frame)) frames.push_back(handover::bytes_of(frame));
   });
   if (frames.empty()) return;
   {
@@ -151,7 +149,7 @@ void ParkingDeparture::forward() {
 
 void ParkingDeparture::give_to_workload(handover::Frame frame) {
   try {
-    workload_->send(frame);
+    stragglers_->give(frame);
   } catch (const base::SysError& full) {
     base::log("a parked frame: {}", full.what());
   }

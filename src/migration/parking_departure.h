@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parking at the source: leads the workload's frames away from its port before that is shut, tells the target, sends on what still
+// Parking at the source: leads the workload's frames away from it before its gate is shut, tells the target, sends on what still
 // comes here, and gives the workload what waited here and there, should it run on here.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "handover/diversion.h"
-#include "handover/link_socket.h"
+#include "handover/gate.h"
 #include "migration/events.h"
 #include "migration/parking_lane.h"
 #include "runtime/workload.h"
@@ -27,9 +27,9 @@ class ParkingDeparture {
   ParkingDeparture& operator=(const ParkingDeparture&) = delete;
 
   void stand_by();     // the freeze begins
-  void port_will_shut();
-  void port_is_shut();
-  void port_is_open();  // and announced
+  void gate_will_shut();
+  void gate_is_shut();
+  void gate_is_open();  // and announced
   // The target's ferry is not there any more: LinkLost. Before the commit.
   void throw_if_silent(const std::string& target) const;
   // It runs at the target: what was parked. Waits a moment for the target's word.
@@ -45,15 +45,13 @@ class ParkingDeparture {
   void lead_back();
   void give_to_workload(handover::Frame frame);
 
-  const handover::Identity identity_;
-  const std::string link_;
-  const base::Fd netns_;
-  handover::Diversion stragglers_;
+  const std::unique_ptr<handover::Gate> gate_;
+  const base::Fd netns_;  // of a workload with an identity
+  const std::unique_ptr<handover::Diversion> stragglers_;
   std::atomic<bool> open_ = true;
   // On the lane's thread.
   base::MonoTime shut_at_{};
-  std::optional<handover::LinkSocket> workload_;
-  std::vector<std::string> returned_;  // while the port is shut
+  std::vector<std::string> returned_;  // while the gate is shut
 
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;

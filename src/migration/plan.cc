@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
 
 #include "migration/check.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
+#include "migration/service_place.h"
 
 namespace ferry::migration {
 
@@ -21,18 +23,18 @@ constexpr int kClockProbes = 8;
 
 }  // namespace
 
-Subject find_subject(const std::string& what, const std::string& arrival_name, process::TcpPolicy tcp) {
+Subject find_subject(const MoveOptions& options) {
   Subject subject;
-  subject.workload = runtime::find_workload(what, arrival_name);
-  const auto& workload = subject.workload;
+  subject.workload = runtime::find_workload(options.what, options.arrival_name);
+  auto& workload = subject.workload;
   subject.view = process::look_at(process::read_tree(workload.root.pid));
   subject.memory = memory_need(subject.view.tree);
-  refuse_if_any(workload.name, own_reasons(workload, subject.view, subject.memory, tcp));
+  refuse_if_any(workload.name, own_reasons(options, subject.view, subject.memory, workload));
   subject.connections = process::connections_of(subject.view);
   // A container's files travel with its root filesystem.
   if (!workload.container) subject.files = process::written_files(subject.view.tree);
   // Also of a bare tree that has moved before: its session's leader stayed behind.
-  subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, tcp == process::TcpPolicy::kClose};
+  subject.state = {kernel::session_of(workload.root.pid) != workload.root.pid, options.tcp == process::TcpPolicy::kClose};
   return subject;
 }
 
@@ -81,6 +83,18 @@ void describe_address(const runtime::Workload& workload, wire::Identity& told) {
 
 namespace {
 
+void describe_service(const handover::HostAddress& here, wire::ServiceAddress& told) {
+  describe(here, told);
+  const kernel::Netlink host;
+  const auto link = host.find_link(here.link);
+  for (const auto& known : host.neighbours()) {
+    if (!link || known.link != link->index || known.address.family() != AF_INET) continue;
+    auto& neighbour = *told.add_neighbours();
+    neighbour.set_address(known.address.text());
+    neighbour.set_mac(known.mac.text());
+  }
+}
+
 void describe_identity(const runtime::Workload& workload, wire::Identity& told) {
   describe_address(workload, told);
   const auto netns = kernel::open_namespace(workload.root.pid, "net");
@@ -89,6 +103,17 @@ void describe_identity(const runtime::Workload& workload, wire::Identity& told) 
     neighbour.set_address(known.address.text());
     neighbour.set_mac(known.mac.text());
   }
+}
+
+// Of an address that moves: those of others end here, where their peers look for them.
+std::vector<process::InetSocket> moving_connections(const Subject& subject) {
+  if (subject.workload.identity) return subject.connections;
+  std::vector<process::InetSocket> moving;
+  if (!subject.workload.service) return moving;
+  for (const auto& one : subject.connections) {
+    if (process::plain_address(one.address) == subject.workload.service->text()) moving.push_back(one);
+  }
+  return moving;
 }
 
 void describe_ended(const std::vector<process::InetSocket>& connections, wire::Plan& plan) {
@@ -120,9 +145,10 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   plan.set_boottime_shift_ns(theirs.boottime_ns - ours.boottime_ns - target_ahead.boottime_ns);
   plan.set_tcp_close(subject.state.tcp_close);
   plan.set_shell_job(subject.state.shell_job);
-  if (subject.state.tcp_close && workload.identity) describe_ended(subject.connections, plan);
+  if (subject.state.tcp_close) describe_ended(moving_connections(subject), plan);
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
+  if (workload.service) describe_service(*workload.service, *plan.mutable_service());
   if (workload.container) *plan.mutable_container() = to_wire(*workload.container);
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;

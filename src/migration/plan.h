@@ -10,6 +10,7 @@
 #include "migration/conversation.h"
 #include "migration/dump.h"
 #include "migration/memory_need.h"
+#include "migration/source.h"
 #include "process/connections.h"
 #include "process/view.h"
 #include "runtime/workload.h"
@@ -26,7 +27,7 @@ struct Subject {
 };
 
 // Throws Error (refused) when it is not there or cannot move, with every reason in the workload itself.
-Subject find_subject(const std::string& what, const std::string& arrival_name, process::TcpPolicy tcp);
+Subject find_subject(const MoveOptions& options);
 
 // The target's clocks minus ours: half of the shortest of several round trips is the error.
 kernel::TimeOffsets measure_clocks(Conversation& conversation);

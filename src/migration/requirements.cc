@@ -24,6 +24,7 @@
 #include "kernel/cpu.h"
 #include "kernel/namespaces.h"
 #include "migration/plan.h"
+#include "migration/service_place.h"
 #include "process/listeners.h"
 #include "process/watches.h"
 
@@ -186,6 +187,7 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
       port.set_port(listener.port);
     }
   }
+  if (workload.service) describe(*workload.service, *needed.mutable_service());
   needed.set_real_ns(base::real_ns());
   return needed;
 }

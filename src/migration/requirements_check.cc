@@ -23,6 +23,7 @@
 #include "kernel/cpu.h"
 #include "migration/requirement_kinds.h"
 #include "migration/requirements.h"
+#include "migration/service_place.h"
 
 namespace ferry::migration {
 namespace {
@@ -190,6 +191,7 @@ Findings check_requirements(const wire::Requirements& needed, const std::vector<
   // The probe mostly waits: beside everything else.
   std::future<Reasons> identity;
   if (needed.has_identity()) identity = std::async(std::launch::async, identity_reasons, needed.identity());
+  if (needed.has_service()) identity = std::async(std::launch::async, service_reasons, needed.service());
   check_clock(needed, findings);
   check_software(needed, findings);
   check_cpu(needed, findings.reasons);

@@ -23,7 +23,7 @@ namespace {
 constexpr base::milliseconds kProbeLimit{200};  // an answer on a local segment takes 1 ms, with a sleepy host 50
 
 // Whether the kernel would let it listen there is best asked of the kernel.
-int try_to_bind(const wire::NeededPort& port) {
+int try_to_bind(const wire::NeededPort& port, bool address_comes) {
   sockaddr_storage address{};
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
@@ -37,6 +37,7 @@ int try_to_bind(const wire::NeededPort& port) {
   if (!socket) return errno;
   const int yes = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);  // as CRIU binds
+  if (address_comes) ::setsockopt(socket.get(), IPPROTO_IP, IP_FREEBIND, &yes, sizeof yes);
   if (is_v6) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), is_v6 ? sizeof *v6 : sizeof *v4) < 0) return errno;
   // With SO_REUSEADDR two may bind, but only one may listen.
@@ -47,12 +48,13 @@ int try_to_bind(const wire::NeededPort& port) {
 
 void check_ports(const wire::Requirements& needed, Reasons& reasons) {
   for (const auto& port : needed.ports()) {
-    const int error = try_to_bind(port);
+    const bool address_comes = needed.has_service() && kernel::IpPrefix::parse(needed.service().address()).address.text() == port.address();
+    const int error = try_to_bind(port, address_comes);
     const auto what = fmt::format("{} port {} of {}", port.udp() ? "UDP" : "TCP", port.port(), port.address());
     if (error == EADDRINUSE) {
       reasons.push_back({what + " is taken", "another program listens there", "end that program, or give the workload an address of its own (ferry run --ip)"});
     } else if (error == EADDRNOTAVAIL) {
-      reasons.push_back({what + " cannot be", "this host does not have that address", "let it listen on 0.0.0.0, or give it an address of its own (ferry run --ip)"});
+      reasons.push_back({what + " cannot be", "this host does not have that address", "let it listen on 0.0.0.0, let the address move with it (--address), or give it one of its own (ferry run --ip)"});
     }
   }
 }

@@ -88,9 +88,9 @@ void SourceMove::freeze() {
 void SourceMove::stop_workload(milliseconds accepts) {
   frozen_at_ns_ = base::mono_ns();
   report_.frozen_real_ns = base::real_ns();
-  Frozen::PortEvents events;
+  Frozen::GateEvents events;
   if (parking_) {
-    events = {[this] { parking_->port_will_shut(); }, [this] { parking_->port_is_shut(); }, [this] { parking_->port_is_open(); }};
+    events = {[this] { parking_->gate_will_shut(); }, [this] { parking_->gate_is_shut(); }, [this] { parking_->gate_is_open(); }};
   }
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));

@@ -27,10 +27,14 @@ inline std::string_view name_of(Mode mode) { return kModeNames[static_cast<size_
 // Throws Error (usage).
 Mode parse_mode(std::string_view name);
 
+inline constexpr std::string_view kNoAddress = "none";  // MoveOptions::address: also when the workload came here with one
+
 struct MoveOptions {
   std::string what;          // a name, a pid, pid:N
   std::string destination;   // [user@]host
   std::string arrival_name;  // for a bare tree; empty: comm-PID
+  // Of this host, that moves with a workload of the host's own network; empty: the one that it came with, if any.
+  std::string address;
   process::TcpPolicy tcp = process::TcpPolicy::kKeep;
   std::vector<std::string> ssh_options;
   std::optional<transport::PortRange> ports;

@@ -12,6 +12,8 @@
 #include "migration/memory_arrival.h"
 #include "migration/page_puller.h"
 #include "migration/resolve.h"
+#include "migration/requirements.h"
+#include "migration/service_place.h"
 #include "migration/source_move.h"
 
 namespace ferry::migration {
@@ -30,14 +32,16 @@ void SourceMove::prepare() {
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
   finish_earlier_jobs();
   wait_for_settling(runtime::lock_name(options_.what), options_.wake_fd, observer_.notice);
-  subject_ = find_subject(options_.what, options_.arrival_name, options_.tcp);
+  subject_ = find_subject(options_);
   report_.tcp = {name_of(options_.tcp), subject_.connections.size()};
   report_.name = subject_.workload.name;
+  if (subject_.workload.service) report_.service_address = subject_.workload.service->text();
   if (subject_.workload.container) find_root_files();
   report_.memory_bytes = subject_.memory.whole;
   choose_mode();
   connect();
   require_direct_way();
+  if (subject_.workload.service) refuse_if_any(report_.name, other_users_of(*subject_.workload.service, subject_.view));  // the way that was made, say
   FAULT_POINT("source.connected");
   open_journal();
   target_ahead_ = measure_clocks(*talk_);
@@ -133,8 +137,8 @@ int SourceMove::lanes() const {
 
 void SourceMove::choose_parking() {
   auto& parking = report_.parking;
-  if (!subject_.workload.identity) {
-    parking.why_not = "it has no address of its own";
+  if (!subject_.workload.identity && !subject_.workload.service) {
+    parking.why_not = "it has no address that moves with it";
   } else if (!options_.parking) {
     parking.why_not = "--no-parking";
   } else if (peer_->way != transport::Way::kDirect) {

@@ -149,6 +149,11 @@ void TargetMove::restore(const wire::Restore& request) {
   own.push_back(capsule::log_of(plan_.name()).string());
   incoming_->install(own);
   if (memory_) memory_->serve(request);
+  if (service_) {  // its sockets can be made of an address only that is here
+    service_->will_be_on();
+    walk_->journal().note(kNoteService, service_->note());
+    service_->put_on();
+  }
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");
@@ -214,19 +219,21 @@ void TargetMove::resume() {
   if (capsule_) capsule_->adopt(plan_.root_pid(), *freezer_);
   walk_->journal().note(kNoteAdopted, true);
   if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
-  restore_->let_go([this] { open_port(); });
+  restore_->let_go([this] { open_gate(); });
   conclude();
   tell_peers();
   restore_->finish();
+  settle_address();
   FAULT_POINT("target.running");
   if (memory_) settle();
 }
 
 // Of connections that have ended here.
 void TargetMove::tell_peers() {
-  if (plan_.ended().empty() || !netns_ || !identity_) return;
+  if (plan_.ended().empty()) return;
   try {
-    handover::tell_peers(netns_.get(), identity_->link, ended_from(plan_));
+    if (identity_) handover::tell_peers(netns_.get(), identity_->link, ended_from(plan_));
+    if (service_) handover::tell_peers(kernel::open_namespace(::getpid(), "net").get(), service_->here().link, ended_from(plan_));
   } catch (const std::exception& failure) {
     base::log("peers of ended connections: {}", failure.what());  // they hear of it when they next send
   }
@@ -260,15 +267,27 @@ void TargetMove::conclude() {
   talk_.send(answer);
 }
 
-// The gate for packets. What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail.
-void TargetMove::open_port() {
-  if (!port_) return;
-  port_->open();
-  if (parking_) parking_->release(port_->link());
+// What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail. Packets for a service address wait
+// until those that came before them are through: parking itself opens the barrier.
+void TargetMove::open_gate() {
+  if (!gate_) return;
+  if (!service_ || !parking_) gate_->open();
+  if (parking_) parking_->release();
   try {
-    announcer_->announce();
+    gate_->announce();
   } catch (const base::SysError& failure) {
     base::log("not announced: {}", failure.what());  // the next packet that it sends tells the segment as well
+  }
+}
+
+// Whatever has become of parking. And the host learns whom it will speak to; within the pause many of them would take too long.
+void TargetMove::settle_address() {
+  if (!service_) return;
+  try {
+    gate_->open();
+    handover::add_unknown_neighbours(service_->here().link, neighbours_from(plan_.service().neighbours()));
+  } catch (const base::SysError& failure) {
+    base::log("the address {}: {}", service_->here().text(), failure.what());
   }
 }
 
@@ -285,6 +304,7 @@ capsule::Record TargetMove::arrival_record() const {
     record.mac = identity_->mac.text();
     record.gateway = identity_->gateways_text();
   }
+  if (service_) record.service = service_->here().text();
   return record;
 }
 

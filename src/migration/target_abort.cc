@@ -58,8 +58,9 @@ bool TargetMove::has_run_all_the_same() {
   base::log("after criu's end: {}", judged.text());
   verdict_ = judged.fate();
   if (verdict_ != wire::Outcome::RUNS) return false;
-  open_port();
+  open_gate();
   conclude();
+  settle_address();
   return true;
 }
 
@@ -87,6 +88,7 @@ void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
 // Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
 void TargetMove::tear_down() {
   parking_.reset();  // first: what waits goes back to the source
+  if (service_) service_->take_off();  // what dies says nothing from it any more
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
@@ -99,6 +101,7 @@ void TargetMove::tear_down() {
   if (memory_) memory_->abort();
   memory_.reset();
   if (freezer_) freezer_->remove();
+  if (service_ && gate_) gate_->open();
   incoming_.reset();
   images_.reset();
   if (!walk_ || plan_.has_container()) return;

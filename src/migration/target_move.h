@@ -16,6 +16,7 @@
 #include "migration/memory_arrival.h"
 #include "migration/parking_arrival.h"
 #include "migration/restore.h"
+#include "migration/service_place.h"
 #include "migration/target.h"
 #include "transport/bootstrap.h"
 
@@ -45,13 +46,15 @@ class TargetMove {
   void start_engine();
   criu::Pages pages() const;
   void make_port();
+  void make_service();
   std::string make_parking();
   void accept_parking();
   void restore(const wire::Restore& request);
   void pin(const wire::Pinned& pinned, wire::Restored& answer);
   void set_up_sockets(const wire::Restore& request, wire::Restored& answer);
   void resume();
-  void open_port();
+  void open_gate();
+  void settle_address();
   void conclude();
   void tell_peers();
   void settle();
@@ -78,7 +81,8 @@ class TargetMove {
   base::Fd netns_;  // of a workload with an identity or a container with a named network
   std::optional<handover::Identity> identity_;
   std::optional<handover::Port> port_;
-  std::optional<handover::Announcer> announcer_;
+  std::optional<ServicePlace> service_;  // without an identity: the host's address that comes with it
+  std::unique_ptr<handover::Gate> gate_;
   std::optional<handover::Parking> parking_device_;
   std::optional<ParkingArrival> parking_;
   std::optional<criu::ImageSet> images_;

@@ -7,6 +7,9 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "handover/address_diversion.h"
+#include "handover/bridge_diversion.h"
+#include "handover/port_gate.h"
 #include "migration/check.h"
 #include "migration/host.h"
 #include "migration/plan.h"
@@ -42,6 +45,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   for (const auto& one : finish_earlier_jobs(lock)) base::log("{}: {}: {}", one.job, one.found, one.done);
   const auto warnings = check(plan);
   if (!plan.has_container()) require_free_name(plan.name());
+  if (plan.has_service() && (plan.has_identity() || plan.has_container())) throw BrokenProtocol("two kinds of addresses");
   plan_ = plan;
   open_journal();
   FAULT_POINT("target.preparing");
@@ -56,6 +60,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   } else {
     make_capsule();
     if (plan.has_identity()) make_port();
+    if (plan.has_service()) make_service();
     restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
     walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   }
@@ -144,15 +149,29 @@ void TargetMove::make_port() {
   const auto attachment = place_ ? *place_->network()->attachment() : handover::attachment_of(plan_.name(), *identity_);
   port_ = handover::Port::create(netns_.get(), attachment, *identity_);
   handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
-  announcer_.emplace(netns_.get(), *identity_);
+  auto gate = std::make_unique<handover::PortGate>(*port_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
+  gate->get_ready();
+  gate_ = std::move(gate);
+}
+
+// From here on nothing that comes for the address reaches this host's own IP, which may have the address then.
+void TargetMove::make_service() {
+  service_.emplace(plan_.service());
+  walk_->journal().note(kNoteService, service_->note());
+  gate_ = std::make_unique<handover::AddressBarrier>(service_->barrier());
+  gate_->shut();
 }
 
 // Why there is none; empty when there is.
 std::string TargetMove::make_parking() {
-  if (!port_) throw BrokenProtocol("parking without an identity");
+  if (!gate_) throw BrokenProtocol("parking without an address");
   try {
-    parking_device_.emplace(port_->bridge(), *identity_);
-    parking_device_->hold(port_->link());
+    if (service_) {
+      parking_device_.emplace(std::make_unique<handover::AddressDiversion>(service_->here(), kernel::Nftables::Life::kLasting));
+    } else {
+      parking_device_.emplace(std::make_unique<handover::BridgeDiversion>(port_->bridge(), *identity_, port_->link()));
+      parking_device_->hold(port_->link());
+    }
   } catch (const base::SysError& failure) {
     return fmt::format("{}: {}", host_name(), failure.what());
   }
@@ -163,7 +182,8 @@ std::string TargetMove::make_parking() {
 void TargetMove::accept_parking() {
   auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, transport::kNoWake);
   if (lane) {
-    parking_.emplace(std::move(*parking_device_), std::move(*lane), base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)), identity_->link);
+    const int netns = netns_ ? ::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0) : -1;
+    parking_.emplace(std::move(*parking_device_), std::move(*lane), base::Fd(netns), identity_ ? identity_->link : "");
   } else {
     base::log("parking: the source has opened no lane for it");
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "process/blockers.h"
 #include "process/connections.h"
 #include "process/outsiders.h"
 #include "process/reason.h"
@@ -42,7 +43,7 @@ void add_lock_blockers(const View& view, Reasons& reasons);             // file 
 void add_pipe_blockers(const View& view, Outsiders& outsiders, Reasons& reasons);
 void add_socket_blockers(const View& view, bool own_network, Reasons& reasons);  // families and protocols that cannot move
 void add_unix_socket_blockers(const View& view, Outsiders& outsiders, Reasons& reasons);
-void add_connection_blockers(const View& view, bool own_network, TcpPolicy policy, Reasons& reasons);
+void add_connection_blockers(const View& view, const BlockerOptions& options, Reasons& reasons);
 void add_task_blockers(const View& view, Reasons& reasons);             // tracer, 32-bit code, threads of a dead leader, scheduling
 // `home`: the task whose namespaces a move makes anew on the target: the capsule's init, or ferry itself for a bare tree.
 void add_namespace_blockers(const View& view, pid_t home, Reasons& reasons);

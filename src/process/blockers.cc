@@ -58,7 +58,7 @@ Reasons find_blockers(const View& view, const BlockerOptions& options) {
   add_lock_blockers(view, reasons);
   add_socket_blockers(view, options.own_network, reasons);
   add_unix_socket_blockers(view, outsiders, reasons);
-  add_connection_blockers(view, options.own_network, options.tcp, reasons);
+  add_connection_blockers(view, options, reasons);
   return reasons;
 }
 

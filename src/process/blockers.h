@@ -15,6 +15,7 @@ inline constexpr uint32_t kGhostLimit = 256u << 20;
 
 struct BlockerOptions {
   bool own_network = false;  // its address moves with it
+  std::string address = {};  // without one: this address of the host does
   TcpPolicy tcp = TcpPolicy::kKeep;
   bool container = false;    // its engine makes its namespaces, files and standard streams anew
   bool ours = false;         // ferry started it or brought it here: nobody else starts it again when it has gone

@@ -157,20 +157,28 @@ void add_link_local_blockers(const View& view, Reasons& reasons) {
 
 }  // namespace
 
-void add_connection_blockers(const View& view, bool own_network, TcpPolicy policy, Reasons& reasons) {
+void add_connection_blockers(const View& view, const BlockerOptions& options, Reasons& reasons) {
   add_link_local_blockers(view, reasons);
-  const bool address_stays = !own_network && policy == TcpPolicy::kKeep;
-  if (!address_stays && policy != TcpPolicy::kRefuse) return;
-  const auto connections = connections_of(view);
+  const bool keeps = options.tcp == TcpPolicy::kKeep;
+  if (options.tcp == TcpPolicy::kClose || (keeps && options.own_network)) return;
+  auto connections = connections_of(view);
+  if (keeps && !options.address.empty()) {
+    std::erase_if(connections, [&](const InetSocket& one) { return plain_address(one.address) == options.address; });
+  }
   if (connections.empty()) return;
   const auto what = list_of(connections);
-  if (address_stays) {
-    reasons.push_back({what, "open TCP connections on this host's own address, which does not move with it",
-                       "start it with an address of its own (ferry run --ip), or say --tcp close to let the connections end"});
-  } else {
+  if (!keeps) {
+    const bool may_go_along = options.own_network || !options.address.empty();
     reasons.push_back({what, "a workload with open TCP connections is not to be moved (--tcp refuse)",
-                       own_network ? "move it when they have ended; or say --tcp keep, and they go along"
-                                   : "move it when they have ended; or say --tcp close to let them end"});
+                       may_go_along ? "move it when they have ended; or say --tcp keep, and they go along"
+                                    : "move it when they have ended; or say --tcp close to let them end"});
+  } else if (options.address.empty()) {
+    reasons.push_back({what, "open TCP connections on this host's own address, which does not move with it",
+                       "start it with an address of its own (ferry run --ip), name a service address that may move (--address), or say --tcp close to "
+                       "let the connections end"});
+  } else {
+    reasons.push_back({what, fmt::format("open TCP connections on another address of this host than {}, which does not move with it", options.address),
+                       "let its clients use the address that moves, or say --tcp close to let all connections end"});
   }
 }
 

@@ -347,6 +347,7 @@ TEST(BlockersOfATask, ConnectionsOnTheHostsAddress) {
   ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
   EXPECT_TRUE(has_reason({}));
   EXPECT_FALSE(has_reason({.own_network = true}));
+  EXPECT_TRUE(has_reason({.address = "10.77.0.50"})) << "that is another one";
   EXPECT_FALSE(has_reason({.tcp = TcpPolicy::kClose}));
   for (const bool own_network : {false, true}) {
     EXPECT_TRUE(any_holds(own_reasons({.own_network = own_network, .tcp = TcpPolicy::kRefuse}), "--tcp refuse"));

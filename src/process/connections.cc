@@ -26,12 +26,6 @@ TcpPolicy parse_tcp_policy(std::string_view name) {
                     base::Exit::kUsage);
 }
 
-std::string plain_address(const std::string& address) {
-  constexpr std::string_view kMapped = "::ffff:";
-  const bool is_mapped = address.starts_with(kMapped) && address.find('.') != std::string::npos;
-  return is_mapped ? address.substr(kMapped.size()) : address;
-}
-
 std::vector<InetSocket> connections_of(const View& view) {
   auto sockets = inet_sockets_of(view);
   std::erase_if(sockets, [](const InetSocket& one) { return one.udp || one.listening; });

@@ -21,9 +21,6 @@ inline std::string_view name_of(TcpPolicy policy) { return kTcpPolicyNames[stati
 // Throws Error (usage).
 TcpPolicy parse_tcp_policy(std::string_view name);
 
-// An IPv6 socket has a peer that speaks IPv4 as ::ffff:10.77.0.3: 10.77.0.3.
-std::string plain_address(const std::string& address);
-
 // Held by a task of the view, the other end by none of them. A connection within the tree goes wherever the tree goes.
 std::vector<InetSocket> connections_of(const View& view);
 

@@ -82,6 +82,28 @@ TEST(Connections, ToAnotherTreeIsOne) {
   EXPECT_NE(list_of(found).find("connected to 127.0.0.1 port " + std::to_string(connected.port)), std::string::npos);
 }
 
+// Whose tree holds neither: a listener at every address is not at this one, the server's end of a connection to it is.
+TEST(Connections, OfOthersAtAnAddress) {
+  Connected connected;
+  const ClientOnly other(connected);
+  const auto others = [&](pid_t pid, const std::string& address) {
+    auto found = other_sockets_at(look_at({pid, {pid}}), address);
+    std::erase_if(found, [&](const OtherSocket& one) { return one.socket.port != connected.port; });
+    return found;
+  };
+  std::vector<OtherSocket> found;
+  for (int tries = 0; tries < 1000; ++tries) {  // until it has closed the server's end
+    found = others(other.pid(), "127.0.0.1");
+    if (!found.empty()) break;
+    ::usleep(1000);
+  }
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_FALSE(found[0].socket.listening);
+  EXPECT_NE(found[0].inode, 0u);
+  EXPECT_TRUE(others(other.pid(), "127.0.0.2").empty());
+  EXPECT_TRUE(others(::getpid(), "127.0.0.1").empty());
+}
+
 TEST(Connections, AListIsShort) {
   const std::vector<InetSocket> many(8, InetSocket{.remote = "::ffff:10.77.0.3", .remote_port = 7, .pid = ::getpid()});
   const auto text = list_of(many);

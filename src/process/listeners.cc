@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -41,41 +42,63 @@ std::optional<Endpoint> parse_endpoint(const std::string& text) {
   return Endpoint{name, static_cast<uint16_t>(std::stoul(text.substr(colon + 1), nullptr, 16))};
 }
 
-std::optional<InetSocket> parse_line(const std::string& line, const Holders& holders) {
+std::optional<OtherSocket> parse_line(const std::string& line) {
   std::istringstream words(line);
   std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout;
   ino_t inode = 0;
   if (!(words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode)) return std::nullopt;
-  const auto holder = holders.find(inode);
   const auto here = parse_endpoint(local), there = parse_endpoint(remote);
-  if (holder == holders.end() || !here || !there) return std::nullopt;
+  if (!here || !there) return std::nullopt;
   InetSocket socket;
   socket.listening = state == "0A";
   socket.address = here->address;
   socket.port = here->port;
   socket.remote = there->address;
   socket.remote_port = there->port;
-  std::tie(socket.pid, socket.fd) = holder->second;
-  return socket;
+  return OtherSocket{socket, inode};
+}
+
+void for_each_inet_socket(pid_t pid, const std::function<void(OtherSocket&)>& act) {
+  for (const char* table : {"tcp", "tcp6", "udp", "udp6"}) {
+    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/net/{}", pid, table)).value_or(""));
+    for (std::string line; std::getline(lines, line);) {
+      auto found = parse_line(line);
+      if (!found) continue;
+      found->socket.udp = table[0] == 'u';
+      if (found->socket.udp) found->socket.listening = found->socket.remote_port == 0;
+      act(*found);
+    }
+  }
 }
 
 }  // namespace
+
+std::string plain_address(const std::string& address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool is_mapped = address.starts_with(kMapped) && address.find('.') != std::string::npos;
+  return is_mapped ? address.substr(kMapped.size()) : address;
+}
 
 std::vector<InetSocket> inet_sockets_of(const View& view) {
   const auto holders = holders_of(view);
   std::vector<InetSocket> sockets;
   if (holders.empty()) return sockets;
-  for (const char* table : {"tcp", "tcp6", "udp", "udp6"}) {
-    std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/net/{}", view.tree.root, table)).value_or(""));
-    for (std::string line; std::getline(lines, line);) {
-      auto socket = parse_line(line, holders);
-      if (!socket) continue;
-      socket->udp = table[0] == 'u';
-      if (socket->udp) socket->listening = socket->remote_port == 0;
-      sockets.push_back(std::move(*socket));
-    }
-  }
+  for_each_inet_socket(view.tree.root, [&](OtherSocket& found) {
+    const auto holder = holders.find(found.inode);
+    if (holder == holders.end()) return;
+    std::tie(found.socket.pid, found.socket.fd) = holder->second;
+    sockets.push_back(std::move(found.socket));
+  });
   return sockets;
+}
+
+std::vector<OtherSocket> other_sockets_at(const View& view, const std::string& address) {
+  const auto holders = holders_of(view);
+  std::vector<OtherSocket> others;
+  for_each_inet_socket(view.tree.root, [&](OtherSocket& found) {
+    if (found.inode != 0 && !holders.contains(found.inode) && plain_address(found.socket.address) == address) others.push_back(std::move(found));
+  });
+  return others;
 }
 
 bool has_waiting_connections(pid_t pid) {

@@ -20,9 +20,19 @@ struct InetSocket {
   int fd = 0;
 };
 
+// An IPv6 socket has a peer that speaks IPv4 as ::ffff:10.77.0.3: 10.77.0.3.
+std::string plain_address(const std::string& address);
+
 std::vector<InetSocket> inet_sockets_of(const View& view);
 // Those that wait for others: what must be free where it arrives.
 std::vector<InetSocket> listeners_of(const View& view);
+// A TCP or UDP socket of the network namespace that no task of the view holds.
+struct OtherSocket {
+  InetSocket socket;  // without a holder
+  ino_t inode = 0;
+};
+// Those that are bound to this address itself, not to every one. Without what the kernel alone still has (TIME_WAIT).
+std::vector<OtherSocket> other_sockets_at(const View& view, const std::string& address);
 // Somebody has connected to a server in the network namespace of `pid` and is not accepted yet.
 bool has_waiting_connections(pid_t pid);
 

@@ -9,6 +9,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "handover/address_diversion.h"
+#include "handover/bridge_diversion.h"
+#include "handover/port_gate.h"
 #include "kernel/freezer.h"
 #include "runtime/backend.h"
 
@@ -133,6 +136,18 @@ std::optional<handover::Identity> identity_of(const capsule::Record& record) {
 
 handover::Port Workload::port() const {
   return handover::Port(container ? network.attachment : handover::attachment_of(name, *identity));
+}
+
+std::unique_ptr<handover::Gate> Workload::gate() const {
+  if (service) return std::make_unique<handover::HostAddressGate>(*service);
+  if (!identity) return nullptr;
+  return std::make_unique<handover::PortGate>(port(), *identity, [pid = root.pid] { return kernel::open_namespace(pid, "net"); });
+}
+
+std::unique_ptr<handover::Diversion> Workload::diversion() const {
+  if (service) return std::make_unique<handover::AddressDiversion>(*service, kernel::Nftables::Life::kWithThis);
+  const auto its_port = port();
+  return std::make_unique<handover::BridgeDiversion>(its_port.bridge(), *identity, its_port.link());
 }
 
 kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }

@@ -4,11 +4,14 @@
 // a root task with everything that a move needs to know of it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "capsule/record.h"
-#include "handover/identity.h"
+#include "handover/diversion.h"
+#include "handover/gate.h"
+#include "handover/host_address.h"
 #include "kernel/namespaces.h"
 #include "process/tree.h"
 #include "runtime/container_network.h"
@@ -25,8 +28,14 @@ struct Workload {
   std::optional<OciContainer> container;  // an engine's, which drives CRIU (criu/engine_call.h)
   ContainerNetwork network = {};          // of a container; its identity is the one above
 
+  std::optional<handover::HostAddress> service = {};  // of the host's own network: the address that moves with it
+
   // With an identity: where that is attached to this host's segment.
   handover::Port port() const;
+  // What lets its packets in; none: it has no address that moves.
+  std::unique_ptr<handover::Gate> gate() const;
+  // With a gate: leads its packets elsewhere. Throws SysError.
+  std::unique_ptr<handover::Diversion> diversion() const;
 
   bool is_capsule() const { return record.has_value(); }
   // Made for it alone; a bare tree is put into one for the move.

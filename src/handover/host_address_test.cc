@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A host in a network namespace of its own, with a service address on its bridge, and a client in another one.
+#include "handover/host_address.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/clock.h"
+#include "handover/address_diversion.h"
+#include "kernel/named_network.h"
+#include "kernel/test_network.h"
+
+namespace ferry::handover {
+namespace {
+
+using kernel::IpAddr;
+using kernel::IpPrefix;
+using kernel::Netlink;
+
+const IpPrefix kHostOwn = IpPrefix::parse("10.55.0.1/24"), kService = IpPrefix::parse("10.55.0.50/24"), kVisitor = IpPrefix::parse("10.55.0.3/24");
+constexpr uint16_t kTalkPort = 7777;
+constexpr int kOnItsWay_ms = 2'000, kNotOnItsWay_ms = 100;
+
+sockaddr_in place(const IpAddr& address) {
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(kTalkPort);
+  std::memcpy(&where.sin_addr, address.bytes.data(), 4);
+  return where;
+}
+
+// UDP: numbers go there in order.
+class Talker {
+ public:
+  explicit Talker(const IpAddr& from = {}) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    const auto any = place(from);
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
+  }
+  void send(int number, const IpAddr& to) const {
+    const auto where = place(to);
+    EXPECT_EQ(::sendto(socket_.get(), &number, sizeof number, 0, reinterpret_cast<const sockaddr*>(&where), sizeof where), 4);
+  }
+  // Until nothing comes any more; waits for `wanted` at first.
+  std::vector<int> received(size_t wanted) const {
+    std::vector<int> numbers;
+    while (base::wait_readable(socket_.get(), numbers.size() < wanted ? kOnItsWay_ms : kNotOnItsWay_ms)) {
+      int number = 0;
+      if (::recv(socket_.get(), &number, sizeof number, 0) != sizeof number) break;
+      numbers.push_back(number);
+    }
+    return numbers;
+  }
+
+ private:
+  base::Fd socket_;
+};
+
+class HostAddressTest : public kernel::OwnNetworkTest {
+ protected:
+  struct Host {
+    Netlink& net;
+    base::Fd outside;  // the client's network namespace
+    std::optional<Talker> client;
+    HostAddress here;
+  };
+  void on_a_host(const std::function<void(Host&)>& work) {
+    in_own_network([&](Netlink& net) {
+      net.add_bridge("br0");
+      net.set_up("br0", true);
+      net.set_up("lo", true);
+      for (const auto& address : {kHostOwn, kService}) net.add_address("br0", address);
+      Host host{net, kernel::make_network(), {}, {}};
+      net.add_veth("port", "eth0", host.outside.get());
+      net.set_master("port", "br0");
+      net.set_up("port", true);
+      kernel::in_network_namespace(host.outside.get(), [&] {
+        Netlink there;
+        there.add_address("eth0", kVisitor);
+        there.set_up("eth0", true);
+        host.client.emplace();
+      });
+      host.here = find_host_address(kService.address).value();
+      work(host);
+    });
+  }
+  static bool has(const Netlink& net, const IpAddr& address) {
+    return std::ranges::any_of(net.addresses(), [&](const auto& one) { return one.prefix.address == address; });
+  }
+  static std::string whys(const HostAddress& here) {
+    std::string text;
+    for (const auto& reason : reasons_to_stay(here)) text += reason.why + "\n";
+    return text;
+  }
+};
+
+TEST_F(HostAddressTest, IsFoundTakenOffAndPutOnAgainAsItWas) {
+  on_a_host([](Host& host) {
+    EXPECT_EQ(host.here.link, "br0");
+    EXPECT_FALSE(find_host_address(IpAddr::parse("10.55.0.51")));
+    EXPECT_EQ(whys(host.here), "");
+    HostAddressGate gate(host.here);
+    for (int i = 0; i < 2; ++i) {  // gone already is fine
+      gate.shut();
+      EXPECT_FALSE(has(host.net, kService.address));
+    }
+    EXPECT_TRUE(has(host.net, kHostOwn.address));
+    for (int i = 0; i < 2; ++i) gate.open();  // there already, too
+    const auto again = find_host_address(kService.address).value();
+    EXPECT_EQ(again.entry.flags, host.here.entry.flags);
+    EXPECT_EQ(again.entry.label, host.here.entry.label);
+    EXPECT_EQ(again.entry.broadcast, host.here.entry.broadcast);
+    EXPECT_EQ(again.entry.prefix, host.here.entry.prefix);
+  });
+}
+
+TEST_F(HostAddressTest, WhatTheHostItselfNeedsStays) {
+  on_a_host([](Host& host) {
+    EXPECT_NE(whys(find_host_address(kHostOwn.address).value()).find("others depend on"), std::string::npos);
+    host.net.add_address("br0", IpPrefix::parse("10.56.0.1/24"));
+    EXPECT_NE(whys(find_host_address(IpAddr::parse("10.56.0.1")).value()).find("the only one"), std::string::npos);
+    host.net.add_address("br0", IpPrefix::parse("10.55.0.60/32"));
+    EXPECT_EQ(whys(find_host_address(IpAddr::parse("10.55.0.60")).value()), "");
+  });
+}
+
+TEST_F(HostAddressTest, ItsPlaceIsOnAnInterfaceOfItsNetwork) {
+  on_a_host([](Host& host) {
+    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "")->link, "br0");
+    EXPECT_FALSE(place_for(IpPrefix::parse("10.57.0.70/24"), "br0"));
+    host.net.add_bridge("br1");
+    host.net.set_up("br1", true);
+    host.net.add_address("br1", IpPrefix::parse("10.55.0.2/16"));
+    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "br1")->link, "br1");
+    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "br9")->link, "br0");
+  });
+}
+
+TEST_F(HostAddressTest, BehindABarrierNothingComesInAndNobodyIsAnswered) {
+  on_a_host([](Host& host) {
+    const Talker service;
+    AddressBarrier barrier(host.here);
+    barrier.shut();
+    host.client->send(1, kService.address);  // asks for the MAC first, in vain
+    EXPECT_EQ(service.received(0), std::vector<int>());
+    host.client->send(2, kHostOwn.address);  // the host's own address is not behind it
+    EXPECT_EQ(service.received(1), std::vector<int>({2}));
+    service.send(3, kService.address);   // from the host itself, over lo
+    EXPECT_EQ(service.received(0), std::vector<int>());
+    barrier.open();
+    barrier.announce();
+    EXPECT_EQ(service.received(1), std::vector<int>({1}));  // the announcement has answered
+  });
+}
+
+TEST_F(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
+  on_a_host([](Host& host) {
+    const Talker service;
+    AddressDiversion diversion(host.here, kernel::Nftables::Life::kWithThis);
+    diversion.stand_by();
+    host.client->send(0, kService.address);
+    EXPECT_EQ(service.received(1), std::vector<int>({0}));  // not yet
+    diversion.begin();
+    std::vector<std::string> first;
+    for (int i = 1; i <= 3; ++i) host.client->send(i, kService.address);
+    EXPECT_EQ(service.received(0), std::vector<int>());
+    diversion.take(kMostWaiting, [&](Frame frame) {
+      if (diversion.is_for_it_alone(frame)) first.push_back(bytes_of(frame));
+    });
+    ASSERT_EQ(first.size(), 3U);
+    for (int i = 4; i <= 6; ++i) host.client->send(i, kService.address);
+    for (const auto& frame : first) diversion.give(std::as_bytes(std::span(frame)));  // past the table
+    diversion.hand_over([&](Frame frame) {
+      if (diversion.is_for_workload(frame)) diversion.give(frame);
+    });
+    host.client->send(7, kService.address);
+    EXPECT_EQ(service.received(7), std::vector<int>({1, 2, 3, 4, 5, 6, 7}));
+    EXPECT_EQ(diversion.dropped(), 0U);
+  });
+}
+
+// What a restored socket says before the workload may run.
+TEST_F(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
+  on_a_host([](Host& host) {
+    const Talker service(kService.address);
+    host.client->send(0, kService.address);
+    ASSERT_EQ(service.received(1), std::vector<int>({0}));  // both know each other's MAC
+    AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
+    diversion.stand_by();
+    for (int i = 1; i <= 3; ++i) service.send(i, kVisitor.address);
+    EXPECT_EQ(host.client->received(0), std::vector<int>());
+    std::vector<std::string> came;
+    diversion.hand_over([&](Frame frame) { came.push_back(bytes_of(frame)); });
+    EXPECT_EQ(host.client->received(3), std::vector<int>({1, 2, 3}));
+    EXPECT_TRUE(std::ranges::none_of(came, [&](const auto& frame) { return diversion.is_for_it_alone(std::as_bytes(std::span(frame))); }));
+    service.send(4, kVisitor.address);
+    EXPECT_EQ(host.client->received(1), std::vector<int>({4}));
+    AddressBarrier barrier(host.here);
+    barrier.shut();  // without a place to wait
+    service.send(5, kVisitor.address);
+    EXPECT_EQ(host.client->received(0), std::vector<int>());
+    barrier.open();
+  });
+}
+
+// As at the target: the address comes when the table is there, and who has asked for it is answered in the end.
+TEST_F(HostAddressTest, AQuestionForTheAddressWaitsToo) {
+  on_a_host([](Host& host) {
+    take_off(host.here);
+    AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
+    diversion.stand_by();
+    put_on(host.here);
+    const Talker service;
+    host.client->send(1, kService.address);
+    EXPECT_EQ(service.received(0), std::vector<int>());
+    diversion.hand_over([&](Frame frame) {
+      if (diversion.is_for_workload(frame)) diversion.give(frame);
+    });
+    EXPECT_EQ(service.received(1), std::vector<int>({1}));
+  });
+}
+
+}  // namespace
+}  // namespace ferry::handover

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/nftables.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <netlink/socket.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "kernel/netlink_message.h"
+
+namespace ferry::kernel {
+
+using base::SysError;
+
+namespace {
+
+constexpr int kPriority = -500;  // before others' chains on the same link
+constexpr uint32_t kRegister = NFT_REG_1;
+constexpr uint32_t kEgress = 1;  // NF_NETDEV_EGRESS, which older headers lack
+constexpr size_t kAnswerBytes = 16 << 10;  // some tens of acknowledgements
+
+uint32_t big(uint32_t value) { return htonl(value); }
+
+nfgenmsg nf_header(uint8_t family, uint16_t resource = 0) { return {family, NFNETLINK_V0, htons(resource)}; }
+
+int type_of(int message) { return (NFNL_SUBSYS_NFTABLES << 8) | message; }
+
+// One transaction: its messages stand one after the other in one datagram.
+class Batch {
+ public:
+  Batch() { add_frame(NFNL_MSG_BATCH_BEGIN); }
+
+  void add(int message, int flags, const std::function<void(Message&)>& fill) {
+    Message built(type_of(message), NLM_F_ACK | flags);
+    built.header(nf_header(NFPROTO_NETDEV));
+    fill(built);
+    append(built);
+  }
+
+  void commit(nl_sock* socket, const std::string& what) {
+    add_frame(NFNL_MSG_BATCH_END);
+    if (::send(nl_socket_get_fd(socket), bytes_.data(), bytes_.size(), 0) < 0) throw SysError("netlink", errno, what);
+    if (const int error = first_error(socket)) throw SysError("nftables", error, what);
+  }
+
+ private:
+  void add_frame(int type) {
+    Message built(type, 0);
+    built.header(nf_header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
+    append(built);
+  }
+  void append(Message& built) {
+    nlmsghdr* const head = nlmsg_hdr(built.get());
+    head->nlmsg_seq = ++sequence_;
+    bytes_.append(reinterpret_cast<const char*>(head), head->nlmsg_len);
+    bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+  }
+  // All answers are there when send() returns.
+  static int first_error(nl_sock* socket) {
+    std::array<char, kAnswerBytes> buffer;
+    int answers = 0;
+    for (;;) {
+      const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) return answers > 0 ? 0 : EIO;
+      if (got < 0) return errno;
+      int left = static_cast<int>(got);
+      for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left); head = nlmsg_next(head, &left)) {
+        if (head->nlmsg_type != NLMSG_ERROR) continue;
+        ++answers;
+        const int error = -static_cast<nlmsgerr*>(nlmsg_data(head))->error;
+        if (error == 0) continue;
+        while (::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) continue;
+        return error;
+      }
+    }
+  }
+
+  std::string bytes_;
+  uint32_t sequence_ = 0;
+};
+
+void add_expression(Message& list, const std::string& name, const std::function<void(Message&)>& fill) {
+  list.nest(NFTA_LIST_ELEM, [&](Message& element) {
+    element.text(NFTA_EXPR_NAME, name).nest(NFTA_EXPR_DATA, [&](Message& data) { fill(data); });
+  });
+}
+
+void add_compare(Message& list, const void* data, size_t size) {
+  add_expression(list, "cmp", [&](Message& cmp) {
+    cmp.number(NFTA_CMP_SREG, big(kRegister)).number(NFTA_CMP_OP, big(NFT_CMP_EQ));
+    cmp.nest(NFTA_CMP_DATA, [&](Message& value) { value.put(NFTA_DATA_VALUE, data, size); });
+  });
+}
+
+void add_match(Message& list, const FrameMatch& match) {
+  add_expression(list, "payload", [&](Message& payload) {
+    const auto base = match.header == FrameMatch::Header::kLink ? NFT_PAYLOAD_LL_HEADER : NFT_PAYLOAD_NETWORK_HEADER;
+    payload.number(NFTA_PAYLOAD_DREG, big(kRegister)).number(NFTA_PAYLOAD_BASE, big(base));
+    payload.number(NFTA_PAYLOAD_OFFSET, big(match.offset)).number(NFTA_PAYLOAD_LEN, big(static_cast<uint32_t>(match.bytes.size())));
+  });
+  add_compare(list, match.bytes.data(), match.bytes.size());
+}
+
+void add_forward(Message& list, int link) {
+  add_expression(list, "immediate", [&](Message& immediate) {
+    immediate.number(NFTA_IMMEDIATE_DREG, big(kRegister));
+    immediate.nest(NFTA_IMMEDIATE_DATA, [&](Message& value) { value.number(NFTA_DATA_VALUE, static_cast<uint32_t>(link)); });
+  });
+  add_expression(list, "fwd", [](Message& fwd) { fwd.number(NFTA_FWD_SREG_DEV, big(kRegister)); });
+}
+
+void add_verdict(Message& list, uint32_t code) {
+  add_expression(list, "immediate", [&](Message& immediate) {
+    immediate.number(NFTA_IMMEDIATE_DREG, big(NFT_REG_VERDICT));
+    immediate.nest(NFTA_IMMEDIATE_DATA, [&](Message& value) {
+      value.nest(NFTA_DATA_VERDICT, [&](Message& verdict) { verdict.number(NFTA_VERDICT_CODE, big(code)); });
+    });
+  });
+}
+
+void add_expressions(Message& list, const LinkRule& rule) {
+  if (rule.ethertype) {
+    add_expression(list, "meta", [](Message& meta) { meta.number(NFTA_META_DREG, big(kRegister)).number(NFTA_META_KEY, big(NFT_META_PROTOCOL)); });
+    const uint16_t type = htons(*rule.ethertype);
+    add_compare(list, &type, sizeof type);
+  }
+  for (const auto& match : rule.matches) add_match(list, match);
+  switch (rule.verdict) {
+    case LinkRule::Verdict::kForward: return add_forward(list, rule.forward_to);
+    case LinkRule::Verdict::kAccept: return add_verdict(list, NF_ACCEPT);
+    case LinkRule::Verdict::kDrop: return add_verdict(list, NF_DROP);
+  }
+}
+
+void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
+  const bool is_in = chain.way == LinkChain::Way::kIn;
+  const std::string name = (is_in ? "in-" : "out-") + chain.link;
+  batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&](Message& message) {
+    message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, name);
+    message.nest(NFTA_CHAIN_HOOK, [&](Message& hook) {
+      hook.number(NFTA_HOOK_HOOKNUM, big(is_in ? NF_NETDEV_INGRESS : kEgress)).number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
+      hook.text(NFTA_HOOK_DEV, chain.link);
+    });
+    message.text(NFTA_CHAIN_TYPE, "filter");
+  });
+  for (const auto& rule : chain.rules) {
+    batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [&](Message& message) {
+      message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, name);
+      message.nest(NFTA_RULE_EXPRESSIONS, [&](Message& list) { add_expressions(list, rule); });
+    });
+  }
+}
+
+}  // namespace
+
+void Nftables::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+
+Nftables::Nftables() : socket_(nl_socket_alloc()) {
+  CHECK(socket_ != nullptr);
+  if (const int error = nl_connect(socket_.get(), NETLINK_NETFILTER); error < 0) throw SysError("netlink", EPROTONOSUPPORT, nl_geterror(error));
+}
+
+Nftables::~Nftables() = default;
+Nftables::Nftables(Nftables&&) noexcept = default;
+Nftables& Nftables::operator=(Nftables&&) noexcept = default;
+
+void Nftables::put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life) {
+  Batch batch;
+  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
+  // Made if it is not there, so that it can be deleted in any case, and then made anew: there is no moment without one.
+  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named);
+  batch.add(NFT_MSG_DELTABLE, 0, named);
+  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, [&](Message& message) {
+    named(message);
+    if (life == Life::kWithThis) message.number(NFTA_TABLE_FLAGS, big(NFT_TABLE_F_OWNER));
+  });
+  for (const auto& chain : chains) add_chain(batch, name, chain);
+  batch.commit(socket_.get(), "make the table " + name);
+}
+
+void Nftables::delete_table(const std::string& name) {
+  Batch batch;
+  batch.add(NFT_MSG_DELTABLE, 0, [&](Message& message) { message.text(NFTA_TABLE_NAME, name); });
+  try {
+    batch.commit(socket_.get(), "delete the table " + name);
+  } catch (const SysError& failure) {
+    if (failure.number() != ENOENT) throw;
+  }
+}
+
+std::string why_no_link_tables() {
+  try {
+    Nftables().put_table("ferry-trial-" + std::to_string(::getpid()), {{LinkChain::Way::kIn, "lo", {}}}, Nftables::Life::kWithThis);
+    return "";
+  } catch (const SysError& refused) {
+    return refused.what();
+  }
+}
+
+}  // namespace ferry::kernel
