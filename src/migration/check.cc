@@ -67,7 +67,7 @@ process::Reasons own_reasons(const runtime::Workload& workload, const process::V
   const process::BlockerOptions options{.own_network = workload.identity.has_value(), .tcp = tcp, .container = workload.container.has_value(), .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, options)) reasons.push_back(std::move(reason));
   if (workload.container) {
-    for (auto& reason : runtime::container_reasons(*workload.container)) reasons.push_back(std::move(reason));
+    for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
   }
   add_host_reasons(memory, reasons);

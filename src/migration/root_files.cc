@@ -54,8 +54,8 @@ int is_newer(const char*, const struct stat* info, int type, FTW*) {
 
 }  // namespace
 
-RootFiles::RootFiles(base::Path directory, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
-    : directory_(std::move(directory)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
+RootFiles::RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
+    : directory_(std::move(directory)), there_(directory_), changes_(std::move(changes)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
 
 // Whatever else is mounted in it is not part of it.
 base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
@@ -64,7 +64,7 @@ base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
   for (const auto& option : ssh_options_) ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", quoted(option));
   base::Argv argv{"rsync", "-aHAXS", "--numeric-ids", "--one-file-system", "--modify-window=-1", "--mkpath", "-e", ssh + " -o BatchMode=yes"};
   argv.insert(argv.end(), options.begin(), options.end());
-  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), directory_.string())});
+  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), there_.string())});
   return argv;
 }
 
@@ -94,7 +94,13 @@ void RootFiles::send(const std::function<void()>& meanwhile) {
 // A file that is removed or renamed changes its directory.
 bool RootFiles::has_changed() const {
   looked_for = since_;
-  return ::nftw(directory_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
+  return ::nftw(changes_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
+}
+
+void RootFiles::send_all(const std::function<void()>& meanwhile) {
+  const bool is_empty = std::filesystem::is_empty(directory_);
+  if (!is_empty || !was_empty_) run(rsync({"--delete", "--ignore-times"}), "", meanwhile);
+  was_empty_ = is_empty;
 }
 
 bool RootFiles::send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile) {

@@ -182,7 +182,7 @@ void SourceMove::send() {
   }
   const auto written = criu::written_files(images_->directory());  // some may be new since
   if (root_files_) {
-    root_files_->send_changes(written, [this] { throw_if_target_failed(); });
+    send_engine_changes(written);
   } else {
     subject_.files = written;
     send_workload_files();
