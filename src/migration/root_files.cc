@@ -103,10 +103,11 @@ void RootFiles::send_all(const std::function<void()>& meanwhile) {
   was_empty_ = is_empty;
 }
 
+void RootFiles::look_for_changes() { changed_ = changed_ || (!read_only_ && has_changed()); }
+
 bool RootFiles::send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile) {
   if (read_only_) return false;
-  const bool changed = has_changed();
-  if (changed) run(rsync({"--delete"}), "", meanwhile);
+  if (changed_) run(rsync({"--delete"}), "", meanwhile);
   // What a task writes through a mapping may bear the time of its first write only.
   std::string list;
   for (const auto& path : written) {
@@ -114,7 +115,7 @@ bool RootFiles::send_changes(const std::vector<std::string>& written, const std:
     if (::lstat((directory_.string() + path).c_str(), &info) == 0 && S_ISREG(info.st_mode)) list += path + '\0';
   }
   if (!list.empty()) run(rsync({"--ignore-times", "--from0", "--files-from=-"}), list, meanwhile);
-  return changed || !list.empty();
+  return changed_ || !list.empty();
 }
 
 }  // namespace ferry::migration

@@ -23,7 +23,9 @@ class RootFiles {
 
   // `meanwhile` may throw, which ends it. Throws Error with rsync's words.
   void send(const std::function<void()>& meanwhile);
-  // Frozen: what has changed since send() began. `written`: paths in it that a task has open for writing, or mapped; those go
+  // Just frozen: whether something has changed since send() began. Not later: CRIU makes a directory in /tmp when it dumps.
+  void look_for_changes();
+  // Then: what has changed. `written`: paths in it that a task has open for writing, or mapped; those go
   // whatever their times say. True: there was something.
   bool send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile);
   // As send(), of files whose times do not say what was written: all of them, if there are any or were.
@@ -35,6 +37,7 @@ class RootFiles {
   void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
 
   base::Path directory_, there_, changes_;
+  bool changed_ = false;
   bool was_empty_ = true;  // when it was last sent
   bool read_only_;
   transport::Destination destination_;

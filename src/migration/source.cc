@@ -94,6 +94,7 @@ void SourceMove::stop_workload(milliseconds accepts) {
   }
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
+  if (root_files_) root_files_->look_for_changes();
 }
 
 void SourceMove::throw_if_target_failed() {

@@ -150,9 +150,6 @@ Reasons Podman::own_reasons(const OciContainer& container) const {
     reasons.push_back({fmt::format("podman runs it by {}", runtime), "this version moves those that it runs by runc",
                        "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of /etc/containers/containers.conf"});
   }
-  if (!found.value("ExecIDs", json::array()).empty()) {
-    reasons.push_back({"a `podman exec` in it is under way", "that process belongs to somebody here", "end it first"});
-  }
   if (part(part(found, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
     reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here", "use the driver k8s-file or journald"});
   }
