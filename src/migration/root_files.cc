@@ -97,10 +97,11 @@ bool RootFiles::has_changed() const {
   return ::nftw(changes_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
 }
 
+void RootFiles::look_for_content() { has_content_ = has_content_ || !std::filesystem::is_empty(directory_); }
+
 void RootFiles::send_all(const std::function<void()>& meanwhile) {
-  const bool is_empty = std::filesystem::is_empty(directory_);
-  if (!is_empty || !was_empty_) run(rsync({"--delete", "--ignore-times"}), "", meanwhile);
-  was_empty_ = is_empty;
+  look_for_content();
+  if (has_content_) run(rsync({"--delete", "--ignore-times"}), "", meanwhile);
 }
 
 void RootFiles::look_for_changes() { changed_ = changed_ || (!read_only_ && has_changed()); }

@@ -28,7 +28,8 @@ class RootFiles {
   // Then: what has changed. `written`: paths in it that a task has open for writing, or mapped; those go
   // whatever their times say. True: there was something.
   bool send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile);
-  // As send(), of files whose times do not say what was written: all of them, if there are any or were.
+  // Of files whose times do not say what was written: all of them at once, if there are any or were when it was last asked.
+  void look_for_content();
   void send_all(const std::function<void()>& meanwhile);
 
  private:
@@ -38,7 +39,7 @@ class RootFiles {
 
   base::Path directory_, there_, changes_;
   bool changed_ = false;
-  bool was_empty_ = true;  // when it was last sent
+  bool has_content_ = false;
   bool read_only_;
   transport::Destination destination_;
   std::vector<std::string> ssh_options_;

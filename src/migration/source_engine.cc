@@ -73,7 +73,8 @@ void SourceMove::define_there() {
     run_both(podman.save_image_command(image.id), transport::ssh_argv(transport::parse_destination(options_.destination), options_.ssh_options, load),
              fmt::format("cannot send the image {} to {}", image.name, report_.target), meanwhile);
   }
-  export_definition(container, subject_.workload.root.pid, *images_);
+  if (shared_memory_) shared_memory_->look_for_content();
+  export_definition(container, subject_.workload.root.pid, *images_);  // and what is in its /dev/shm now
   const auto archive = images_->directory() / kEngineArchive;
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);
@@ -96,7 +97,6 @@ void SourceMove::send_engine_files() {
   const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
   if (is_defined_ahead()) define_there();
   root_files_->send(meanwhile);
-  if (shared_memory_) shared_memory_->send_all(meanwhile);
 }
 
 // And what of them is new, in the pause.

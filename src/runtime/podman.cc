@@ -140,19 +140,24 @@ void add_file_reasons(const json& found, Reasons& reasons) {
 
 }  // namespace
 
-Reasons Podman::own_reasons(const OciContainer& container) const {
-  const auto found = require(container);
-  auto reasons = configuration_reasons(read_configuration(container.bundle));
-  add_shared_reasons(found, reasons);
-  add_file_reasons(found, reasons);
-  const auto runtime = found.value("OCIRuntime", "");
+Reasons inspected_reasons(const json& inspected) {
+  Reasons reasons;
+  add_shared_reasons(inspected, reasons);
+  add_file_reasons(inspected, reasons);
+  const auto runtime = inspected.value("OCIRuntime", "");
   if (base::Path(runtime).filename() != "runc") {
     reasons.push_back({fmt::format("podman runs it by {}", runtime), "this version moves those that it runs by runc",
                        "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of /etc/containers/containers.conf"});
   }
-  if (part(part(found, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
+  if (part(part(inspected, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
     reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here", "use the driver k8s-file or journald"});
   }
+  return reasons;
+}
+
+Reasons Podman::own_reasons(const OciContainer& container) const {
+  auto reasons = configuration_reasons(read_configuration(container.bundle));
+  for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
   return reasons;
 }
 

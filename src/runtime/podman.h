@@ -53,6 +53,9 @@ class Podman : public Oci {
   bool is_restarted(const OciContainer& container) const;
 };
 
+// What `podman inspect` says of it that a move cannot carry.
+process::Reasons inspected_reasons(const nlohmann::json& inspected);
+
 // Its files that podman puts into it by itself: below a directory of its id.
 bool is_podmans_own(const std::string& mount_source, const std::string& id);
 

@@ -53,6 +53,20 @@ TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) {
   EXPECT_EQ(traces("west"), "");
 }
 
+// Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
+TEST_F(PodmanTest, MemoryIsAsItWas) {
+  run("--network none", fmt::format("python3 -c '{}'", kBusyMemory));
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 100; })) << log("east");
+  std::string from = "east", to = "west";
+  for (const char* mode : {"pre", "hybrid", "stop"}) {
+    const auto report = move(from, to, {"--mode", mode});
+    ASSERT_FALSE(report.is_null()) << mode;
+    EXPECT_EQ(report["mode"], mode);
+    EXPECT_TRUE(goes_on(to)) << mode << log(to).substr(0, 2000);
+    std::swap(from, to);
+  }
+}
+
 TEST_F(PodmanTest, ItIsKeptAtTheSourceWhenAsked) {
   run_looper();
   ASSERT_FALSE(move("east", "west", {"--keep-source"}).is_null());

@@ -100,10 +100,11 @@ bool PodmanTest::goes_on(const std::string& host) const {
 std::string PodmanTest::traces(const std::string& host) const {
   return lab_
       ->shell(host,
-              "podman ps -a -q; runc list -q | grep .; ls /run/libpod/exits; "
+              "(podman ps -a -q; runc list -q; ls /run/libpod/exits; "
               "ls /var/lib/containers/storage/overlay-containers | grep -v '^containers.'; "
               "ls /run/netns /run/ferry/criu 2>/dev/null | grep -v ':$'; mount | grep /merged; "
-              "pgrep -x conmon; find /sys/fs/cgroup -name 'libpod-*'")
+              "pgrep -x conmon; find /sys/fs/cgroup -name 'libpod-*') | "
+              "grep .")
       .out;
 }
 
