@@ -59,14 +59,17 @@ json ContainerPlace::note() const {
 
 process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& told) {
   const auto configuration = json::parse(told.configuration(), nullptr, false);
-  if (!runtime::Oci::knows(told.engine()) || !is_bundle_path(told.bundle()) || !configuration.is_object()) {
-    return {{"the plan cannot be read", "it names no bundle or no configuration", "use the same version of ferry on both hosts"}};
+  const bool is_readable = runtime::Oci::knows(told.engine()) && is_bundle_path(told.bundle()) && configuration.is_object() &&
+                           (is_ours_to_make(told) || runtime::is_podman_id(told.id()));
+  if (!is_readable) {
+    return {{"the plan cannot be read", "it names no container, bundle or configuration", "use the same version of ferry on both hosts"}};
   }
   const auto engine = runtime::oci_engine(told.engine());
   if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
   process::Reasons reasons;
   const auto& name = told.name().empty() ? told.id() : told.name();
-  if (engine->find(name) || engine->find(told.id())) {
+  const auto same_name = engine->find(name);  // podman also takes the beginning of an id for a name
+  if ((same_name && same_name->container.text() == fmt::format("{}:{}", told.engine(), name)) || engine->find(told.id())) {
     reasons.push_back({fmt::format("{} has a container called {} here already", told.engine(), name), "two of that name cannot be told apart",
                        fmt::format("`{} {} {}` there, when it is not needed", told.engine(), told.name().empty() ? "delete" : "rm", name)});
   }

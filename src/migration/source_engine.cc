@@ -2,9 +2,12 @@
 //
 // What a container's move has besides: its files go by rsync; its engine there needs notes, or its image and its definition first; its
 // log goes on there.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/program.h"
@@ -19,6 +22,8 @@ namespace {
 
 constexpr base::milliseconds kEngineDefines{60'000}, kEngineStarts{40'000};
 constexpr auto kImagePoll = base::milliseconds(5);
+constexpr base::milliseconds kLogIsWritten{100};  // at once, unless the disk or the CPU is busy
+constexpr auto kLogPoll = base::milliseconds(1);
 
 // Through a pipe: what one program writes the other reads.
 void run_both(const base::Argv& writer, const base::Argv& reader, const std::string& failed, const std::function<void()>& meanwhile) {
@@ -38,6 +43,24 @@ void run_both(const base::Argv& writer, const base::Argv& reader, const std::str
   if (base::exit_code(*written) == 0 && base::exit_code(*read) == 0) return;
   const auto said = base::try_read_file(fmt::format("/proc/self/fd/{}", words.get())).value_or("");
   throw base::Error({failed, base::one_line(said), "both hosts need room for it", {}, {}});
+}
+
+// What it has said lies in pipes for a moment, until its supervisor has written it down.
+bool has_unwritten_output(pid_t root, pid_t supervisor) {
+  const auto own = kernel::open_files(root);
+  for (const auto& file : kernel::open_files(supervisor)) {
+    const bool is_shared = file.target.starts_with("pipe:") && std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
+    if (!is_shared) continue;
+    const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd), O_RDONLY | O_NONBLOCK);
+    int bytes = 0;
+    if (pipe && ::ioctl(pipe->get(), FIONREAD, &bytes) == 0 && bytes > 0) return true;
+  }
+  return kernel::task_state(supervisor).value_or('S') != 'S';  // in the middle of it
+}
+
+void wait_for_log(pid_t root, pid_t supervisor) {
+  const auto deadline = base::mono_now() + kLogIsWritten;
+  while (has_unwritten_output(root, supervisor) && base::mono_now() < deadline) std::this_thread::sleep_for(kLogPoll);
 }
 
 }  // namespace
@@ -105,8 +128,10 @@ void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
   root_files_->send_changes(written, meanwhile);
   if (shared_memory_) shared_memory_->send_all(meanwhile);
   const auto& log = engine_files_.log;
+  if (log.empty()) return;
+  wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid);
   std::error_code none;
-  const auto size = log.empty() ? 0 : std::filesystem::file_size(log, none);
+  const auto size = std::filesystem::file_size(log, none);
   if (none || size <= log_sent_) return;  // or it was begun anew
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);

@@ -75,10 +75,6 @@ void read_supervisor(pid_t conmon, OciContainer& container) {
   }
 }
 
-bool is_id(const std::string& text) {
-  return text.size() == 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
 void write_new(const base::Path& file, std::string_view text) {
   base::write_full(base::open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600).get(), text);
 }
@@ -90,6 +86,10 @@ void run(const base::Argv& argv, const std::string& failed) {
 }
 
 }  // namespace
+
+bool is_podman_id(const std::string& text) {
+  return text.size() == 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
 
 bool is_podmans_own(const std::string& mount_source, const std::string& id) {
   return mount_source.find(fmt::format("/{}/", id)) != std::string::npos;
@@ -226,7 +226,7 @@ void Podman::release(const std::string& id) const noexcept {
 }
 
 void Podman::remove(const OciContainer& container) const {
-  CHECK(is_id(container.id));
+  CHECK(is_podman_id(container.id));
   if (inspect(container.id).is_null()) return;
   const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
   if (!inspect(container.id).is_null()) {
@@ -258,7 +258,7 @@ Podman::Image Podman::image_of(const OciContainer& container) const {
 }
 
 bool Podman::has_image(const std::string& id) const {
-  return is_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
+  return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
 }
 
 // The id is a hash of what the image says of itself, which a conversion would change.

@@ -56,6 +56,9 @@ class Podman : public Oci {
 // What `podman inspect` says of it that a move cannot carry.
 process::Reasons inspected_reasons(const nlohmann::json& inspected);
 
+// The long one; it becomes part of commands.
+bool is_podman_id(const std::string& text);
+
 // Its files that podman puts into it by itself: below a directory of its id.
 bool is_podmans_own(const std::string& mount_source, const std::string& id);
 
