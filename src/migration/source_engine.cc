@@ -71,10 +71,11 @@ void SourceMove::find_root_files() {
   report_.engine = container.engine;
   engine_files_ = runtime::oci_engine(container.engine)->files(container);
   const auto destination = transport::parse_destination(options_.destination);
-  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only, destination, options_.ssh_options);
+  shared_ssh_.emplace(destination, options_.ssh_options, report_.job);
+  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only, destination, shared_ssh_->options());
   if (!is_defined_ahead()) return;
   if (!engine_files_.shared_memory.empty()) {
-    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false, destination, options_.ssh_options);
+    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false, destination, shared_ssh_->options());
   }
   if (container.keep && runtime::Podman().is_restarted(container)) {
     base::refuse(fmt::format("cannot keep {} here", report_.name), "its restart policy would start a second one when this host starts",
@@ -118,6 +119,7 @@ void SourceMove::define_there() {
 // Its files, while it runs.
 void SourceMove::send_engine_files() {
   const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
+  shared_ssh_->connect();
   if (is_defined_ahead()) define_there();
   root_files_->send(meanwhile);
 }

@@ -18,6 +18,7 @@
 #include "migration/plan.h"
 #include "migration/root_files.h"
 #include "migration/serving.h"
+#include "migration/shared_ssh.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
 
@@ -111,7 +112,8 @@ class SourceMove {
   std::optional<capsule::Lock> lock_;
   Subject subject_;
   std::map<std::string, SentFile> sent_files_;
-  std::optional<RootFiles> root_files_, shared_memory_;  // of a container
+  std::optional<SharedSsh> shared_ssh_;  // of a container
+  std::optional<RootFiles> root_files_, shared_memory_;
   runtime::OciFiles engine_files_;
   uint64_t log_sent_ = 0;
   bool needs_image_ = false, engine_waits_ = false;
