@@ -102,7 +102,8 @@ std::string PodmanTest::traces(const std::string& host) const {
       ->shell(host,
               "(podman ps -a -q; runc list -q; ls /run/libpod/exits; "
               "ls /var/lib/containers/storage/overlay-containers | grep -v '^containers.'; "
-              "ls /run/netns /run/ferry/criu 2>/dev/null | grep -v ':$'; mount | grep /merged; "
+              "ls /run/netns /run/ferry/criu 2>/dev/null | grep -v ':$'; "
+              "ls /run/ferry/ssh-* 2>/dev/null; mount | grep /merged; "
               "pgrep -x conmon; find /sys/fs/cgroup -name 'libpod-*') | "
               "grep .")
       .out;
