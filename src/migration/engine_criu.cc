@@ -29,8 +29,8 @@ base::SpawnOptions engine_options(int output) {
   return options;
 }
 
-criu::Session start(const std::string& call, const base::Argv& engine, const criu::ImageSet& images,
-                    std::vector<std::string> environment, int output, int netns) {
+criu::Session start(const std::string& call, const base::Argv& engine, const criu::ImageSet& images, std::vector<std::string> environment,
+                    int output, int netns) {
   criu::EngineCall waiting(call);
   const criu::RealCriu criu{criu::Installation::find().command({}), std::move(environment), netns};
   return waiting.start(engine, engine_options(output), criu, base::mono_now() + kEngineCalls,
@@ -38,7 +38,8 @@ criu::Session start(const std::string& call, const base::Argv& engine, const cri
 }
 
 // What it answers the engine in CRIU's place is no more than `success`.
-int stand_in(const std::string& call, const base::Argv& engine, const criu::ImageSet& images, bool success, const std::function<void()>& act) {
+int stand_in(const std::string& call, const base::Argv& engine, const criu::ImageSet& images, bool success,
+             const std::function<void()>& act) {
   criu::EngineCall waiting(call);
   const auto output = images.open_log(kEngineLog);
   return waiting.stand_in(engine, engine_options(output.get()), success, act, base::mono_now() + kEngineCalls,
@@ -65,8 +66,8 @@ base::Path log_of(const runtime::OciContainer& container) {
 criu::Session start_dump_by_engine(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images,
                                    std::vector<std::string> environment) {
   const auto engine = runtime::oci_engine(container.engine);
-  return start(criu::dump_call(root), engine->checkpoint_command(container, images.directory().string(), images.directory() / kEngineLog), images,
-               std::move(environment), -1, -1);
+  return start(criu::dump_call(root), engine->checkpoint_command(container, images.directory().string(), images.directory() / kEngineLog),
+               images, std::move(environment), -1, -1);
 }
 
 criu::Session start_restore_by_engine(const runtime::OciContainer& container, const criu::ImageSet& images,
@@ -74,18 +75,23 @@ criu::Session start_restore_by_engine(const runtime::OciContainer& container, co
   const auto engine = runtime::oci_engine(container.engine);
   // podman's supervisor has streams for it; what podman itself says is for us.
   const auto output = container.engine == "podman" ? images.open_log(kEngineLog) : open_log_pipe(log_of(container));
-  return start(criu::restore_call(container.id), engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
+  return start(criu::restore_call(container.id),
+               engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
                std::move(environment), output.get(), netns);
 }
 
 void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images) {
   const runtime::Podman podman;
   const auto archive = images.directory() / kEngineArchive;
-  const int status = stand_in(criu::dump_call(root), podman.export_command(container, archive), images, true, [&] { podman.make_look_whole(container); });
+  const int status =
+      stand_in(criu::dump_call(root), podman.export_command(container, archive), images, true, [&] { podman.make_look_whole(container); });
   podman.tidy_after_export(container);
   if (status == 0) return;
-  throw base::Error({fmt::format("podman does not give out the definition of {}", container.text()), words_in(images.directory() / kEngineLog),
-                     "see whether `podman container checkpoint --leave-running --export FILE` works", {}, {}});
+  throw base::Error({fmt::format("podman does not give out the definition of {}", container.text()),
+                     words_in(images.directory() / kEngineLog),
+                     "see whether `podman container checkpoint --leave-running --export FILE` works",
+                     {},
+                     {}});
 }
 
 // The call of CRIU is podman's last step; when that fails, what it has made stays.

@@ -21,7 +21,7 @@ class SharedSsh {
   SharedSsh(const SharedSsh&) = delete;
   SharedSsh& operator=(const SharedSsh&) = delete;
 
-  void connect();  // in the background
+  void connect();                            // in the background
   std::vector<std::string> options() const;  // the caller's, and with them this connection
 
  private:

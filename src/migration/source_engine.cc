@@ -49,7 +49,8 @@ void run_both(const base::Argv& writer, const base::Argv& reader, const std::str
 bool has_unwritten_output(pid_t root, pid_t supervisor) {
   const auto own = kernel::open_files(root);
   for (const auto& file : kernel::open_files(supervisor)) {
-    const bool is_shared = file.target.starts_with("pipe:") && std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
+    const bool is_shared =
+        file.target.starts_with("pipe:") && std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
     if (!is_shared) continue;
     const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd), O_RDONLY | O_NONBLOCK);
     int bytes = 0;
@@ -94,7 +95,8 @@ void SourceMove::define_there() {
     const auto image = podman.image_of(container);
     observer_.notice(fmt::format("{} has no image {}: sending it", report_.target, image.name));
     const auto load = fmt::format("{}", fmt::join(runtime::Podman::load_image_command(), " "));
-    run_both(podman.save_image_command(image.id), transport::ssh_argv(transport::parse_destination(options_.destination), options_.ssh_options, load),
+    run_both(podman.save_image_command(image.id),
+             transport::ssh_argv(transport::parse_destination(options_.destination), options_.ssh_options, load),
              fmt::format("cannot send the image {} to {}", image.name, report_.target), meanwhile);
   }
   if (shared_memory_) shared_memory_->look_for_content();

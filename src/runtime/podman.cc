@@ -31,12 +31,15 @@ constexpr const char* kKilled = "137";  // as conmon notes the end by SIGKILL
 json inspect(const std::string& name) {
   const auto told = base::run({"podman", "container", "inspect", name});
   if (told.status != 0) {
-    if (told.err.find("no such container") != std::string::npos || told.err.find("no container with name or ID") != std::string::npos) return {};
-    throw base::Error({fmt::format("podman does not tell the state of {}", name), base::one_line(told.err), "see what `podman ps` says", {}, {}});
+    if (told.err.find("no such container") != std::string::npos || told.err.find("no container with name or ID") != std::string::npos)
+      return {};
+    throw base::Error(
+        {fmt::format("podman does not tell the state of {}", name), base::one_line(told.err), "see what `podman ps` says", {}, {}});
   }
   const auto all = json::parse(told.out, nullptr, false);
   if (!all.is_array() || all.size() != 1) {
-    throw base::Error({fmt::format("podman does not tell the state of {}", name), "its answer cannot be read", "report its version", {}, {}});
+    throw base::Error(
+        {fmt::format("podman does not tell the state of {}", name), "its answer cannot be read", "report its version", {}, {}});
   }
   return all[0];
 }
@@ -44,7 +47,8 @@ json inspect(const std::string& name) {
 // Of a container that must be there.
 json require(const OciContainer& container) {
   auto found = inspect(container.id);
-  if (found.is_null()) throw base::Error({fmt::format("podman has no {} any more", container.text()), "it was removed meanwhile", "", {}, {}});
+  if (found.is_null())
+    throw base::Error({fmt::format("podman has no {} any more", container.text()), "it was removed meanwhile", "", {}, {}});
   return found;
 }
 
@@ -70,8 +74,10 @@ void read_supervisor(pid_t conmon, OciContainer& container) {
     if (words[i].starts_with("--runtime-arg=")) options.push_back(words[i].substr(words[i].find('=') + 1));
   }
   for (size_t i = 0; i < options.size(); ++i) {
-    if (options[i] == "--log") ++i;
-    else if (!options[i].starts_with("--log")) container.runtime.push_back(options[i]);
+    if (options[i] == "--log")
+      ++i;
+    else if (!options[i].starts_with("--log"))
+      container.runtime.push_back(options[i]);
   }
 }
 
@@ -82,7 +88,12 @@ void write_new(const base::Path& file, std::string_view text) {
 void run(const base::Argv& argv, const std::string& failed) {
   const auto told = base::run(argv);
   if (told.status == 0) return;
-  throw base::Error({failed, fmt::format("`podman {}` ended with status {}: {}", argv.size() > 1 ? argv[1] : "", told.status, base::one_line(told.err)), "", {}, {}});
+  throw base::Error(
+      {failed,
+       fmt::format("`podman {}` ended with status {}: {}", argv.size() > 1 ? argv[1] : "", told.status, base::one_line(told.err)),
+       "",
+       {},
+       {}});
 }
 
 }  // namespace
@@ -106,7 +117,9 @@ std::optional<OciState> Podman::find(const std::string& name) const {
   const auto found = inspect(name);
   if (found.is_null()) return std::nullopt;
   const auto state = part(found, "State");
-  OciState known{{engine_, found.value("Id", ""), base::Path(found.value("OCIConfigPath", "")).parent_path()}, state.value("Status", ""), state.value("Pid", 0)};
+  OciState known{{engine_, found.value("Id", ""), base::Path(found.value("OCIConfigPath", "")).parent_path()},
+                 state.value("Status", ""),
+                 state.value("Pid", 0)};
   known.container.name = found.value("Name", "");
   if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
   return known;
@@ -116,8 +129,8 @@ namespace {
 
 void add_shared_reasons(const json& found, Reasons& reasons) {
   if (const auto pod = found.value("Pod", ""); !pod.empty()) {
-    reasons.push_back({fmt::format("it is in the pod {}", pod.substr(0, 12)), "its network and others of its namespaces are those of the whole pod",
-                       "run it outside of a pod to move it"});
+    reasons.push_back({fmt::format("it is in the pod {}", pod.substr(0, 12)),
+                       "its network and others of its namespaces are those of the whole pod", "run it outside of a pod to move it"});
   } else if (!found.value("Dependencies", json::array()).empty()) {
     reasons.push_back({"it shares namespaces with another container", "that one would stay here", "give it namespaces of its own"});
   }
@@ -147,10 +160,12 @@ Reasons inspected_reasons(const json& inspected) {
   const auto runtime = inspected.value("OCIRuntime", "");
   if (base::Path(runtime).filename() != "runc") {
     reasons.push_back({fmt::format("podman runs it by {}", runtime), "this version moves those that it runs by runc",
-                       "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of /etc/containers/containers.conf"});
+                       "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of "
+                       "/etc/containers/containers.conf"});
   }
   if (part(part(inspected, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
-    reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here", "use the driver k8s-file or journald"});
+    reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here",
+                       "use the driver k8s-file or journald"});
   }
   return reasons;
 }
@@ -184,8 +199,8 @@ base::Argv Podman::restore_command(const OciContainer& container, const std::str
 }
 
 base::Argv Podman::export_command(const OciContainer& container, const base::Path& archive) const {
-  return {"podman", "container", "checkpoint", "--leave-running", "--tcp-established", "--ignore-rootfs", "--ignore-volumes", "--compress=none",
-          "--export", archive.string(), container.id};
+  return {"podman",           "container",       "checkpoint", "--leave-running", "--tcp-established", "--ignore-rootfs",
+          "--ignore-volumes", "--compress=none", "--export",   archive.string(),  container.id};
 }
 
 void Podman::make_look_whole(const OciContainer& container) const { write_new(container.bundle / kCheckpoint / kInventory, ""); }
@@ -200,7 +215,8 @@ void Podman::tidy_after_export(const OciContainer& container) const {
 }
 
 base::Argv Podman::import_command(const base::Path& archive) const {
-  return {"podman", "container", "restore", "--tcp-established", "--ignore-rootfs", "--ignore-volumes", "--keep", "--import", archive.string()};
+  return {"podman",           "container", "restore",  "--tcp-established", "--ignore-rootfs",
+          "--ignore-volumes", "--keep",    "--import", archive.string()};
 }
 
 bool Podman::is_made(const std::string& id) const {
@@ -212,7 +228,11 @@ base::Path Podman::mount(const std::string& id) const {
   const auto told = base::run({"podman", "mount", id});
   const base::Path root = told.out.substr(0, told.out.find('\n'));
   if (told.status != 0 || !root.is_absolute()) {
-    throw base::Error({"podman does not mount the container's root filesystem", base::one_line(told.err + told.out), "see what `podman mount` says there", {}, {}});
+    throw base::Error({"podman does not mount the container's root filesystem",
+                       base::one_line(told.err + told.out),
+                       "see what `podman mount` says there",
+                       {},
+                       {}});
   }
   return root;
 }
@@ -230,7 +250,11 @@ void Podman::remove(const OciContainer& container) const {
   if (inspect(container.id).is_null()) return;
   const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
   if (!inspect(container.id).is_null()) {
-    throw base::Error({fmt::format("podman cannot remove {}", container.text()), base::one_line(told.err), fmt::format("`podman rm --force {}`", container.name), {}, {}});
+    throw base::Error({fmt::format("podman cannot remove {}", container.text()),
+                       base::one_line(told.err),
+                       fmt::format("`podman rm --force {}`", container.name),
+                       {},
+                       {}});
   }
 }
 
@@ -248,7 +272,11 @@ void Podman::settle(const OciContainer& container) const {
   if (!container.keep) return remove(container);
   const auto left = find(container.id);
   if (left && left->status != "exited") {
-    throw base::Error({fmt::format("podman does not see that {} has ended", container.text()), base::one_line(told.err), fmt::format("`podman stop {}`", container.name), {}, {}});
+    throw base::Error({fmt::format("podman does not see that {} has ended", container.text()),
+                       base::one_line(told.err),
+                       fmt::format("`podman stop {}`", container.name),
+                       {},
+                       {}});
   }
 }
 
@@ -257,9 +285,7 @@ Podman::Image Podman::image_of(const OciContainer& container) const {
   return {found.value("Image", ""), found.value("ImageName", "")};
 }
 
-bool Podman::has_image(const std::string& id) const {
-  return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
-}
+bool Podman::has_image(const std::string& id) const { return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0; }
 
 // The id is a hash of what the image says of itself, which a conversion would change.
 base::Argv Podman::save_image_command(const std::string& id) const {
