@@ -163,6 +163,10 @@ Reasons inspected_reasons(const json& inspected) {
                        "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of "
                        "/etc/containers/containers.conf"});
   }
+  if (part(inspected, "HostConfig").value("AutoRemove", false)) {
+    reasons.push_back({"it is removed when it ends (--rm)", "podman would remove what has been made on the target before it runs there",
+                       "run it without --rm"});
+  }
   if (part(part(inspected, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
     reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here",
                        "use the driver k8s-file or journald"});

@@ -114,6 +114,7 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west", "call it podman:box");
   also("--network none -t", "it has a terminal");
   also("--network none -v data:/data", "it has the volume data");
+  also("--network none --rm", "it is removed when it ends");
   also("--network container:box", "shares namespaces with another container");
   lab_->check("east", "mkdir -p /srv/box");
   also("--network none -v /srv/box:/data", "/srv/box is not here");
