@@ -194,7 +194,7 @@ void add_move(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = app.add_subcommand("move", "move a workload to another host while it runs");
   auto& move = arguments->move;
-  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, or docker:NAME")->required();
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, podman:NAME or docker:NAME")->required();
   verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);

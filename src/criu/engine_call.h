@@ -53,8 +53,21 @@ class EngineCall {
   // (somebody who checkpoints the container at this moment) is refused. Throws Error with the engine's words when it ends before.
   Session start(const base::Argv& engine, const base::SpawnOptions& options, const RealCriu& criu, base::MonoTime deadline,
                 const std::function<std::string()>& engine_words);
+  // As start(), but there is no CRIU: `act` is called in its place, and the engine told that it was a success or a failure. Waits for the
+  // engine's end and gives its exit code. Throws Error when it ends before.
+  int stand_in(const base::Argv& engine, const base::SpawnOptions& options, bool success, const std::function<void()>& act,
+               base::MonoTime deadline, const std::function<std::string()>& engine_words);
 
  private:
+  struct Caller {
+    base::Child child;  // the engine
+    base::Fd shim;      // who waits to hear what it is to become
+    base::Fd engine;    // the engine's end of the conversation
+    kernel::ProcessId process;
+  };
+  // Starts the engine, and waits until it is at its call.
+  Caller call(const base::Argv& engine, const base::SpawnOptions& options, base::MonoTime deadline, const std::function<std::string()>& engine_words);
+
   base::Path path_;
   base::Fd listener_;
 };

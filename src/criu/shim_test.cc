@@ -185,6 +185,34 @@ TEST_F(HeldCallTest, ADumpIsHeldAtItsGateAndGivenUp) {
   EXPECT_NE(kernel::task_state(task.pid()), 't');
 }
 
+// And nothing is done: neither by CRIU nor to the task. The second engine calls from a process whose parent has ended, as conmon does.
+TEST_F(HeldCallTest, AnEngineIsAnsweredWithoutCriu) {
+  TestTask task([](const TestTask::Say& say) { say("runs"); });
+  task.await("runs");
+  const ImageSet images("shim-none-" + std::to_string(::getpid()), 0);
+  const auto plain = engine(dump_of(task.pid(), images));
+  base::Argv orphaned{"bash", "-c", "(\"$@\" &); sleep 2", "bash"};
+  orphaned.insert(orphaned.end(), plain.begin(), plain.end());
+  for (const auto& [argv, success] : {std::pair(plain, true), std::pair(plain, false), std::pair(orphaned, true)}) {
+    base::FdPair pipe = base::make_pipe();
+    said_ = std::move(pipe.first);
+    base::SpawnOptions options;
+    options.stdout_fd = pipe.second.get();
+    options.environment = {path_setting()};
+    EngineCall waiting(dump_call(task.pid()));
+    bool acted = false;
+    const int status = waiting.stand_in(argv, options, success, [&] { acted = true; }, base::mono_now() + kTestLimit, [] { return std::string("?"); });
+    pipe.second.reset();
+    EXPECT_EQ(status == 0, success);
+    EXPECT_TRUE(acted);
+    const auto told = last(engine_said());
+    EXPECT_EQ(told.success(), success);
+    EXPECT_EQ(told.type(), DUMP);
+    EXPECT_TRUE(std::filesystem::is_empty(images.directory()));
+    EXPECT_NE(kernel::task_state(task.pid()), 't');
+  }
+}
+
 TEST_F(HeldCallTest, SomebodyElsesCallIsRefused) {
   TestTask task([](const TestTask::Say& say) { say("runs"); });
   task.await("runs");

@@ -48,6 +48,21 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
 
 namespace {
 
+bool is_below(pid_t pid, pid_t root) {
+  while (pid > 1 && pid != root) pid = kernel::parent_of(pid).value_or(root);  // gone: nobody's
+  return pid == root;
+}
+
+// In its cgroup, and not of its tree; 0: none.
+pid_t started_from_outside(const runtime::Workload& workload) {
+  const auto tasks = kernel::Freezer::at(workload.container->cgroup);
+  if (!tasks) return 0;
+  for (const pid_t pid : tasks->pids()) {
+    if (!is_below(pid, workload.root.pid)) return pid;
+  }
+  return 0;
+}
+
 // What this host must have for a dump.
 void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
   try {
@@ -72,8 +87,12 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
                                          .ours = workload.is_capsule()};
   for (auto& reason : process::find_blockers(view, blocking)) reasons.push_back(std::move(reason));
   if (workload.container) {
-    for (auto& reason : runtime::container_reasons(*workload.container)) reasons.push_back(std::move(reason));
+    for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
+    if (const pid_t guest = started_from_outside(workload); guest > 0) {
+      reasons.push_back({fmt::format("its process {} ({}) was started from outside, by `{} exec`", guest, kernel::command_of(guest), workload.container->engine),
+                         "who has started it stays here", "end it first"});
+    }
   }
   add_host_reasons(memory, reasons);
   return reasons;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "runtime/podman.h"
 
 namespace ferry::migration {
 
@@ -20,6 +21,9 @@ namespace {
 constexpr base::milliseconds kTasksEnd{5'000};
 constexpr auto kTasksEndPoll = base::milliseconds(2);
 
+// podman makes it.
+bool is_ours_to_make(const wire::EngineContainer& told) { return told.engine() != "podman"; }
+
 bool is_bundle_path(const std::string& path) {
   const base::Path bundle(path);
   return bundle.is_absolute() && bundle == bundle.lexically_normal() && bundle.has_filename() && bundle != bundle.root_path();
@@ -29,8 +33,9 @@ bool is_bundle_path(const std::string& path) {
 
 ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
+  container_.name = plan.container().name();
   std::error_code none;
-  bundle_is_new_ = !fs::exists(container_.bundle, none);
+  bundle_is_new_ = is_ours_to_make(plan.container()) && !fs::exists(container_.bundle, none);
 }
 
 std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
@@ -39,6 +44,7 @@ std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
   ContainerPlace place;
   place.container_ = runtime::oci_container_from(*note);
   place.bundle_is_new_ = note->value("bundle_is_new", false);
+  place.is_defined_ = note->value("is_defined", false);
   place.network_ = NetworkPlace::from(note->value("network", json()));
   return place;
 }
@@ -46,25 +52,29 @@ std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
 json ContainerPlace::note() const {
   json note = runtime::to_note(container_);
   note["bundle_is_new"] = bundle_is_new_;
+  note["is_defined"] = is_defined_;
   if (network_) note["network"] = network_->note();
   return note;
 }
 
 process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& told) {
-  process::Reasons reasons;
-  const runtime::Oci engine(told.engine());
-  if (auto lacks = engine.host_reasons(); !lacks.empty()) return lacks;
   const auto configuration = json::parse(told.configuration(), nullptr, false);
-  if (!runtime::Oci::knows(told.engine()) || !is_bundle_path(told.bundle()) || !configuration.is_object()) {
-    return {{"the plan cannot be read", "it names no bundle or no configuration", "use the same version of ferry on both hosts"}};
+  const bool is_readable = runtime::Oci::knows(told.engine()) && is_bundle_path(told.bundle()) && configuration.is_object() &&
+                           (is_ours_to_make(told) || runtime::is_podman_id(told.id()));
+  if (!is_readable) {
+    return {{"the plan cannot be read", "it names no container, bundle or configuration", "use the same version of ferry on both hosts"}};
   }
-  if (engine.find(told.id())) {
-    reasons.push_back({fmt::format("{} has a container called {} here already", told.engine(), told.id()),
-                       "two of that id cannot be told apart", fmt::format("`{} delete {}` there, when it is not needed", told.engine(), told.id())});
+  const auto engine = runtime::oci_engine(told.engine());
+  if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
+  process::Reasons reasons;
+  const auto& name = told.name().empty() ? told.id() : told.name();
+  const auto same_name = engine->find(name);  // podman also takes the beginning of an id for a name
+  if ((same_name && same_name->container.text() == fmt::format("{}:{}", told.engine(), name)) || engine->find(told.id())) {
+    reasons.push_back({fmt::format("{} has a container called {} here already", told.engine(), name), "two of that name cannot be told apart",
+                       fmt::format("`{} {} {}` there, when it is not needed", told.engine(), told.name().empty() ? "delete" : "rm", name)});
   }
-  const base::Path bundle(told.bundle());
   std::error_code none;
-  if (fs::exists(bundle, none)) {
+  if (const base::Path bundle(told.bundle()); is_ours_to_make(told) && fs::exists(bundle, none)) {
     const auto here = base::try_read_file(bundle / "config.json");
     if (!here || json::parse(*here, nullptr, false) != configuration) {
       reasons.push_back({fmt::format("{} is there already", bundle.string()), "it is not the bundle of this container",
@@ -73,7 +83,7 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
   }
   for (auto& reason : NetworkPlace::reasons_against(told)) reasons.push_back(std::move(reason));
   for (const auto& source : runtime::bind_sources(configuration)) {
-    if (fs::exists(source, none)) continue;
+    if (fs::exists(source, none) || (!is_ours_to_make(told) && runtime::is_podmans_own(source, told.id()))) continue;
     reasons.push_back({fmt::format("{} is not here", source), "the container has it as a mount", "make it there, with what belongs into it"});
   }
   return reasons;
@@ -94,7 +104,7 @@ void ContainerPlace::remove() const {
     while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kTasksEndPoll);
   }
   // Not even called: what has that id is somebody else's.
-  if (!container_.cgroup.empty()) runtime::Oci(container_.engine).remove(container_.id);
+  if (!container_.cgroup.empty() || is_defined_) runtime::oci_engine(container_.engine)->remove(container_);
   if (network_) network_->remove();
   std::error_code untidy;
   if (bundle_is_new_) fs::remove_all(container_.bundle, untidy);

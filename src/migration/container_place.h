@@ -30,6 +30,8 @@ class ContainerPlace {
   const std::optional<NetworkPlace>& network() const { return network_; }
 
   void make_bundle(const std::string& configuration) const;
+  // Instead of a bundle, of an engine that keeps definitions. Note it before.
+  void will_be_defined() { is_defined_ = true; }
   // Gone for sure: tasks, the engine's memory of it, its network, the bundle if it is of this move. Throws Error.
   void remove() const;
 
@@ -37,6 +39,7 @@ class ContainerPlace {
   ContainerPlace() = default;
   runtime::OciContainer container_;
   bool bundle_is_new_ = false;
+  bool is_defined_ = false;
   std::optional<NetworkPlace> network_;  // nothing: this host's, or one that CRIU makes anew, without links
 };
 

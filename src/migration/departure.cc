@@ -59,13 +59,14 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
       untidy = failure.what();
     }
   };
+  if (workload.container) attempt([&] { runtime::oci_engine(workload.container->engine)->dismiss_supervisor(*workload.container); });
   attempt([&] { frozen.kill_all(); });
   attempt([&] { burial.end_criu([&frozen] { frozen.thaw_killed(); }); });
   if (workload.record) attempt([&] { capsule::destroy_capsule(workload.record->init); });
   if (!workload.container) {
     attempt([&] { record_as_moved(workload, burial); });
   } else {
-    if (!workload.container->keep) attempt([&] { runtime::Oci(workload.container->engine).remove(workload.container->id); });
+    attempt([&] { runtime::oci_engine(workload.container->engine)->settle(*workload.container); });
     attempt([&] { leave_network(workload); });
   }
   attempt([&] { freezer.remove(); });
@@ -292,7 +293,7 @@ class Departure {
     result_.found = found;
     result_.done = "the frozen copy here was removed";
     if (workload_.container && !Frozen::find_freezer(workload_)) {
-      if (!workload_.container->keep) runtime::Oci(workload_.container->engine).remove(workload_.container->id);
+      runtime::oci_engine(workload_.container->engine)->settle(*workload_.container);
       if (book_.same_boot) leave_network(workload_);  // else it has gone, and what has those names now is another one
     } else if (is_still_the_same()) {
       const auto freezer = Frozen::freezer_of(workload_);

@@ -19,4 +19,11 @@ criu::Session start_restore_by_engine(const runtime::OciContainer& container, co
 
 base::Path log_of(const runtime::OciContainer& container);  // of what came here
 
+// Of an engine that keeps definitions (podman): its own archive of the container's, into `images` (kEngineArchive). The container does not
+// notice. And the container made of it at the target, not started. Throw Error with the engine's words.
+inline constexpr const char* kEngineArchive = "engine.tar";
+inline constexpr const char* kLogTail = "engine-log.tail";  // what the container has said since
+void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images);
+void import_definition(const runtime::OciContainer& container, const criu::ImageSet& images);
+
 }  // namespace ferry::migration

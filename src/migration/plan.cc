@@ -11,6 +11,7 @@
 #include "migration/conversation.h"
 #include "migration/host.h"
 #include "migration/service_place.h"
+#include "runtime/podman.h"
 
 namespace ferry::migration {
 
@@ -61,6 +62,11 @@ wire::EngineContainer to_wire(const runtime::OciContainer& container) {
   told.set_id(container.id);
   told.set_bundle(container.bundle.string());
   told.set_configuration(runtime::read_configuration(container.bundle).dump(2));
+  told.set_name(container.name);
+  if (container.engine != "podman") return told;
+  const auto image = runtime::Podman().image_of(container);
+  told.set_image_id(image.id);
+  told.set_image_name(image.name);
   return told;
 }
 

@@ -54,8 +54,8 @@ int is_newer(const char*, const struct stat* info, int type, FTW*) {
 
 }  // namespace
 
-RootFiles::RootFiles(base::Path directory, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
-    : directory_(std::move(directory)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
+RootFiles::RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
+    : directory_(std::move(directory)), there_(directory_), changes_(std::move(changes)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
 
 // Whatever else is mounted in it is not part of it.
 base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
@@ -64,7 +64,7 @@ base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
   for (const auto& option : ssh_options_) ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", quoted(option));
   base::Argv argv{"rsync", "-aHAXS", "--numeric-ids", "--one-file-system", "--modify-window=-1", "--mkpath", "-e", ssh + " -o BatchMode=yes"};
   argv.insert(argv.end(), options.begin(), options.end());
-  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), directory_.string())});
+  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), there_.string())});
   return argv;
 }
 
@@ -94,13 +94,21 @@ void RootFiles::send(const std::function<void()>& meanwhile) {
 // A file that is removed or renamed changes its directory.
 bool RootFiles::has_changed() const {
   looked_for = since_;
-  return ::nftw(directory_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
+  return ::nftw(changes_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
 }
+
+void RootFiles::look_for_content() { has_content_ = has_content_ || !std::filesystem::is_empty(directory_); }
+
+void RootFiles::send_all(const std::function<void()>& meanwhile) {
+  look_for_content();
+  if (has_content_) run(rsync({"--delete", "--ignore-times"}), "", meanwhile);
+}
+
+void RootFiles::look_for_changes() { changed_ = changed_ || (!read_only_ && has_changed()); }
 
 bool RootFiles::send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile) {
   if (read_only_) return false;
-  const bool changed = has_changed();
-  if (changed) run(rsync({"--delete"}), "", meanwhile);
+  if (changed_) run(rsync({"--delete"}), "", meanwhile);
   // What a task writes through a mapping may bear the time of its first write only.
   std::string list;
   for (const auto& path : written) {
@@ -108,7 +116,7 @@ bool RootFiles::send_changes(const std::vector<std::string>& written, const std:
     if (::lstat((directory_.string() + path).c_str(), &info) == 0 && S_ISREG(info.st_mode)) list += path + '\0';
   }
   if (!list.empty()) run(rsync({"--ignore-times", "--from0", "--files-from=-"}), list, meanwhile);
-  return changed || !list.empty();
+  return changed_ || !list.empty();
 }
 
 }  // namespace ferry::migration

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A container's root filesystem on its way to the target, by rsync: first while the container runs, and what has changed since
+// A tree of a container's files on its way to the target, by rsync: first while the container runs, and what has changed since
 // within the pause. The target has said before that nothing else is in its place.
 #pragma once
 
@@ -17,20 +17,29 @@ namespace ferry::migration {
 
 class RootFiles {
  public:
-  RootFiles(base::Path directory, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options);
+  // `changes`: where all that has changed is to be found; the tree itself, or a part of it that is kept apart.
+  RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options);
+  void go_to(base::Path there) { there_ = std::move(there); }  // else to the same path
 
   // `meanwhile` may throw, which ends it. Throws Error with rsync's words.
   void send(const std::function<void()>& meanwhile);
-  // Frozen: what has changed since send() began. `written`: paths in it that a task has open for writing, or mapped; those go
+  // Just frozen: whether something has changed since send() began. Not later: CRIU makes a directory in /tmp when it dumps.
+  void look_for_changes();
+  // Then: what has changed. `written`: paths in it that a task has open for writing, or mapped; those go
   // whatever their times say. True: there was something.
   bool send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile);
+  // Of files whose times do not say what was written: all of them at once, if there are any or were when it was last asked.
+  void look_for_content();
+  void send_all(const std::function<void()>& meanwhile);
 
  private:
   bool has_changed() const;
   base::Argv rsync(const std::vector<std::string>& options) const;
   void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
 
-  base::Path directory_;
+  base::Path directory_, there_, changes_;
+  bool changed_ = false;
+  bool has_content_ = false;
   bool read_only_;
   transport::Destination destination_;
   std::vector<std::string> ssh_options_;

@@ -94,6 +94,7 @@ void SourceMove::stop_workload(milliseconds accepts) {
   }
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
+  if (root_files_) root_files_->look_for_changes();
 }
 
 void SourceMove::throw_if_target_failed() {
@@ -182,7 +183,7 @@ void SourceMove::send() {
   }
   const auto written = criu::written_files(images_->directory());  // some may be new since
   if (root_files_) {
-    root_files_->send_changes(written, [this] { throw_if_target_failed(); });
+    send_engine_changes(written);
   } else {
     subject_.files = written;
     send_workload_files();

@@ -34,7 +34,7 @@ memory::WorkloadTracker::StandStill SourceMove::stand_still() {
 void SourceMove::copy() {
   clock_.start("copy");
   send_workload_files();
-  if (root_files_) root_files_->send([this] { talk_->throw_if_cancelled(); });
+  if (root_files_) send_engine_files();
   freezer_ = Frozen::freezer_of(subject_.workload);
   if (rounds_) {
     memory_->scan();
@@ -49,6 +49,10 @@ void SourceMove::copy_memory() {
     post_copy_ ? copy_some_memory() : copy_rounds();
   } else if (subject_.memory.by_ferry) {
     smaps_.read_if_changed(memory_->pids());
+  }
+  if (start_engine_there() && rounds_) {  // what was written meanwhile is no part of the pause
+    look_for_written();
+    send_round();
   }
   talk_->throw_if_cancelled();
   FAULT_POINT("source.before_freeze");
@@ -153,14 +157,6 @@ void SourceMove::start_criu() {
   walk_->journal().note(kNoteOrigins, origins_note(origins_));
   const bool first = report_.taken_back == 0 && walk_->state() == Source::kCopying;
   if (subject_.workload.container && first) send_engine_notes();
-}
-
-// What its engine reads before it calls CRIU: the engine there is started while the container is dumped here.
-void SourceMove::send_engine_notes() {
-  wire::FileStart start;
-  start.set_kind(wire::FileStart::IMAGE);
-  start.set_path(runtime::kEngineNotes);
-  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start), [](uint64_t) {});
 }
 
 // What was sent before and still holds by its hash is not sent again.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The source's half of a move as one object: source.cc has what happens in the order in which it happens, source_copy.cc the part of it
-// in which the workload runs, source_again.cc what happens when it must be frozen once more, source_abort.cc when it cannot go on.
+// in which the workload runs, source_engine.cc what a container's has besides, source_again.cc what happens when it must be frozen once more, source_abort.cc when it
+// cannot go on.
 #pragma once
 
 #include <map>
@@ -17,6 +18,7 @@
 #include "migration/plan.h"
 #include "migration/root_files.h"
 #include "migration/serving.h"
+#include "migration/shared_ssh.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
 
@@ -74,7 +76,14 @@ class SourceMove {
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();
+
+  // source_engine.cc: of a container.
   void find_root_files();
+  bool is_defined_ahead() const;
+  void define_there();
+  void send_engine_files();
+  void send_engine_changes(const std::vector<std::string>& written);
+  bool start_engine_there();
   void send_engine_notes();
 
   // source_again.cc: the flags of its memory.
@@ -103,7 +112,11 @@ class SourceMove {
   std::optional<capsule::Lock> lock_;
   Subject subject_;
   std::map<std::string, SentFile> sent_files_;
-  std::optional<RootFiles> root_files_;  // of a container
+  std::optional<SharedSsh> shared_ssh_;  // of a container
+  std::optional<RootFiles> root_files_, shared_memory_;
+  runtime::OciFiles engine_files_;
+  uint64_t log_sent_ = 0;
+  bool needs_image_ = false, engine_waits_ = false;
   std::optional<Walk<Source, SourceEvent>> walk_;
   std::optional<Guard> guard_;
   std::optional<transport::Peer> peer_;

@@ -54,20 +54,12 @@ void SourceMove::prepare() {
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
+  needs_image_ = answer.ready().needs_image();
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
   if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
-}
-
-void SourceMove::find_root_files() {
-  auto& container = *subject_.workload.container;
-  container.keep = options_.keep_source;
-  report_.engine = container.engine;
-  const auto configuration = runtime::read_configuration(container.bundle);
-  root_files_.emplace(runtime::rootfs_of(container, configuration), runtime::is_read_only(configuration),
-                      transport::parse_destination(options_.destination), options_.ssh_options);
 }
 
 void SourceMove::finish_earlier_jobs() {

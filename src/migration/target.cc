@@ -21,6 +21,7 @@
 #include "migration/resolve.h"
 #include "migration/target_move.h"
 #include "runtime/launch.h"
+#include "runtime/podman.h"
 #include "transport/lanes.h"
 
 namespace ferry::migration {
@@ -100,6 +101,8 @@ void TargetMove::serve(const transport::Frame& frame) {
       walk_->step(TargetEvent::kFrozen);
       if (place_ && !restore_) start_engine();
       return;
+    case wire::ToTarget::kEngineDefine: return define_engine();
+    case wire::ToTarget::kEngineStart: return answer_engine_start();
     case wire::ToTarget::kFreezeTakenBack:
       walk_->step(TargetEvent::kTakenBack);
       incoming_->forget_images();
@@ -114,6 +117,14 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::KIND_NOT_SET: throw BrokenProtocol("an empty message");
     default: throw BrokenProtocol("a container's message without its plan");
   }
+}
+
+void TargetMove::answer_engine_start() {
+  if (!place_ || restore_) throw BrokenProtocol("an engine that is not to be started");
+  start_engine();
+  wire::ToSource answer;
+  answer.mutable_engine_waits();
+  talk_.send(answer);
 }
 
 void TargetMove::answer_clock() {
@@ -148,6 +159,7 @@ void TargetMove::restore(const wire::Restore& request) {
   auto own = earlier_ ? earlier_->left_files : std::vector<std::string>{};
   own.push_back(capsule::log_of(plan_.name()).string());
   incoming_->install(own);
+  if (place_) append_log();
   if (memory_) memory_->serve(request);
   if (service_) {  // its sockets can be made of an address only that is here
     service_->will_be_on();
@@ -224,6 +236,7 @@ void TargetMove::resume() {
   tell_peers();
   restore_->finish();
   settle_address();
+  if (!engine_log_.empty()) runtime::Podman().release(place_->container().id);
   FAULT_POINT("target.running");
   if (memory_) settle();
 }

@@ -34,6 +34,7 @@ class TargetMove {
   void serve(const transport::Frame& frame);
   void answer_clock();
   void answer_mark();
+  void answer_engine_start();
   void answer_settle(const wire::Settle& question);
 
   // In the order in which things happen.
@@ -43,7 +44,9 @@ class TargetMove {
   void require_free_name(const std::string& name);
   void make_capsule();
   void make_place();
+  void define_engine();
   void start_engine();
+  void append_log();
   criu::Pages pages() const;
   void make_port();
   void make_service();
@@ -91,6 +94,7 @@ class TargetMove {
   std::optional<kernel::Freezer> freezer_;
   std::optional<capsule::Capsule> capsule_;
   std::optional<ContainerPlace> place_;  // of a container, instead of a capsule
+  base::Path engine_log_;                // of a container whose engine was given its definition
   std::optional<HeldRestore> restore_;
 };
 

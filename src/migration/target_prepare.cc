@@ -11,11 +11,13 @@
 #include "handover/bridge_diversion.h"
 #include "handover/port_gate.h"
 #include "migration/check.h"
+#include "migration/engine_criu.h"
 #include "migration/host.h"
 #include "migration/plan.h"
 #include "migration/resolve.h"
 #include "migration/target_move.h"
 #include "runtime/launch.h"
+#include "runtime/podman.h"
 #include "transport/lanes.h"
 
 namespace ferry::migration {
@@ -24,6 +26,10 @@ namespace {
 
 constexpr base::milliseconds kParkingComes{5'000};
 constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
+
+std::string name_of(const wire::EngineContainer& told) {
+  return fmt::format("{}:{}", told.engine(), told.name().empty() ? told.id() : told.name());
+}
 
 int lanes_of(const wire::MemoryPlan& plan) {
   if (plan.lanes() < 0 || plan.lanes() > transport::kMostLanes) throw BrokenProtocol("an impossible number of lanes");
@@ -36,7 +42,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   base::prepare_to_throw();
   if (walk_) throw BrokenProtocol("a second plan");
   if (!plan.has_container()) capsule::check_name(plan.name());
-  if (plan.has_container() && plan.name() != plan.container().engine() + ":" + plan.container().id()) throw BrokenProtocol("an impossible name");
+  if (plan.has_container() && plan.name() != name_of(plan.container())) throw BrokenProtocol("an impossible name");
   const auto lock = runtime::lock_name(plan.name());
   capsule::check_name("job-" + plan.job());  // both become part of paths
   refuse_if_any(plan.name(), to_itself(plan.source_id()));  // else the source's own lock would be in the way
@@ -70,6 +76,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   wire::ToSource answer;
   if (plan.parking()) answer.mutable_ready()->set_no_parking(make_parking());
   answer.mutable_ready()->set_host(host_name());
+  if (!plan.container().image_id().empty()) answer.mutable_ready()->set_needs_image(!runtime::Podman().has_image(plan.container().image_id()));
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
   if (parking_device_) accept_parking();
@@ -112,6 +119,41 @@ void TargetMove::make_place() {
   place_->make_bundle(plan_.container().configuration());
   if (place_->network()) netns_ = place_->network()->make();
   if (plan_.has_identity()) make_port();
+}
+
+// The engine makes the container, as its archive has it, and does not start it; what that needs has come before. Its root filesystem is
+// mounted until it runs: the source copies into it.
+void TargetMove::define_engine() {
+  if (!place_ || plan_.container().image_id().empty() || !incoming_->is_complete()) throw BrokenProtocol("a definition that was not announced");
+  const runtime::Podman podman;
+  const auto& container = place_->container();
+  if (!podman.has_image(plan_.container().image_id())) {
+    throw base::Error({fmt::format("podman has not kept the image {}", plan_.container().image_name()),
+                       fmt::format("there is none of the content {} here", plan_.container().image_id()), "use the same version of podman on both hosts", {}, {}});
+  }
+  podman.give_name({plan_.container().image_id(), plan_.container().image_name()});
+  place_->will_be_defined();
+  walk_->journal().note(kNotePlace, place_->note());
+  import_definition(container, *images_);
+  std::filesystem::remove(images_->directory() / kEngineArchive);
+  wire::ToSource answer;
+  auto& defined = *answer.mutable_engine_defined();
+  const auto files = podman.files(podman.find(container.id).value().container);
+  defined.set_root(podman.mount(container.id).string());
+  defined.set_shared_memory(files.shared_memory.string());
+  engine_log_ = files.log;
+  std::error_code none;
+  const auto size = std::filesystem::file_size(engine_log_, none);
+  defined.set_log_bytes(none ? 0 : size);
+  FAULT_POINT("target.defined");
+  talk_.send(answer);
+}
+
+// What the container has said since its definition was made. Its supervisor here only ever appends.
+void TargetMove::append_log() {
+  const auto tail = images_->directory() / kLogTail;
+  if (engine_log_.empty() || !std::filesystem::exists(tail)) return;
+  base::write_full(base::open_file(engine_log_, O_WRONLY | O_APPEND | O_CREAT, 0600).get(), base::read_file(tail));
 }
 
 // It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.

@@ -8,36 +8,48 @@
 
 #include "base/error.h"
 #include "base/program.h"
+#include "runtime/podman.h"
 
 namespace ferry::runtime {
 
 using nlohmann::json;
 using process::Reasons;
 
-namespace {
-
 // Also where the services look.
-std::string search_path() {
+std::string program_path() {
   const char* own = std::getenv("PATH");
   return std::string(own ? own : "") + ":/usr/sbin:/usr/local/sbin";
 }
 
-}  // namespace
-
 json to_note(const OciContainer& container) {
+  const auto& supervisor = container.supervisor;
   return {{"engine", container.engine}, {"id", container.id}, {"bundle", container.bundle.string()},
-          {"cgroup", container.cgroup.string()}, {"keep", container.keep}};
+          {"cgroup", container.cgroup.string()}, {"keep", container.keep}, {"name", container.name},
+          {"runtime", container.runtime}, {"exits", container.exits.string()},
+          {"supervisor", {{"pid", supervisor.pid}, {"start_ticks", supervisor.start_ticks}}}};
 }
 
 OciContainer oci_container_from(const json& note) {
-  return {note.value("engine", ""), note.value("id", ""), note.value("bundle", ""), note.value("cgroup", ""),
-          note.value("keep", false)};
+  OciContainer container{note.value("engine", ""), note.value("id", ""), note.value("bundle", ""), note.value("cgroup", ""),
+                         note.value("keep", false)};
+  container.name = note.value("name", "");
+  container.runtime = note.value("runtime", base::Argv{});
+  container.exits = note.value("exits", "");
+  const auto supervisor = note.value("supervisor", json::object());
+  container.supervisor = {supervisor.value("pid", 0), supervisor.value("start_ticks", uint64_t{0})};
+  return container;
 }
 
-bool Oci::knows(const std::string& engine) { return engine == "runc"; }
+bool Oci::knows(const std::string& engine) { return engine == "runc" || engine == "podman"; }
+
+std::unique_ptr<Oci> oci_engine(const std::string& engine) {
+  CHECK(Oci::knows(engine));
+  if (engine == "podman") return std::make_unique<Podman>();
+  return std::make_unique<Oci>(engine);
+}
 
 Reasons Oci::host_reasons() const {
-  if (base::find_in_path(engine_, search_path()).empty()) {
+  if (base::find_in_path(engine_, program_path()).empty()) {
     return {{fmt::format("{} is not installed here", engine_), "there is none on PATH", fmt::format("install it (the package {})", engine_)}};
   }
   return {};
@@ -50,13 +62,18 @@ std::optional<OciState> Oci::find(const std::string& id) const {
     throw base::Error({fmt::format("{} does not tell the state of {}", engine_, id), base::one_line(told.err), "", {}, {}});
   }
   const auto state = json::parse(told.out);
-  return OciState{state.value("status", ""), state.value("pid", 0), state.value("bundle", "")};
+  return OciState{{engine_, id, state.value("bundle", "")}, state.value("status", ""), state.value("pid", 0)};
 }
 
 // Left running, as far as it knows: else it would forget the container when it has been dumped. What becomes of the tasks ferry
 // says (criu/engine_side.h).
-base::Argv Oci::checkpoint_command(const std::string& id, const std::string& images, const base::Path& log) const {
-  return {engine_, "--log", log.string(), "checkpoint", "--leave-running", "--image-path", images, "--work-path", images, id};
+base::Argv Oci::checkpoint_command(const OciContainer& container, const std::string& images, const base::Path& log) const {
+  base::Argv argv = container.runtime.empty() ? base::Argv{engine_} : container.runtime;
+  for (const auto& word : {"--log", log.c_str(), "checkpoint", "--leave-running", "--image-path", images.c_str(), "--work-path", images.c_str(),
+                           container.id.c_str()}) {
+    argv.emplace_back(word);
+  }
+  return argv;
 }
 
 base::Argv Oci::restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const {
@@ -64,12 +81,22 @@ base::Argv Oci::restore_command(const OciContainer& container, const std::string
           container.id};
 }
 
-void Oci::remove(const std::string& id) const {
-  if (!find(id)) return;
-  const auto told = base::run({engine_, "delete", "--force", id});
-  if (told.status != 0 && find(id)) {
-    throw base::Error({fmt::format("{} cannot remove {}", engine_, id), base::one_line(told.err), "", {}, {}});
+void Oci::remove(const OciContainer& container) const {
+  if (!find(container.id)) return;
+  const auto told = base::run({engine_, "delete", "--force", container.id});
+  if (told.status != 0 && find(container.id)) {
+    throw base::Error({fmt::format("{} cannot remove {}", engine_, container.id), base::one_line(told.err), "", {}, {}});
   }
+}
+
+void Oci::settle(const OciContainer& container) const {
+  if (!container.keep) remove(container);
+}
+
+OciFiles Oci::files(const OciContainer& container) const {
+  const auto configuration = read_configuration(container.bundle);
+  const auto root = rootfs_of(container.bundle, configuration);
+  return {root, root, is_read_only(configuration), {}, {}};
 }
 
 json read_configuration(const base::Path& bundle) {
@@ -82,8 +109,8 @@ json read_configuration(const base::Path& bundle) {
   return parsed;
 }
 
-base::Path rootfs_of(const OciContainer& container, const json& configuration) {
-  return (container.bundle / configuration.value("root", json::object()).value("path", "rootfs")).lexically_normal();
+base::Path rootfs_of(const base::Path& bundle, const json& configuration) {
+  return (bundle / configuration.value("root", json::object()).value("path", "rootfs")).lexically_normal();
 }
 
 bool is_read_only(const json& configuration) { return configuration.value("root", json::object()).value("readonly", false); }
@@ -97,14 +124,19 @@ std::vector<std::string> bind_sources(const json& configuration) {
   return sources;
 }
 
-Reasons container_reasons(const OciContainer& container) {
-  Reasons reasons;
+Reasons Oci::own_reasons(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
-  const auto rootfs = rootfs_of(container, configuration);
+  auto reasons = configuration_reasons(configuration);
+  const auto rootfs = rootfs_of(container.bundle, configuration);
   if (const auto inside = rootfs.lexically_relative(container.bundle); inside.empty() || *inside.begin() == ".." || inside == ".") {
     reasons.push_back({fmt::format("its root filesystem {} is not in its bundle", rootfs.string()), "what is there on the target may belong to others",
                        fmt::format("keep it below {}", container.bundle.string())});
   }
+  return reasons;
+}
+
+Reasons configuration_reasons(const json& configuration) {
+  Reasons reasons;
   if (configuration.value("process", json::object()).value("terminal", false)) {
     reasons.push_back({"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"});
   }

@@ -1,27 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Engines that are called and gone: runc, by its own command line (an OCI runtime). They keep what they know of a
-// container in a directory of their own, and drive CRIU themselves, through ferry's shim (criu/engine_call.h).
+// Engines that are called and gone: runc, by its own command line (an OCI runtime), and podman, which calls one (podman.h). They
+// keep what they know of a container in a directory of their own, and drive CRIU themselves, through ferry's shim (criu/engine_call.h).
 #pragma once
 
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "base/fd.h"
 #include "base/subprocess.h"
+#include "kernel/procfs.h"
 #include "process/reason.h"
 
 namespace ferry::runtime {
 
 // As it is here. A container of another host, or one to come, has no cgroup.
 struct OciContainer {
-  std::string engine, id;        // "runc", "web"
+  std::string engine, id;        // "runc", "web"; podman's id is the long one
   base::Path bundle;             // has config.json; at the target the same path
   base::Path cgroup;             // the directory that freezes it
   bool keep = false;             // --keep-source: its stopped copy stays
+  std::string name = {};         // as people call it; empty: by its id
+  base::Argv runtime = {};       // what its engine calls, with that one's options; empty: the engine is its own runtime
+  kernel::ProcessId supervisor = {};  // podman's conmon, which writes its log and sees it end
+  base::Path exits = {};         // where that one leaves a word of the end
 
-  std::string text() const { return engine + ":" + id; }
+  std::string text() const { return engine + ":" + (name.empty() ? id : name); }
 };
 // Among the images: which standard streams are pipes. Written before CRIU is called, and read so.
 inline constexpr const char* kEngineNotes = "descriptors.json";
@@ -30,34 +36,55 @@ nlohmann::json to_note(const OciContainer& container);
 OciContainer oci_container_from(const nlohmann::json& note);
 
 struct OciState {
-  std::string status;  // "running", "paused", "stopped", "created"
+  OciContainer container;  // but for its cgroup
+  std::string status;      // "running", "paused", "stopped", "created", …
   pid_t pid = 0;
-  base::Path bundle;
+};
+
+// What of a container is to be copied, on this host.
+struct OciFiles {
+  base::Path root;          // its root filesystem, as it sees that
+  base::Path changes;       // where all that has changed since it was made is to be found; `root` when nobody keeps that apart
+  bool read_only = false;
+  base::Path shared_memory;  // a /dev/shm that its engine has mounted for it; empty: CRIU takes it along
+  base::Path log;            // empty: it is no file that goes along
 };
 
 class Oci {
  public:
   explicit Oci(std::string engine) : engine_(std::move(engine)) {}
+  virtual ~Oci() = default;
 
   static bool knows(const std::string& engine);  // is of this kind
   // Why this host cannot checkpoint or restore with it at all.
-  process::Reasons host_reasons() const;
-  std::optional<OciState> find(const std::string& id) const;  // throws Error
+  virtual process::Reasons host_reasons() const;
+  virtual std::optional<OciState> find(const std::string& name) const;  // throws Error
+  // What of it a move cannot carry: every reason.
+  virtual process::Reasons own_reasons(const OciContainer& container) const;
+  virtual OciFiles files(const OciContainer& container) const;
   // Complaints go into `log`, images and the engine's own notes into `images`.
-  base::Argv checkpoint_command(const std::string& id, const std::string& images, const base::Path& log) const;
-  // The container's first process gets the standard streams of whoever calls.
-  base::Argv restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
+  base::Argv checkpoint_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
+  // The container's first process gets the standard streams of whoever calls, unless its engine has some for it.
+  virtual base::Argv restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
   // Killed if need be, and forgotten; none of that id is as good. Throws Error.
-  void remove(const std::string& id) const;
+  virtual void remove(const OciContainer& container) const;
+  // Before its processes are killed because they live elsewhere: nobody is to start it anew.
+  virtual void dismiss_supervisor(const OciContainer&) const {}
+  // Its processes are dead: it is forgotten or, to be kept, known as stopped.
+  virtual void settle(const OciContainer& container) const;
 
- private:
+ protected:
   std::string engine_;
 };
+// Of one that knows() knows.
+std::unique_ptr<Oci> oci_engine(const std::string& engine);
 
-// What of it a move cannot carry, as its configuration says: every reason.
-process::Reasons container_reasons(const OciContainer& container);
+// Where programs are looked for that are not on everybody's PATH.
+std::string program_path();
+// What of a container a move cannot carry, as its config.json says.
+process::Reasons configuration_reasons(const nlohmann::json& configuration);
 // Its root directory: below the bundle, or absolute.
-base::Path rootfs_of(const OciContainer& container, const nlohmann::json& configuration);
+base::Path rootfs_of(const base::Path& bundle, const nlohmann::json& configuration);
 bool is_read_only(const nlohmann::json& configuration);
 // The sources of its bind mounts that must be on the target as well.
 std::vector<std::string> bind_sources(const nlohmann::json& configuration);

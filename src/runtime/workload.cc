@@ -103,17 +103,21 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
 }
 
 Workload from_engine(const ContainerName& name) {
-  const Oci engine(name.engine);
-  for (const auto& lack : engine.host_reasons()) base::refuse(fmt::format("cannot move {}", name.text()), lack.what + ": " + lack.why, lack.remedy);
-  const auto state = engine.find(name.name);
+  const auto engine = oci_engine(name.engine);
+  for (const auto& lack : engine->host_reasons()) base::refuse(fmt::format("cannot move {}", name.text()), lack.what + ": " + lack.why, lack.remedy);
+  auto state = engine->find(name.name);
+  const bool is_podman = name.engine == "podman";
   if (!state) {
     base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("{} has no container of that name here", name.engine),
-                 fmt::format("`{} list` shows those that it has", name.engine));
+                 fmt::format("`{} {}` shows those that it has", name.engine, is_podman ? "ps" : "list"));
+  }
+  if (state->container.text() != name.text()) {  // it is locked and journalled under one name
+    base::refuse(fmt::format("cannot move {}", name.text()), "that is no name but the id of a container", fmt::format("call it {}", state->container.text()));
   }
   const auto root = kernel::find_process(state->pid);
   if (state->status != "running" || state->pid <= 0 || !root) {
     base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("it is {}", state->status == "running" ? "ending" : state->status),
-                 state->status == "paused" ? fmt::format("{} resume {}", name.engine, name.name) : "only what runs can be moved");
+                 state->status == "paused" ? fmt::format("{} {} {}", name.engine, is_podman ? "unpause" : "resume", name.name) : "only what runs can be moved");
   }
   Workload workload{name.text(), kernel::command_of(root->pid), *root, std::nullopt, std::nullopt, std::nullopt};
   const auto cgroup = kernel::Freezer::of(root->pid);
@@ -121,7 +125,8 @@ Workload from_engine(const ContainerName& name) {
     base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("its cgroup {} is not its own: others are in it, too", cgroup.path().string()),
                  "give it one (linux.cgroupsPath in its config.json)");
   }
-  workload.container = {name.engine, name.name, state->bundle, cgroup.path()};
+  workload.container = std::move(state->container);
+  workload.container->cgroup = cgroup.path();
   workload.network = network_of(root->pid, *workload.container);
   workload.identity = workload.network.identity;
   return workload;

@@ -24,6 +24,8 @@ constexpr std::string_view kConnectTimeout = "ConnectTimeout=10";
 constexpr base::milliseconds kDrain{1'000}, kEnd{300};
 constexpr size_t kMaxErrorBytes = size_t{64} << 10;  // of stderr, the last that are looked at
 
+}  // namespace
+
 base::Argv ssh_argv(const Destination& destination, const std::vector<std::string>& options,
                     const std::string& command) {
   const char* program = std::getenv("FERRY_SSH");
@@ -38,8 +40,6 @@ base::Argv ssh_argv(const Destination& destination, const std::vector<std::strin
   argv.insert(argv.end(), {"--", destination.text(), command});
   return argv;
 }
-
-}  // namespace
 
 SshSession::SshSession(const Destination& destination, const std::vector<std::string>& ssh_options,
                        const std::string& command)

@@ -9,6 +9,10 @@
 
 namespace ferry::transport {
 
+// ssh, as ferry calls it, running `command` over there; FERRY_SSH may name another program.
+base::Argv ssh_argv(const Destination& destination, const std::vector<std::string>& options,
+                    const std::string& command);
+
 class SshSession {
  public:
   // Starts ssh with `command` for the login shell over there. Throws Error when there is no ssh

@@ -134,7 +134,7 @@ TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("docker:still", "west", "it does not run");
   expect_refused("docker:gone", "west", "--rm");
   expect_refused("docker:stays", "north", "docker is not installed here");
-  expect_refused("podman:stays", "west", "containers of docker and runc");
+  expect_refused("lxc:stays", "west", "containers of docker, podman and runc");
   EXPECT_TRUE(goes_on("stays", "east"));
 }
 

@@ -9,23 +9,6 @@
 namespace ferry::testing {
 namespace {
 
-// Counts as looper.py does, and in between writes all over 48 MiB, in which it then finds what it has written.
-constexpr const char* kBusyMemory = R"py(
-import os, random
-pages, size = 12288, 4096
-memory, known, identity = bytearray(pages * size), {}, os.urandom(4).hex()
-count = 0
-while True:
-    for _ in range(400):
-        page = random.randrange(pages)
-        at = page * size
-        if memory[at:at + 8] != known.get(page, bytes(8)): print("page", page, "is not as it was", flush=True)
-        known[page] = os.urandom(8)
-        memory[at:at + 8] = known[page]
-    print("%04d -> %s" % (count, identity), flush=True)
-    count += 1
-)py";
-
 TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) {
   run_looper();
   const auto there = move("east", "west");

@@ -10,6 +10,23 @@
 
 namespace ferry::testing {
 
+// Counts as looper.py does, and in between writes all over 48 MiB, in which it then finds what it has written.
+inline constexpr const char* kBusyMemory = R"py(
+import os, random
+pages, size = 12288, 4096
+memory, known, identity = bytearray(pages * size), {}, os.urandom(4).hex()
+count = 0
+while True:
+    for _ in range(400):
+        page = random.randrange(pages)
+        at = page * size
+        if memory[at:at + 8] != known.get(page, bytes(8)): print("page", page, "is not as it was", flush=True)
+        known[page] = os.urandom(8)
+        memory[at:at + 8] = known[page]
+    print("%04d -> %s" % (count, identity), flush=True)
+    count += 1
+)py";
+
 class ContainerTest : public FerryTest {
  protected:
   const Lab& lab() const override { return *lab_; }

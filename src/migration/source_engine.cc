@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a container's move has besides: its files go by rsync; its engine there needs notes, or its image and its definition first; its
+// log goes on there.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/program.h"
+#include "migration/engine_criu.h"
+#include "migration/source_move.h"
+#include "runtime/podman.h"
+#include "transport/ssh_session.h"
+
+namespace ferry::migration {
+
+namespace {
+
+constexpr base::milliseconds kEngineDefines{60'000}, kEngineStarts{40'000};
+constexpr auto kImagePoll = base::milliseconds(5);
+constexpr base::milliseconds kLogIsWritten{100};  // at once, unless the disk or the CPU is busy
+constexpr auto kLogPoll = base::milliseconds(1);
+
+// Through a pipe: what one program writes the other reads.
+void run_both(const base::Argv& writer, const base::Argv& reader, const std::string& failed, const std::function<void()>& meanwhile) {
+  const base::Fd words(::memfd_create("ferry-image", MFD_CLOEXEC));
+  if (!words) throw base::SysError("memfd_create", errno, "");
+  base::FdPair pipe = base::make_pipe();
+  auto writes = base::spawn(writer, {-1, pipe.second.get(), words.get()});
+  auto reads = base::spawn(reader, {pipe.first.get(), words.get(), words.get()});
+  pipe = {};
+  std::optional<int> written, read;
+  while (!written || !read) {
+    if (!written) written = writes.try_wait();
+    if (!read) read = reads.try_wait();
+    meanwhile();
+    std::this_thread::sleep_for(kImagePoll);
+  }
+  if (base::exit_code(*written) == 0 && base::exit_code(*read) == 0) return;
+  const auto said = base::try_read_file(fmt::format("/proc/self/fd/{}", words.get())).value_or("");
+  throw base::Error({failed, base::one_line(said), "both hosts need room for it", {}, {}});
+}
+
+// What it has said lies in pipes for a moment, until its supervisor has written it down.
+bool has_unwritten_output(pid_t root, pid_t supervisor) {
+  const auto own = kernel::open_files(root);
+  for (const auto& file : kernel::open_files(supervisor)) {
+    const bool is_shared =
+        file.target.starts_with("pipe:") && std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
+    if (!is_shared) continue;
+    const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd), O_RDONLY | O_NONBLOCK);
+    int bytes = 0;
+    if (pipe && ::ioctl(pipe->get(), FIONREAD, &bytes) == 0 && bytes > 0) return true;
+  }
+  return kernel::task_state(supervisor).value_or('S') != 'S';  // in the middle of it
+}
+
+void wait_for_log(pid_t root, pid_t supervisor) {
+  const auto deadline = base::mono_now() + kLogIsWritten;
+  while (has_unwritten_output(root, supervisor) && base::mono_now() < deadline) std::this_thread::sleep_for(kLogPoll);
+}
+
+}  // namespace
+
+void SourceMove::find_root_files() {
+  auto& container = *subject_.workload.container;
+  container.keep = options_.keep_source;
+  report_.engine = container.engine;
+  engine_files_ = runtime::oci_engine(container.engine)->files(container);
+  const auto destination = transport::parse_destination(options_.destination);
+  shared_ssh_.emplace(destination, options_.ssh_options, report_.job);
+  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only, destination, shared_ssh_->options());
+  if (!is_defined_ahead()) return;
+  if (!engine_files_.shared_memory.empty()) {
+    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false, destination, shared_ssh_->options());
+  }
+  if (container.keep && runtime::Podman().is_restarted(container)) {
+    base::refuse(fmt::format("cannot keep {} here", report_.name), "its restart policy would start a second one when this host starts",
+                 "move it without --keep-source");
+  }
+}
+
+bool SourceMove::is_defined_ahead() const { return subject_.workload.container && subject_.workload.container->engine == "podman"; }
+
+// The container is made there while it runs here: what its engine has against it is heard in time.
+void SourceMove::define_there() {
+  const auto& container = *subject_.workload.container;
+  const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
+  if (needs_image_) {
+    const runtime::Podman podman;
+    const auto image = podman.image_of(container);
+    observer_.notice(fmt::format("{} has no image {}: sending it", report_.target, image.name));
+    const auto load = fmt::format("{}", fmt::join(runtime::Podman::load_image_command(), " "));
+    run_both(podman.save_image_command(image.id),
+             transport::ssh_argv(transport::parse_destination(options_.destination), options_.ssh_options, load),
+             fmt::format("cannot send the image {} to {}", image.name, report_.target), meanwhile);
+  }
+  if (shared_memory_) shared_memory_->look_for_content();
+  export_definition(container, subject_.workload.root.pid, *images_);  // and what is in its /dev/shm now
+  const auto archive = images_->directory() / kEngineArchive;
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::IMAGE);
+  start.set_path(kEngineArchive);
+  send_file(*talk_, archive.string(), std::move(start), [](uint64_t) {});
+  std::filesystem::remove(archive);
+  wire::ToTarget message;
+  message.mutable_engine_define();
+  talk_->send(message);
+  const auto answer = talk_->receive_from_target(kEngineDefines, "its engine's word on the container");
+  if (!answer.has_engine_defined()) throw BrokenProtocol("it did not answer \"defined\"");
+  const auto& defined = answer.engine_defined();
+  root_files_->go_to(defined.root());
+  if (shared_memory_) shared_memory_->go_to(defined.shared_memory());
+  log_sent_ = defined.log_bytes();
+}
+
+// Its files, while it runs.
+void SourceMove::send_engine_files() {
+  const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
+  shared_ssh_->connect();
+  if (is_defined_ahead()) define_there();
+  root_files_->send(meanwhile);
+}
+
+// And what of them is new, in the pause.
+void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
+  const auto meanwhile = [this] { throw_if_target_failed(); };
+  root_files_->send_changes(written, meanwhile);
+  if (shared_memory_) shared_memory_->send_all(meanwhile);
+  const auto& log = engine_files_.log;
+  if (log.empty()) return;
+  wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid);
+  std::error_code none;
+  const auto size = std::filesystem::file_size(log, none);
+  if (none || size <= log_sent_) return;  // or it was begun anew
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::IMAGE);
+  start.set_path(kLogTail);
+  start.set_kept_prefix(log_sent_);
+  send_file(*talk_, log.string(), std::move(start), [](uint64_t) {});
+}
+
+// Its engine takes some time until it calls CRIU, which is none of the pause; and it holds the container's lock there from then on, which
+// is why it is not started earlier. True: it was started now.
+bool SourceMove::start_engine_there() {
+  if (!is_defined_ahead() || engine_waits_) return false;
+  wire::ToTarget message;
+  message.mutable_engine_start();
+  talk_->send(message);
+  const auto answer = talk_->receive_from_target(kEngineStarts, "its engine's call of CRIU");
+  if (!answer.has_engine_waits()) throw BrokenProtocol("it did not answer \"waits\"");
+  engine_waits_ = true;
+  return true;
+}
+
+// What its engine reads before it calls CRIU: the engine there is started while the container is dumped here.
+void SourceMove::send_engine_notes() {
+  if (is_defined_ahead()) return;  // they are part of the definition
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::IMAGE);
+  start.set_path(runtime::kEngineNotes);
+  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start), [](uint64_t) {});
+}
+
+}  // namespace ferry::migration

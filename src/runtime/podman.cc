@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/podman.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/program.h"
+
+namespace ferry::runtime {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using process::Reasons;
+
+namespace {
+
+// What is left in the checkpoint's directory by the export of a definition.
+constexpr const char* kInventory = "inventory.img";  // podman looks whether it is there, no more
+constexpr const char* kCheckpoint = "checkpoint";
+constexpr const char* kKilled = "137";  // as conmon notes the end by SIGKILL
+
+json inspect(const std::string& name) {
+  const auto told = base::run({"podman", "container", "inspect", name});
+  if (told.status != 0) {
+    if (told.err.find("no such container") != std::string::npos || told.err.find("no container with name or ID") != std::string::npos)
+      return {};
+    throw base::Error(
+        {fmt::format("podman does not tell the state of {}", name), base::one_line(told.err), "see what `podman ps` says", {}, {}});
+  }
+  const auto all = json::parse(told.out, nullptr, false);
+  if (!all.is_array() || all.size() != 1) {
+    throw base::Error(
+        {fmt::format("podman does not tell the state of {}", name), "its answer cannot be read", "report its version", {}, {}});
+  }
+  return all[0];
+}
+
+// Of a container that must be there.
+json require(const OciContainer& container) {
+  auto found = inspect(container.id);
+  if (found.is_null())
+    throw base::Error({fmt::format("podman has no {} any more", container.text()), "it was removed meanwhile", "", {}, {}});
+  return found;
+}
+
+json part(const json& whole, const char* name) { return whole.value(name, json::object()); }
+
+std::vector<std::string> words_of(pid_t pid) {
+  std::istringstream text(base::try_read_file(fmt::format("/proc/{}/cmdline", pid)).value_or(""));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(text, word, '\0');) words.push_back(word);
+  return words;
+}
+
+// How conmon was told to call the runtime, without the log of that one call.
+void read_supervisor(pid_t conmon, OciContainer& container) {
+  container.supervisor = kernel::find_process(conmon).value_or(kernel::ProcessId{});
+  const auto words = words_of(conmon);
+  base::Argv options;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "-r") container.runtime = {words[i + 1]};
+    if (words[i] == "--exit-dir") container.exits = words[i + 1];
+    if (words[i] == "--exit-command") break;
+    if (words[i] == "--runtime-arg") options.push_back(words[i + 1]);
+    if (words[i].starts_with("--runtime-arg=")) options.push_back(words[i].substr(words[i].find('=') + 1));
+  }
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (options[i] == "--log")
+      ++i;
+    else if (!options[i].starts_with("--log"))
+      container.runtime.push_back(options[i]);
+  }
+}
+
+void write_new(const base::Path& file, std::string_view text) {
+  base::write_full(base::open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600).get(), text);
+}
+
+void run(const base::Argv& argv, const std::string& failed) {
+  const auto told = base::run(argv);
+  if (told.status == 0) return;
+  throw base::Error(
+      {failed,
+       fmt::format("`podman {}` ended with status {}: {}", argv.size() > 1 ? argv[1] : "", told.status, base::one_line(told.err)),
+       "",
+       {},
+       {}});
+}
+
+}  // namespace
+
+bool is_podman_id(const std::string& text) {
+  return text.size() == 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+bool is_podmans_own(const std::string& mount_source, const std::string& id) {
+  return mount_source.find(fmt::format("/{}/", id)) != std::string::npos;
+}
+
+Reasons Podman::host_reasons() const {
+  if (base::find_in_path(engine_, program_path()).empty()) {
+    return {{"podman is not installed here", "there is none on PATH", "install it (the package podman), with runc"}};
+  }
+  return {};
+}
+
+std::optional<OciState> Podman::find(const std::string& name) const {
+  const auto found = inspect(name);
+  if (found.is_null()) return std::nullopt;
+  const auto state = part(found, "State");
+  OciState known{{engine_, found.value("Id", ""), base::Path(found.value("OCIConfigPath", "")).parent_path()},
+                 state.value("Status", ""),
+                 state.value("Pid", 0)};
+  known.container.name = found.value("Name", "");
+  if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
+  return known;
+}
+
+namespace {
+
+void add_shared_reasons(const json& found, Reasons& reasons) {
+  if (const auto pod = found.value("Pod", ""); !pod.empty()) {
+    reasons.push_back({fmt::format("it is in the pod {}", pod.substr(0, 12)),
+                       "its network and others of its namespaces are those of the whole pod", "run it outside of a pod to move it"});
+  } else if (!found.value("Dependencies", json::array()).empty()) {
+    reasons.push_back({"it shares namespaces with another container", "that one would stay here", "give it namespaces of its own"});
+  }
+  if (const auto mode = part(found, "HostConfig").value("NetworkMode", ""); mode != "none" && mode != "host" && !mode.starts_with("ns:")) {
+    reasons.push_back({fmt::format("its network is podman's \"{}\"", mode), "this version does not take podman's own networks along",
+                       "run it with --network ns:/run/netns/NAME (docs/containers.md), host or none"});
+  }
+}
+
+void add_file_reasons(const json& found, Reasons& reasons) {
+  if (!found.value("Rootfs", "").empty()) {
+    reasons.push_back({"it has no image (--rootfs)", "its root filesystem is a directory that belongs to others", "make an image of it"});
+  }
+  for (const auto& mount : found.value("Mounts", json::array())) {
+    if (mount.value("Type", "") != "volume") continue;
+    reasons.push_back({fmt::format("it has the volume {}", mount.value("Name", "")), "this version does not take volumes along",
+                       "bind a directory that both hosts have (-v /DIRECTORY:…)"});
+  }
+}
+
+}  // namespace
+
+Reasons inspected_reasons(const json& inspected) {
+  Reasons reasons;
+  add_shared_reasons(inspected, reasons);
+  add_file_reasons(inspected, reasons);
+  const auto runtime = inspected.value("OCIRuntime", "");
+  if (base::Path(runtime).filename() != "runc") {
+    reasons.push_back({fmt::format("podman runs it by {}", runtime), "this version moves those that it runs by runc",
+                       "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of "
+                       "/etc/containers/containers.conf"});
+  }
+  if (part(inspected, "HostConfig").value("AutoRemove", false)) {
+    reasons.push_back({"it is removed when it ends (--rm)", "podman would remove what has been made on the target before it runs there",
+                       "run it without --rm"});
+  }
+  if (part(part(inspected, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
+    reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here",
+                       "use the driver k8s-file or journald"});
+  }
+  return reasons;
+}
+
+Reasons Podman::own_reasons(const OciContainer& container) const {
+  auto reasons = configuration_reasons(read_configuration(container.bundle));
+  for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
+  return reasons;
+}
+
+OciFiles Podman::files(const OciContainer& container) const {
+  const auto found = require(container);
+  const auto configuration = read_configuration(container.bundle);
+  OciFiles files;
+  files.root = rootfs_of(container.bundle, configuration);
+  const auto driver = part(found, "GraphDriver").value("Data", json());
+  const auto upper = driver.is_object() ? driver.value("UpperDir", "") : "";
+  files.changes = upper.empty() ? files.root : base::Path(upper);
+  files.read_only = is_read_only(configuration);
+  for (const auto& mount : configuration.value("mounts", json::array())) {
+    const auto source = mount.value("source", "");
+    if (mount.value("destination", "") == "/dev/shm" && is_podmans_own(source, container.id)) files.shared_memory = source;
+  }
+  const auto log = part(part(found, "HostConfig"), "LogConfig").value("Path", "");
+  if (is_podmans_own(log, container.id)) files.log = log;
+  return files;
+}
+
+base::Argv Podman::restore_command(const OciContainer& container, const std::string&, const base::Path&) const {
+  return {"podman", "container", "restore", "--tcp-established", container.id};
+}
+
+base::Argv Podman::export_command(const OciContainer& container, const base::Path& archive) const {
+  return {"podman",           "container",       "checkpoint", "--leave-running", "--tcp-established", "--ignore-rootfs",
+          "--ignore-volumes", "--compress=none", "--export",   archive.string(),  container.id};
+}
+
+void Podman::make_look_whole(const OciContainer& container) const { write_new(container.bundle / kCheckpoint / kInventory, ""); }
+
+void Podman::tidy_after_export(const OciContainer& container) const {
+  std::error_code untidy;
+  const auto directory = container.bundle / kCheckpoint;
+  fs::remove(directory / kInventory, untidy);
+  fs::remove(directory / kEngineNotes, untidy);
+  fs::remove(directory, untidy);  // what somebody else keeps there stays
+  for (const char* file : {"devshm-checkpoint.tar", "network.status"}) fs::remove(container.bundle / file, untidy);
+}
+
+base::Argv Podman::import_command(const base::Path& archive) const {
+  return {"podman",           "container", "restore",  "--tcp-established", "--ignore-rootfs",
+          "--ignore-volumes", "--keep",    "--import", archive.string()};
+}
+
+bool Podman::is_made(const std::string& id) const {
+  const auto found = find(id);
+  return found && found->status != "running" && fs::exists(found->container.bundle / kCheckpoint / kInventory);
+}
+
+base::Path Podman::mount(const std::string& id) const {
+  const auto told = base::run({"podman", "mount", id});
+  const base::Path root = told.out.substr(0, told.out.find('\n'));
+  if (told.status != 0 || !root.is_absolute()) {
+    throw base::Error({"podman does not mount the container's root filesystem",
+                       base::one_line(told.err + told.out),
+                       "see what `podman mount` says there",
+                       {},
+                       {}});
+  }
+  return root;
+}
+
+void Podman::release(const std::string& id) const noexcept {
+  try {
+    run({"podman", "umount", id}, "its root filesystem stays mounted once more than is needed");
+  } catch (const std::exception& failure) {
+    base::log("{}", failure.what());
+  }
+}
+
+void Podman::remove(const OciContainer& container) const {
+  CHECK(is_podman_id(container.id));
+  if (inspect(container.id).is_null()) return;
+  const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
+  if (!inspect(container.id).is_null()) {
+    throw base::Error({fmt::format("podman cannot remove {}", container.text()),
+                       base::one_line(told.err),
+                       fmt::format("`podman rm --force {}`", container.name),
+                       {},
+                       {}});
+  }
+}
+
+void Podman::dismiss_supervisor(const OciContainer& container) const {
+  if (container.supervisor.pid > 0) kernel::signal_process(container.supervisor, SIGKILL);
+}
+
+// What conmon would have done at the end: its word of it is left where podman looks, which was told before that somebody wants it to stop.
+void Podman::settle(const OciContainer& container) const {
+  if (inspect(container.id).is_null()) return;
+  (void)base::run({"podman", "stop", "--time", "0", container.id});
+  std::error_code none;
+  if (fs::is_directory(container.exits, none)) write_new(container.exits / container.id, kKilled);
+  const auto told = base::run({"podman", "container", "cleanup", container.id});
+  if (!container.keep) return remove(container);
+  const auto left = find(container.id);
+  if (left && left->status != "exited") {
+    throw base::Error({fmt::format("podman does not see that {} has ended", container.text()),
+                       base::one_line(told.err),
+                       fmt::format("`podman stop {}`", container.name),
+                       {},
+                       {}});
+  }
+}
+
+Podman::Image Podman::image_of(const OciContainer& container) const {
+  const auto found = require(container);
+  return {found.value("Image", ""), found.value("ImageName", "")};
+}
+
+bool Podman::has_image(const std::string& id) const { return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0; }
+
+// The id is a hash of what the image says of itself, which a conversion would change.
+base::Argv Podman::save_image_command(const std::string& id) const {
+  const auto told = base::run({"podman", "image", "inspect", "--format", "{{.ManifestType}}", id});
+  const bool is_oci = told.out.find("vnd.oci.") != std::string::npos;
+  return {"podman", "save", "--quiet", "--format", is_oci ? "oci-archive" : "docker-archive", id};
+}
+
+void Podman::give_name(const Image& image) const {
+  if (image.name.empty() || image.name.starts_with('-') || base::run({"podman", "image", "exists", image.name}).status == 0) return;
+  run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
+}
+
+bool Podman::is_restarted(const OciContainer& container) const {
+  const auto policy = part(part(require(container), "HostConfig"), "RestartPolicy").value("Name", "");
+  return policy == "always" || policy == "unless-stopped";
+}
+
+}  // namespace ferry::runtime

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/podman.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace ferry::runtime {
+namespace {
+
+using nlohmann::json;
+
+// As podman 4.3.1 tells of one that can go along.
+json plain() {
+  return json::parse(R"({
+    "Pod": "", "Rootfs": "", "OCIRuntime": "runc", "Dependencies": [],
+    "Mounts": [{"Type": "bind", "Source": "/srv/data", "Destination": "/data"}],
+    "HostConfig": {"NetworkMode": "ns:/run/netns/web", "LogConfig": {"Type": "k8s-file"}}
+  })");
+}
+
+std::string reasons_of(const json& inspected) {
+  std::string all;
+  for (const auto& reason : inspected_reasons(inspected)) all += reason.what + "\n";
+  return all;
+}
+
+TEST(PodmanReasons, NothingStandsInTheWayOfAPlainOne) {
+  EXPECT_EQ(reasons_of(plain()), "");
+  for (const char* mode : {"none", "host"}) {
+    auto other = plain();
+    other["HostConfig"]["NetworkMode"] = mode;
+    EXPECT_EQ(reasons_of(other), "") << mode;
+  }
+}
+
+TEST(PodmanReasons, EachIsNamed) {
+  const auto with = [](const char* pointer, const json& value) {
+    auto changed = plain();
+    changed[json::json_pointer(pointer)] = value;
+    return reasons_of(changed);
+  };
+  EXPECT_EQ(with("/Pod", "0123456789abcdef"), "it is in the pod 0123456789ab\n");
+  EXPECT_EQ(with("/Dependencies", {"abc"}), "it shares namespaces with another container\n");
+  EXPECT_EQ(with("/HostConfig/NetworkMode", "bridge"), "its network is podman's \"bridge\"\n");
+  EXPECT_EQ(with("/Rootfs", "/srv/root"), "it has no image (--rootfs)\n");
+  EXPECT_EQ(with("/Mounts/0", {{"Type", "volume"}, {"Name", "data"}}), "it has the volume data\n");
+  EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
+  EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "podman runs it by /usr/bin/crun\n");
+  EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"), "its output goes to whoever has started it (--log-driver passthrough)\n");
+}
+
+// Several at once are told at once.
+TEST(PodmanReasons, AllAreTold) {
+  auto changed = plain();
+  changed["OCIRuntime"] = "crun";
+  changed["Rootfs"] = "/srv/root";
+  EXPECT_EQ(inspected_reasons(changed).size(), 2u);
+}
+
+TEST(PodmanReasons, ItsOwnMountsAreThoseBelowItsId) {
+  EXPECT_TRUE(is_podmans_own("/run/containers/storage/overlay-containers/abc/userdata/hosts", "abc"));
+  EXPECT_FALSE(is_podmans_own("/srv/abc", "abc"));
+  EXPECT_FALSE(is_podmans_own("", "abc"));
+}
+
+}  // namespace
+}  // namespace ferry::runtime

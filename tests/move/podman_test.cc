@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Containers of podman from one virtual host to another: podman makes and restores them there, and
+// its runtime's CRIU is in ferry's hands, so that they move as processes do. Wherever a move fails,
+// they go on where they were.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "support/podman_test.h"
+
+namespace ferry::testing {
+namespace {
+
+constexpr const char* kBusyFiles = R"py(
+import time
+kept = open("/etc/kept", "a")
+for number in range(1, 1000000):
+    print(number, file=kept, flush=True)
+    with open("/etc/opened", "a") as opened: print(number, file=opened)
+    if number % 400 == 0:
+        for name in ("/etc/kept", "/etc/opened"):
+            with open(name) as file: lines = [int(line) for line in file]
+            print("as it was" if lines == list(range(1, number + 1)) else "wrong: %s" % name, flush=True)
+    time.sleep(0.005)
+)py";
+
+// Its first move brings the image along. podman's restart policy starts no second one.
+TEST_F(PodmanTest, GoesOnWithTheNextNumberThereAndBack) {
+  run_looper("--network none --restart always --hostname box");
+  const auto id = lab_->check("east", "podman inspect -f '{{.Id}} {{.Image}}' box");
+  std::string from = "east", to = "west";
+  for (int times = 0; times < 2; ++times) {
+    const auto report = move(from, to);
+    ASSERT_FALSE(report.is_null());
+    EXPECT_EQ(report["engine"], "podman");
+    EXPECT_EQ(report["mode"], "pre") << report.dump(1);
+    EXPECT_EQ(state(to), "running");
+    EXPECT_TRUE(comes_true([&] { return traces(from).empty(); })) << traces(from);
+    EXPECT_TRUE(goes_on(to)) << log(to);  // of one log, from its first line on
+    EXPECT_EQ(lab_->check(to, "podman inspect -f '{{.Id}} {{.Image}}' box"), id);
+    EXPECT_EQ(lab_->check(to, "podman exec box cat /proc/sys/kernel/hostname"), "box");
+    std::swap(from, to);
+  }
+  lab_->check("east", "podman stop -t 1 box");
+  EXPECT_EQ(state("east"), "exited");
+  EXPECT_EQ(lab_->check("east", "podman start box"), "box");  // a container like any other
+  EXPECT_EQ(state("east"), "running");
+}
+
+TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) {
+  run_web_counter("-e COLOUR=blue --label tier=front");
+  auto open = connect();
+  EXPECT_EQ(open.next(), 1);
+  lab_->check("east", "podman exec box sh -c 'echo kept >/etc/kept; rm -r /usr/src; echo x >/dev/shm/x'");
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_EQ(open.next(), 2);
+  EXPECT_TRUE(open.is_established());
+  EXPECT_EQ(lab_->check("west", "podman exec box sh -c 'cat /etc/kept /dev/shm/x; echo $COLOUR; ls -d /usr/src'; podman inspect -f '{{.Config.Labels.tier}}' box"),
+            "kept\nx\nblue\nfront");
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_EQ(open.next(), 3);
+  EXPECT_EQ(traces("west"), "");
+}
+
+// One that it opens for each line, and one that it keeps open.
+TEST_F(PodmanTest, FilesThatItWritesAreAsOfTheFreeze) {
+  run("--network none", fmt::format("python3 -c '{}'", kBusyFiles));
+  std::string from = "east", to = "west";
+  for (int times = 0; times < 2; ++times) {
+    const auto checks = [&](const std::string& host) { return std::ranges::count(log(host), '\n'); };
+    ASSERT_TRUE(comes_true([&] { return checks(from) > 0; })) << log(from);
+    const auto before = checks(from);
+    ASSERT_FALSE(move(from, to).is_null());
+    EXPECT_TRUE(comes_true([&] { return checks(to) > before + 1; })) << log(to);
+    EXPECT_EQ(log(to).find("wrong"), std::string::npos) << log(to);
+    std::swap(from, to);
+  }
+}
+
+// Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
+TEST_F(PodmanTest, MemoryIsAsItWas) {
+  run("--network none", fmt::format("python3 -c '{}'", kBusyMemory));
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 100; })) << log("east");
+  std::string from = "east", to = "west";
+  for (const char* mode : {"pre", "hybrid", "stop"}) {
+    const auto report = move(from, to, {"--mode", mode});
+    ASSERT_FALSE(report.is_null()) << mode;
+    EXPECT_EQ(report["mode"], mode);
+    EXPECT_TRUE(goes_on(to)) << mode << log(to).substr(0, 2000);
+    std::swap(from, to);
+  }
+}
+
+TEST_F(PodmanTest, ItIsKeptAtTheSourceWhenAsked) {
+  run_looper();
+  ASSERT_FALSE(move("east", "west", {"--keep-source"}).is_null());
+  EXPECT_TRUE(goes_on("west")) << log("west");
+  EXPECT_EQ(state("east"), "exited");
+  expect_refused("podman:box", "west", "it is exited");
+  lab_->check("east", "podman rm box");
+  EXPECT_EQ(traces("east"), "");
+}
+
+TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
+  run_looper();
+  const auto also = [&](const std::string& options, const std::string& words) {
+    lab_->check("east", fmt::format("podman run -d --name other --runtime runc {} localhost/box:1 sleep 1000", options));
+    expect_refused("podman:other", "west", words);
+    lab_->check("east", "podman rm -f -t 0 other");
+  };
+  expect_refused("podman:nobody", "west", "no container of that name");
+  expect_refused("podman:box", "north", "podman is not installed here");
+  expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west", "call it podman:box");
+  also("--network none -t", "it has a terminal");
+  also("--network none -v data:/data", "it has the volume data");
+  also("--network none --rm", "it is removed when it ends");
+  also("--network container:box", "shares namespaces with another container");
+  lab_->check("east", "mkdir -p /srv/box");
+  also("--network none -v /srv/box:/data", "/srv/box is not here");
+  lab_->check("east", "podman exec -d box sleep 4");
+  expect_refused("podman:box", "west", "was started from outside, by `podman exec`");
+  EXPECT_TRUE(comes_true([&] { return lab_->check("east", "podman top box pid | wc -l") == "2"; }));
+  lab_->check("east", "podman pause box");
+  expect_refused("podman:box", "west", "it is paused");
+  lab_->check("east", "podman unpause box");
+  EXPECT_TRUE(goes_on("east"));
+}
+
+TEST_F(PodmanTest, ANameThatIsTakenThereIsRefused) {
+  run_looper();
+  ASSERT_FALSE(move("east", "west", {"--keep-source"}).is_null());
+  const auto refused = ferry("west", {"move", "podman:box", "root@east"});
+  EXPECT_EQ(refused.status, 3) << refused.out << refused.err;
+  EXPECT_NE(refused.err.find("has a container called box here already"), std::string::npos) << refused.err;
+  EXPECT_TRUE(goes_on("west"));
+}
+
+// A kept copy would be started with its host.
+TEST_F(PodmanTest, ACopyThatWouldBeStartedAgainIsNotKept) {
+  run_looper("--network none --restart always");
+  const auto refused = ferry("east", {"move", "podman:box", "root@west", "--keep-source"});
+  EXPECT_EQ(refused.status, 3) << refused.out << refused.err;
+  EXPECT_NE(refused.err.find("its restart policy"), std::string::npos) << refused.err;
+  EXPECT_TRUE(goes_on("east"));
+}
+
+// Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
+TEST_F(PodmanTest, AFailedMoveLeadsBack) {
+  run_looper();
+  for (const char* fault : {"target.defined=fail", "source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail",
+                            "source.sent=fail", "target.restoring=fail", "target.restored=fail", "source.restored=fail"}) {
+    const auto result = ferry("east", {"move", "podman:box", "root@west"}, fault);
+    EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
+    EXPECT_TRUE(goes_on("east")) << fault << log("east");
+    EXPECT_EQ(state("east"), "running") << fault;
+    EXPECT_TRUE(comes_true([&] { return traces("west").empty(); })) << fault << traces("west");
+  }
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_TRUE(goes_on("west"));
+}
+
+// Its guard, or `ferry resolve`, does what the killed one cannot do any more.
+TEST_F(PodmanTest, AKilledFerryIsFinishedByItsGuard) {
+  run_looper();
+  for (const char* fault : {"target.defined=kill", "source.frozen=kill", "source.dumped=kill", "source.restored=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "podman:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_TRUE(comes_true([&] { return goes_on("east"); }, 30'000)) << fault << log("east");
+    EXPECT_TRUE(comes_true([&] { return traces("west").empty(); }, 30'000)) << fault << traces("west");
+  }
+  ASSERT_NE(ferry("east", {"move", "podman:box", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return state("west") == "running" && traces("east").empty(); }, 60'000))
+      << ferry("east", {"resolve", "podman:box"}).out << traces("east");
+  EXPECT_TRUE(comes_true([&] { return goes_on("west"); }, 30'000)) << log("west");
+}
+
+}  // namespace
+}  // namespace ferry::testing

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What tests of podman's containers share: hosts with podman and runc, and on east an image with a
+// Python of its own, of which they run the container "box".
+#pragma once
+
+#include "support/container_test.h"
+
+namespace ferry::testing {
+
+// east and west have podman, north has none.
+class PodmanTest : public ContainerTest {
+ protected:
+  static void SetUpTestSuite();
+  static void TearDownTestSuite() { lab_.reset(); }
+  void SetUp() override;
+  void TearDown() override;
+
+  // `podman run OPTIONS IMAGE COMMAND` as "box" on east.
+  void run(const std::string& options, const std::string& command) const;
+  void run_looper(const std::string& options = "--network none") const;
+  // The web counter, at kAddress in a network namespace that has been made for it.
+  void run_web_counter(const std::string& options = "") const;
+  Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
+  Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
+    return FerryTest::move("podman:box", from, to, options);
+  }
+  // "running", …; "": `podman ps -a` has none.
+  std::string state(const std::string& host, const std::string& name = "box") const;
+  std::string log(const std::string& host) const;  // as `podman logs` tells it
+  int lines(const std::string& host) const { return looper_lines(log(host), 0); }
+  bool goes_on(const std::string& host) const;
+  // What podman and its runtime keep of containers; empty: nothing.
+  std::string traces(const std::string& host) const;
+};
+
+}  // namespace ferry::testing
