@@ -67,4 +67,17 @@ inline constexpr unsigned kPidfdThread = 0200;  // PIDFD_THREAD is O_EXCL
 // ptrace(2), "syscall user dispatch" of a task: 6.4.
 inline constexpr int kPtraceGetUserDispatch = 0x4211;
 
+// sched_setattr(2): struct sched_attr, which <linux/sched/types.h> of 6.1 defines together with one of libc's own.
+struct ThreadSchedule {
+  uint32_t size = sizeof(ThreadSchedule);
+  uint32_t policy = 0;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t slice_ns = 0;  // sched_runtime; of SCHED_OTHER from Linux 6.12 on
+  uint64_t deadline_ns = 0, period_ns = 0;
+  uint32_t utilization_least = 0, utilization_most = 0;
+};
+static_assert(sizeof(ThreadSchedule) == 56);
+
 }  // namespace ferry::kernel

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/slice.h"
 #include "migration/conversation.h"
 
 namespace ferry::migration {
@@ -67,12 +68,14 @@ void LaneReceiver::accept(int lanes) {
 }
 
 void LaneReceiver::serve(Link& lane) {
+  kernel::give_way_at_once();
   try {
     transport::Frame frame;
     unsigned round = 0;
     while (lane.recv(frame, transport::kNoDeadline, stop_.get()) == Io::kDone) {
       if (frame.type == FrameType::kPages) {
         take_(frame.payload, round);
+        std::this_thread::yield();  // as the sender does
         continue;
       }
       wire::ToTarget message;

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "kernel/slice.h"
+
 namespace ferry::migration {
 
 using transport::FrameType;
@@ -71,6 +73,7 @@ void LaneSender::finish(const std::function<void()>& meanwhile) {
 }
 
 void LaneSender::work(size_t lane) {
+  kernel::give_way_at_once();
   uint64_t seen = 0;
   try {
     while (wait_for_batch(seen)) {
@@ -103,7 +106,10 @@ void LaneSender::send_batch(Link& link, size_t worker) {
     if (&link != &talk_.link() && (link.pending() || base::wait_readable(link.poll_fd(), 0))) receive_answer(link);
     send_frame(link, FrameType::kPages, payload);
   };
-  for (size_t piece; (piece = next_++) < pieces_;) produce_(piece, worker, emit);
+  for (size_t piece; (piece = next_++) < pieces_;) {
+    produce_(piece, worker, emit);
+    std::this_thread::yield();  // the workload and its clients may be waiting for this CPU (docs/experiments.md)
+  }
   mark(link);
 }
 

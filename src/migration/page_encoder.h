@@ -15,8 +15,8 @@
 namespace ferry::migration {
 
 // What is read, hashed, compressed and encrypted at a time: little enough to stay in a second-level cache from the
-// first of these passes to the last, and to be no burden to those who share the CPU.
-inline constexpr uint64_t kPieceBytes = 256 << 10;
+// first of these passes to the last, and for those who share the CPU to wait for (lane_sender.cc).
+inline constexpr uint64_t kPieceBytes = 64 << 10;
 static_assert(kPieceBytes <= memory::kMaxBatchBytes);
 
 struct PagePiece {
