@@ -15,6 +15,7 @@ namespace ferry::kernel {
 namespace {
 
 constexpr int kOff = 0, kOn = 1;
+constexpr uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // RFC 4291, 2.5.5.2
 
 void for_each_tcp_socket(pid_t pid, const std::function<void(int socket, bool in_repair)>& act) {
   for (const auto& file : open_files(pid)) {
@@ -39,7 +40,7 @@ std::optional<IpAddr> local_address(int socket) {
   }
   if (storage.ss_family != AF_INET6) return std::nullopt;
   const auto& v6 = reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr;
-  const bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6);
+  const bool is_mapped = std::memcmp(v6.s6_addr, kMapped, sizeof kMapped) == 0;
   address.size = is_mapped ? 4 : 16;
   std::memcpy(address.bytes.data(), v6.s6_addr + (is_mapped ? 12 : 0), address.size);
   return address;
