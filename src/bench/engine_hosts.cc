@@ -23,10 +23,12 @@ bool has(const std::vector<std::string>& engines, const char* engine) {
   return std::ranges::find(engines, engine) != engines.end();
 }
 
-// As for what is done by hand: with ferry's library, without which it cannot dump another user's processes on every machine.
+// As for what is done by hand: with ferry's library, without which it cannot dump another user's
+// processes on every machine.
 void put_criu(const Hosts& hosts, const std::string& host) {
   constexpr const char* kPlace = "/usr/local/sbin/criu";
-  hosts.put_file(host, kPlace, fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
+  hosts.put_file(host, kPlace,
+                 fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
   hosts.check(host, {"chmod", "755", kPlace});
 }
 
@@ -42,7 +44,8 @@ void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines) {
   const Roles roles;  // of virtual hosts
   const auto add = [&](const base::Path& layer) {
     if (!std::filesystem::exists(layer / "usr")) {
-      base::refuse("cannot run the experiment", fmt::format("there is no container engine in {}", layer.string()),
+      base::refuse("cannot run the experiment",
+                   fmt::format("there is no container engine in {}", layer.string()),
                    "`make` unpacks it beside ferry");
     }
     for (const auto& host : {roles.source, roles.target}) spec.own_layers[host].push_back(layer);
@@ -67,7 +70,10 @@ void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) 
 void spread_docker_image(const Hosts& hosts) {
   const auto& [source, target, client] = hosts.roles();
   hosts.check(source, {"bash", "-c", kMakePythonImage, "bash", DockerWay::kImage}, kEngineStarts);
-  hosts.shell(source, fmt::format("docker save {} | ssh {} docker load -q", DockerWay::kImage, hosts.login(target)), kEngineStarts);
+  hosts.shell(
+      source,
+      fmt::format("docker save {} | ssh {} docker load -q", DockerWay::kImage, hosts.login(target)),
+      kEngineStarts);
 }
 
 }  // namespace ferry::bench

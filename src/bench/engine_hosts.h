@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Virtual hosts with container engines on them, as an experiment wants them: what they need is laid over the hosts' root (its packages
-// are unpacked beside ferry), and CRIU stands on their PATH.
+// Virtual hosts with container engines on them, as an experiment wants them: what they need is laid
+// over the hosts' root (its packages are unpacked beside ferry), and CRIU stands on their PATH.
 #pragma once
 
 #include <string>
@@ -15,7 +15,8 @@ inline constexpr const char* kProcess = "process";  // no container
 // Whose containers an experiment can run and move.
 const std::vector<std::string>& engines();
 
-// Lays the engines' packages over the source's and the target's root. Throws Error (refused) when they are not beside ferry.
+// Lays the engines' packages over the source's and the target's root. Throws Error (refused) when
+// they are not beside ferry.
 void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines);
 // On hosts that are up: CRIU, daemons, their network and image.
 void start_engines(const Hosts& hosts, const std::vector<std::string>& engines);

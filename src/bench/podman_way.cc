@@ -15,7 +15,8 @@ namespace {
 constexpr const char* kPodmanImage = "localhost/ferry-bench:1";
 constexpr base::milliseconds kPodmanLimit{180'000};  // an image of 40 MB on a busy machine
 
-// Its own file system: an overlay cannot have its upper directory on another overlay, as the host's root is one.
+// Its own file system: an overlay cannot have its upper directory on another overlay, as the host's
+// root is one.
 constexpr const char* kGivePodmanStorage = R"sh(
   mkdir -p /var/lib/containers
   mountpoint -q /var/lib/containers || mount -t tmpfs podman /var/lib/containers
@@ -66,11 +67,14 @@ std::vector<std::string> typed_for_podman(const Leg& leg, const std::string& log
   return {
       fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
       fmt::format("{}: ip link set … nomaster", leg.from),
-      fmt::format("{}: podman container checkpoint --tcp-established --compress none --export {}.tar {}", leg.from, PodmanWay::kName,
-                  PodmanWay::kName),
+      fmt::format(
+          "{}: podman container checkpoint --tcp-established --compress none --export {}.tar {}",
+          leg.from, PodmanWay::kName, PodmanWay::kName),
       fmt::format("{}: scp {}.tar {}:", leg.from, PodmanWay::kName, login),
-      fmt::format("{}: podman container restore --tcp-established --import {}.tar", leg.to, PodmanWay::kName),
-      fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …", leg.to),
+      fmt::format("{}: podman container restore --tcp-established --import {}.tar", leg.to,
+                  PodmanWay::kName),
+      fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …",
+                  leg.to),
       fmt::format("{}: podman rm {}", leg.from, PodmanWay::kName),
   };
 }
@@ -81,7 +85,10 @@ void make_podman_image(const Hosts& hosts) {
   const auto& [source, target, client] = hosts.roles();
   for (const auto& host : {source, target}) hosts.shell(host, kGivePodmanStorage);
   hosts.check(source, {"bash", "-c", kMakePodmanImage, "bash", kPodmanImage}, kPodmanLimit);
-  hosts.shell(source, fmt::format("podman save -q {} | ssh {} podman load -q", kPodmanImage, hosts.login(target)), kPodmanLimit);
+  hosts.shell(
+      source,
+      fmt::format("podman save -q {} | ssh {} podman load -q", kPodmanImage, hosts.login(target)),
+      kPodmanLimit);
 }
 
 void PodmanWay::start(const Workload& workload, const std::string& host) {
@@ -89,19 +96,31 @@ void PodmanWay::start(const Workload& workload, const std::string& host) {
   serves_ = workload.serves();
   at_ = host;
   hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
-  base::Argv run{"podman", "run", "-d", "--name", kName, "--runtime", "runc",
-                 "--network", serves_ ? fmt::format("ns:/run/netns/{}", kHandNetwork) : "none",
-                 "-v", fmt::format("{0}:{0}", kInHost.string()), kPodmanImage};
+  base::Argv run{"podman",
+                 "run",
+                 "-d",
+                 "--name",
+                 kName,
+                 "--runtime",
+                 "runc",
+                 "--network",
+                 serves_ ? fmt::format("ns:/run/netns/{}", kHandNetwork) : "none",
+                 "-v",
+                 fmt::format("{0}:{0}", kInHost.string()),
+                 kPodmanImage};
   for (const auto& word : workload.command()) run.push_back(word);
   hosts_.check(host, run, kPodmanLimit);
 }
 
-std::string PodmanWay::output() const { return hosts_.shell(at_, fmt::format("podman logs {} 2>&1", kName)); }
+std::string PodmanWay::output() const {
+  return hosts_.shell(at_, fmt::format("podman logs {} 2>&1", kName));
+}
 
 bool PodmanWay::end() {
   bool ended = true;
   for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
-    ended = hosts_.run(host, script(std::string(kPodmanEnd) + kHandEnd, {kName})).status == 0 && ended;
+    ended =
+        hosts_.run(host, script(std::string(kPodmanEnd) + kHandEnd, {kName})).status == 0 && ended;
   }
   return ended;
 }
@@ -109,7 +128,8 @@ bool PodmanWay::end() {
 MadeMove HandPodman::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
   MadeMove made = move_by_script(hosts_, leg,
-                                 script(std::string(kHandTogether) + kPodmanMove, {login, std::string(kHandCommon) + kHandPrepare, kName}),
+                                 script(std::string(kHandTogether) + kPodmanMove,
+                                        {login, std::string(kHandCommon) + kHandPrepare, kName}),
                                  typed_for_podman(leg, login));
   made.move.engine = "podman";
   made.move.mode = "checkpoint";
@@ -119,7 +139,9 @@ MadeMove HandPodman::move(const Leg& leg) {
 
 MadeMove FerryPodman::move(const Leg& leg) {
   MadeMove made = move_by_ferry(
-      hosts_, leg, {"ferry", "move", std::string("podman:") + kName, hosts_.login(leg.to), "--mode", mode_}, "podman", mode_);
+      hosts_, leg,
+      {"ferry", "move", std::string("podman:") + kName, hosts_.login(leg.to), "--mode", mode_},
+      "podman", mode_);
   if (made.moved()) at_ = leg.to;
   return made;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload in a container of podman (with runc), moved by hand with podman's own checkpoint and restore, or by ferry. What serves
-// clients has a named network of its own, by a veth in the hosts' bridge, since podman's own have no address that could move.
+// A workload in a container of podman (with runc), moved by hand with podman's own checkpoint and
+// restore, or by ferry. What serves clients has a named network of its own, by a veth in the hosts'
+// bridge, since podman's own have no address that could move.
 #pragma once
 
 #include "bench/hand_criu.h"
@@ -30,7 +31,8 @@ class PodmanWay : public Way {
   bool serves_ = false;
 };
 
-// podman container checkpoint --export, scp, podman container restore --import; the image is there already.
+// podman container checkpoint --export, scp, podman container restore --import; the image is there
+// already.
 class HandPodman final : public PodmanWay {
  public:
   using PodmanWay::PodmanWay;
@@ -49,7 +51,8 @@ class FerryPodman final : public PodmanWay {
   std::string mode_;
 };
 
-// An image of the host's own Python, on both hosts the same; and podman's storage, where the host's root is an overlay itself.
+// An image of the host's own Python, on both hosts the same; and podman's storage, where the host's
+// root is an overlay itself.
 void make_podman_image(const Hosts& hosts);
 
 }  // namespace ferry::bench

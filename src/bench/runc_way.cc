@@ -13,8 +13,9 @@ namespace ferry::bench {
 namespace {
 
 constexpr const char* kBundle = "/srv/ferry-bench/bundle";
-constexpr const char* kLog = "/dev/shm/by-hand/log";                            // where a script has started it
-constexpr const char* kFerrysLog = "/var/lib/ferry/containers/runc-bench.log";  // where ferry has brought it
+constexpr const char* kLog = "/dev/shm/by-hand/log";  // where a script has started it
+constexpr const char* kFerrysLog =
+    "/var/lib/ferry/containers/runc-bench.log";    // where ferry has brought it
 constexpr base::milliseconds kFillLimit{180'000};  // 40 MB on a busy machine
 
 // `bash -c SCRIPT bash BUNDLE`.
@@ -97,10 +98,13 @@ std::vector<std::string> typed_for_runc(const Leg& leg, const std::string& login
       fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
       fmt::format("{}: rsync -a {} {}:", leg.from, kBundle, login),
       fmt::format("{}: ip link set … nomaster", leg.from),
-      fmt::format("{}: runc checkpoint --tcp-established --image-path images {}", leg.from, RuncWay::kName),
+      fmt::format("{}: runc checkpoint --tcp-established --image-path images {}", leg.from,
+                  RuncWay::kName),
       fmt::format("{}: scp -r images {}:", leg.from, login),
-      fmt::format("{}: runc restore -d --tcp-established --image-path images --bundle {} {}", leg.to, kBundle, RuncWay::kName),
-      fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …", leg.to),
+      fmt::format("{}: runc restore -d --tcp-established --image-path images --bundle {} {}",
+                  leg.to, kBundle, RuncWay::kName),
+      fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …",
+                  leg.to),
   };
 }
 
@@ -112,8 +116,12 @@ void RuncWay::start(const Workload& workload, const std::string& host) {
   at_ = host;
   hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle}, kFillLimit);
   hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
-  base::Argv configure{"python3", "-c", kConfigureBundle, fmt::format("{}/config.json", kBundle),
-                       serves_ ? fmt::format("/run/netns/{}", kHandNetwork) : "", kInHost.string()};
+  base::Argv configure{"python3",
+                       "-c",
+                       kConfigureBundle,
+                       fmt::format("{}/config.json", kBundle),
+                       serves_ ? fmt::format("/run/netns/{}", kHandNetwork) : "",
+                       kInHost.string()};
   const base::Argv command = workload.command();
   configure.insert(configure.end(), command.begin(), command.end());
   hosts_.check(host, configure);
@@ -122,7 +130,8 @@ void RuncWay::start(const Workload& workload, const std::string& host) {
 
 // Its lines alone: what an engine says at its start stands there, too.
 std::string RuncWay::take_log(const std::string& host) {
-  return hosts_.shell(host, fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, kFerrysLog));
+  return hosts_.shell(host,
+                      fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, kFerrysLog));
 }
 
 void RuncWay::has_moved(const Leg& leg) {
@@ -137,7 +146,9 @@ std::string RuncWay::output() const {
 bool RuncWay::end() {
   bool ended = true;
   for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
-    ended = hosts_.run(host, script(std::string(kRuncEnd) + kHandEnd, {kBundle, kName})).status == 0 && ended;
+    ended =
+        hosts_.run(host, script(std::string(kRuncEnd) + kHandEnd, {kBundle, kName})).status == 0 &&
+        ended;
     hosts_.shell(host, fmt::format("rm -f {}", kFerrysLog));
   }
   return ended;
@@ -145,9 +156,11 @@ bool RuncWay::end() {
 
 MadeMove HandRunc::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made = move_by_script(
-      hosts_, leg, script(std::string(kHandTogether) + kRuncMove, {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
-      typed_for_runc(leg, login));
+  MadeMove made =
+      move_by_script(hosts_, leg,
+                     script(std::string(kHandTogether) + kRuncMove,
+                            {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
+                     typed_for_runc(leg, login));
   made.move.engine = "runc";
   made.move.mode = "checkpoint";
   if (made.moved()) has_moved(leg);
@@ -156,7 +169,9 @@ MadeMove HandRunc::move(const Leg& leg) {
 
 MadeMove FerryRunc::move(const Leg& leg) {
   MadeMove made = move_by_ferry(
-      hosts_, leg, {"ferry", "move", std::string("runc:") + kName, hosts_.login(leg.to), "--mode", mode_}, "runc", mode_);
+      hosts_, leg,
+      {"ferry", "move", std::string("runc:") + kName, hosts_.login(leg.to), "--mode", mode_},
+      "runc", mode_);
   if (made.moved()) has_moved(leg);
   return made;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload in a container of runc, moved by hand with runc's own checkpoint and restore, or by ferry. What serves clients has an
-// address of its own, by a veth in the hosts' bridge, as a program that is moved by hand has it (hand_criu.h); the bundle has a small
-// root with Python and nginx in it.
+// A workload in a container of runc, moved by hand with runc's own checkpoint and restore, or by
+// ferry. What serves clients has an address of its own, by a veth in the hosts' bridge, as a
+// program that is moved by hand has it (hand_criu.h); the bundle has a small root with Python and
+// nginx in it.
 #pragma once
 
 #include "bench/hand_criu.h"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What keeps packets from a service address: an nftables table at ingress of its interface, before the kernel's own IP and ARP. What comes
-// for the address, and who asks for it, is dropped or led to a link (a TAP) where it waits. What this host itself sends to the address
-// goes over lo, and is dropped there. At the host that the workload arrives on, what is sent from the address is treated in the same way.
+// What keeps packets from a service address: an nftables table at ingress of its interface, before
+// the kernel's own IP and ARP. What comes for the address, and who asks for it, is dropped or led
+// to a link (a TAP) where it waits. What this host itself sends to the address goes over lo, and is
+// dropped there. At the host that the workload arrives on, what is sent from the address is treated
+// in the same way.
 #pragma once
 
 #include <optional>
@@ -21,13 +23,15 @@ struct WaitingPlace {
 };
 
 std::string table_of(const HostAddress& here);
-std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here, const std::optional<WaitingPlace>& waiting);
+std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,
+                                              const std::optional<WaitingPlace>& waiting);
 bool is_from(const HostAddress& here, std::span<const std::byte> frame);
 bool is_to(const HostAddress& here, std::span<const std::byte> frame);
 bool asks_for(const HostAddress& here, std::span<const std::byte> frame);  // ARP
 
-// At the host that the workload arrives on: shut before the address is put on its interface, opened when the workload may run. The table
-// outlives this process: a host whose ferry has gone must not answer for an address that may be in use elsewhere.
+// At the host that the workload arrives on: shut before the address is put on its interface, opened
+// when the workload may run. The table outlives this process: a host whose ferry has gone must not
+// answer for an address that may be in use elsewhere.
 class AddressBarrier : public Gate {
  public:
   explicit AddressBarrier(HostAddress here) : here_(std::move(here)) {}

@@ -19,7 +19,11 @@ constexpr const char* kTapPattern = "fya%d";
 }  // namespace
 
 AddressDiversion::AddressDiversion(const HostAddress& here, kernel::Nftables::Life life)
-    : here_(here), life_(life), tap_(kTapPattern), segment_(here.link), buffer_(kernel::kMostFrameBytes) {
+    : here_(here),
+      life_(life),
+      tap_(kTapPattern),
+      segment_(here.link),
+      buffer_(kernel::kMostFrameBytes) {
   const auto link = host_.find_link(here.link);
   if (!link) throw base::SysError("netlink", ENODEV, here.link);
   kernel::disable_ipv6(tap_.name());
@@ -31,22 +35,26 @@ AddressDiversion::AddressDiversion(const HostAddress& here, kernel::Nftables::Li
   if (life_ == kernel::Nftables::Life::kLasting) {
     AddressBarrier(here_).shut(place_);
   } else {
-    tables_.put_table(table_of(here_), {{kernel::LinkChain::Way::kIn, here_.link, {}}}, life_);  // where there can be none, that shows now and not in the pause
+    tables_.put_table(table_of(here_), {{kernel::LinkChain::Way::kIn, here_.link, {}}},
+                      life_);  // where there can be none, that shows now and not in the pause
   }
 }
 
 void AddressDiversion::begin() {
-  if (life_ == kernel::Nftables::Life::kWithThis) tables_.put_table(table_of(here_), barrier_chains(here_, place_), life_);
+  if (life_ == kernel::Nftables::Life::kWithThis)
+    tables_.put_table(table_of(here_), barrier_chains(here_, place_), life_);
 }
 
 void AddressDiversion::give(Frame frame) {
   given_.assign(reinterpret_cast<const char*>(frame.data()), frame.size());
-  for (size_t at : {0, ETH_ALEN}) std::ranges::copy(place_.mac.bytes, given_.begin() + static_cast<std::ptrdiff_t>(at));
+  for (size_t at : {0, ETH_ALEN})
+    std::ranges::copy(place_.mac.bytes, given_.begin() + static_cast<std::ptrdiff_t>(at));
   tap_.write(std::as_bytes(std::span(given_)));
 }
 
 void AddressDiversion::announce() {
-  for (const auto& told : announcements(claim_of(here_))) segment_.send(std::as_bytes(std::span(told)));
+  for (const auto& told : announcements(claim_of(here_)))
+    segment_.send(std::as_bytes(std::span(told)));
 }
 
 size_t AddressDiversion::take(size_t most, const Take& each) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The packets for a service address, led to a TAP by a table of nftables (address_barrier.h). What is given to the workload is written to
-// the TAP, whose ingress is redirected to the address's interface: there it comes in as it had come first, for the kernel's IP and ARP,
-// for firewalls and for what else looks at interfaces. The table knows it by its sender's MAC, the TAP's own.
+// The packets for a service address, led to a TAP by a table of nftables (address_barrier.h). What
+// is given to the workload is written to the TAP, whose ingress is redirected to the address's
+// interface: there it comes in as it had come first, for the kernel's IP and ARP, for firewalls and
+// for what else looks at interfaces. The table knows it by its sender's MAC, the TAP's own.
 #pragma once
 
 #include "handover/address_barrier.h"
@@ -13,22 +14,25 @@ namespace ferry::handover {
 
 class AddressDiversion : public Diversion {
  public:
-  // With kWithThis the table ends with this, and leads nothing here before begin(); a lasting one is an AddressBarrier's, shut here and now.
-  // Throws SysError.
+  // With kWithThis the table ends with this, and leads nothing here before begin(); a lasting one
+  // is an AddressBarrier's, shut here and now. Throws SysError.
   AddressDiversion(const HostAddress& here, kernel::Nftables::Life life);
 
   void stand_by() override { host_.set_up(tap_.name(), true); }
   void begin() override;
   void loosen() override {}  // it has no claim that an announcement could end
   void end() override {}
-  bool is_for_workload(Frame frame) const override { return is_to(here_, frame) || asks_for(here_, frame); }
+  bool is_for_workload(Frame frame) const override {
+    return is_to(here_, frame) || asks_for(here_, frame);
+  }
   bool is_for_it_alone(Frame frame) const override { return is_to(here_, frame); }
   void give(Frame frame) override;
   void announce() override;
   // The host's own network sends by itself.
   void send(Frame frame, const kernel::Unfinished&) override { segment_.send(frame); }
-  size_t take(size_t most, const Take& each) override;  // what the workload itself sends too early is held here
-  void retire() override {}  // what is given goes by the device
+  size_t take(size_t most,
+              const Take& each) override;  // what the workload itself sends too early is held here
+  void retire() override {}                // what is given goes by the device
   uint64_t dropped() const override { return host_.dropped(tap_.name()); }
   int fd() const override { return tap_.fd(); }
 
@@ -45,7 +49,8 @@ class AddressDiversion : public Diversion {
   LinkSocket segment_;
   std::vector<std::byte> buffer_;
   std::string given_;
-  std::vector<std::string> held_;  // what was sent from the address too early: it leaves when the barrier goes
+  std::vector<std::string>
+      held_;  // what was sent from the address too early: it leaves when the barrier goes
 };
 
 }  // namespace ferry::handover

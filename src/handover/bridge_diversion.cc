@@ -5,7 +5,8 @@
 
 namespace ferry::handover {
 
-BridgeDiversion::BridgeDiversion(const std::string& bridge, const Identity& identity, std::string port)
+BridgeDiversion::BridgeDiversion(const std::string& bridge, const Identity& identity,
+                                 std::string port)
     : tap_(std::in_place, bridge, kMostWaiting), identity_(identity), port_(std::move(port)) {}
 
 // Not what the workload itself says to all, which comes here, too.
@@ -22,6 +23,8 @@ void BridgeDiversion::announce() {
   for (const auto& told : announcements(identity_)) tap_->write(std::as_bytes(std::span(told)));
 }
 
-void BridgeDiversion::lead_to_workload() { kernel::Netlink().direct(port_, identity_.mac, kernel::Netlink::Hold::kNo); }
+void BridgeDiversion::lead_to_workload() {
+  kernel::Netlink().direct(port_, identity_.mac, kernel::Netlink::Hold::kNo);
+}
 
 }  // namespace ferry::handover

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The frames of an identity, led to a TAP instead of to the workload's port on the same bridge. One request to the bridge
-// switches between the two, so each frame goes to the one or to the other: a port that is merely taken off the bridge has them dropped
-// until the bridge has forgotten it. See bridge_tap.h.
+// The frames of an identity, led to a TAP instead of to the workload's port on the same bridge. One
+// request to the bridge switches between the two, so each frame goes to the one or to the other: a
+// port that is merely taken off the bridge has them dropped until the bridge has forgotten it. See
+// bridge_tap.h.
 #pragma once
 
 #include <optional>
@@ -15,7 +16,8 @@ namespace ferry::handover {
 
 class BridgeDiversion : public Diversion {
  public:
-  // `port`: the workload's link. Makes the device; nothing changes on the segment. Throws SysError, Error.
+  // `port`: the workload's link. Makes the device; nothing changes on the segment. Throws SysError,
+  // Error.
   BridgeDiversion(const std::string& bridge, const Identity& identity, std::string port);
 
   void stand_by() override { tap_->set_up(true); }
@@ -23,10 +25,14 @@ class BridgeDiversion : public Diversion {
   void loosen() override { tap_->claim(identity_.mac, kernel::Netlink::Hold::kNo); }
   void end() override { tap_->disclaim(identity_.mac); }
   bool is_for_workload(Frame frame) const override;
-  bool is_for_it_alone(Frame frame) const override { return destination_of(frame) == identity_.mac; }
+  bool is_for_it_alone(Frame frame) const override {
+    return destination_of(frame) == identity_.mac;
+  }
   void give(Frame frame) override;
   void announce() override;
-  void send(Frame frame, const kernel::Unfinished& unfinished) override { tap_->write(frame, unfinished); }
+  void send(Frame frame, const kernel::Unfinished& unfinished) override {
+    tap_->write(frame, unfinished);
+  }
   size_t take(size_t most, const Take& each) override { return tap_->take(most, each); }
   void retire() override { tap_.reset(); }
   uint64_t dropped() const override { return tap_->dropped(); }

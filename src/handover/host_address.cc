@@ -34,7 +34,8 @@ std::optional<HostAddress> find_host_address(const kernel::IpAddr& address) {
   const Netlink host;
   for (auto& entry : host.addresses()) {
     if (entry.prefix.address != address) continue;
-    if (const auto link = link_of(host, entry.link)) return HostAddress{link->name, link->mac, std::move(entry)};
+    if (const auto link = link_of(host, entry.link))
+      return HostAddress{link->name, link->mac, std::move(entry)};
   }
   return std::nullopt;
 }
@@ -43,7 +44,8 @@ std::optional<HostAddress> place_for(const kernel::IpPrefix& prefix, const std::
   const Netlink host;
   std::optional<HostAddress> place;
   for (const auto& own : host.addresses()) {
-    if (!own.prefix.contains(prefix.address) || own.prefix.length >= prefix.address.size * 8) continue;
+    if (!own.prefix.contains(prefix.address) || own.prefix.length >= prefix.address.size * 8)
+      continue;
     const auto link = link_of(host, own.link);
     if (!link || !link->up || link->name == "lo") continue;
     if (place && link->name != preferred) continue;
@@ -57,28 +59,42 @@ process::Reasons reasons_to_stay(const HostAddress& here) {
   process::Reasons reasons;
   const Netlink host;
   const auto refuse = [&](std::string why, std::string remedy) {
-    reasons.push_back({fmt::format("the address {} on {} cannot move", here.text(), here.link), std::move(why), std::move(remedy)});
+    reasons.push_back({fmt::format("the address {} on {} cannot move", here.text(), here.link),
+                       std::move(why), std::move(remedy)});
   };
   const auto& entry = here.entry;
-  if (entry.is_lent) refuse("it is lent to this host for a time (DHCP): the term would be lost", "give the service a fixed address");
-  if ((entry.flags & (IFA_F_DEPRECATED | IFA_F_TENTATIVE)) != 0) refuse("it is not in full use (deprecated or tentative)", "`ip addr` shows it; give the service another one");
+  if (entry.is_lent)
+    refuse("it is lent to this host for a time (DHCP): the term would be lost",
+           "give the service a fixed address");
+  if ((entry.flags & (IFA_F_DEPRECATED | IFA_F_TENTATIVE)) != 0)
+    refuse("it is not in full use (deprecated or tentative)",
+           "`ip addr` shows it; give the service another one");
   const auto others = host.addresses();
   const bool is_second = std::ranges::any_of(others, [&](const Address& other) {
-    return other.link == entry.link && other.prefix != entry.prefix && other.prefix.length < 32 && other.prefix.contains(entry.prefix.address);
+    return other.link == entry.link && other.prefix != entry.prefix && other.prefix.length < 32 &&
+           other.prefix.contains(entry.prefix.address);
   });
   if (!is_second) {
-    refuse(fmt::format("it is the only one that this host has in its network: the host itself would leave that network"),
-           "add an address for the service beside the host's own: ip addr add ADDRESS/LENGTH dev " + here.link);
+    refuse(fmt::format("it is the only one that this host has in its network: the host itself "
+                       "would leave that network"),
+           "add an address for the service beside the host's own: ip addr add ADDRESS/LENGTH dev " +
+               here.link);
   }
-  // The kernel takes secondary addresses away with the first of their network, unless promote_secondaries is set.
-  const bool has_dependents = (entry.flags & IFA_F_SECONDARY) == 0 && std::ranges::any_of(others, [&](const Address& other) {
-    return other.link == entry.link && other.prefix != entry.prefix && (other.flags & IFA_F_SECONDARY) != 0 && is_of_same_network(entry, other);
-  });
+  // The kernel takes secondary addresses away with the first of their network, unless
+  // promote_secondaries is set.
+  const bool has_dependents = (entry.flags & IFA_F_SECONDARY) == 0 &&
+                              std::ranges::any_of(others, [&](const Address& other) {
+                                return other.link == entry.link && other.prefix != entry.prefix &&
+                                       (other.flags & IFA_F_SECONDARY) != 0 &&
+                                       is_of_same_network(entry, other);
+                              });
   if (is_second && has_dependents) {
-    refuse("it is this host's first address in its network, which others depend on", "move a second address: ip addr add ADDRESS/LENGTH dev " + here.link);
+    refuse("it is this host's first address in its network, which others depend on",
+           "move a second address: ip addr add ADDRESS/LENGTH dev " + here.link);
   }
   if (host.has_route_from(here.address())) {
-    refuse("a route of this host names it as the address to send from, and would go with it", "take `src` out of that route (`ip route`)");
+    refuse("a route of this host names it as the address to send from, and would go with it",
+           "take `src` out of that route (`ip route`)");
   }
   return reasons;
 }
@@ -96,7 +112,8 @@ Identity claim_of(const HostAddress& here) {
 
 void announce(const HostAddress& here) {
   const LinkSocket segment(here.link);
-  for (const auto& frame : announcements(claim_of(here))) segment.send(std::as_bytes(std::span(frame)));
+  for (const auto& frame : announcements(claim_of(here)))
+    segment.send(std::as_bytes(std::span(frame)));
 }
 
 }  // namespace ferry::handover

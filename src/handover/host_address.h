@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A service address: a second address on an interface of a host, by which clients reach a workload of the host's own network. It moves
-// with that workload: taken off the interface here, put on that of the same network there. Of IPv4 only.
+// A service address: a second address on an interface of a host, by which clients reach a workload
+// of the host's own network. It moves with that workload: taken off the interface here, put on that
+// of the same network there. Of IPv4 only.
 #pragma once
 
 #include <optional>
@@ -24,7 +25,8 @@ struct HostAddress {
 
 // On an interface of this host, in the calling thread's network namespace. Throws SysError.
 std::optional<HostAddress> find_host_address(const kernel::IpAddr& address);
-// Where it would stand here: on the interface that has an address in its network; `preferred`, if that is one. Nothing: there is none.
+// Where it would stand here: on the interface that has an address in its network; `preferred`, if
+// that is one. Nothing: there is none.
 std::optional<HostAddress> place_for(const kernel::IpPrefix& prefix, const std::string& preferred);
 // Why it cannot be taken off this host without harm to what else it is for.
 process::Reasons reasons_to_stay(const HostAddress& here);
@@ -37,8 +39,9 @@ void take_off(const HostAddress& here);
 Identity claim_of(const HostAddress& here);
 void announce(const HostAddress& here);
 
-// Of the host that the workload runs on: open while the address is on its interface. The kernel then neither takes packets for it nor
-// answers who has it, and sends none from it: no reset, and no end of what dies here.
+// Of the host that the workload runs on: open while the address is on its interface. The kernel
+// then neither takes packets for it nor answers who has it, and sends none from it: no reset, and
+// no end of what dies here.
 class HostAddressGate : public Gate {
  public:
   explicit HostAddressGate(HostAddress here) : here_(std::move(here)) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A host in a network namespace of its own, with a service address on its bridge, and a client in another one.
+// A host in a network namespace of its own, with a service address on its bridge, and a client in
+// another one.
 #include "handover/host_address.h"
 
 #include <arpa/inet.h>
@@ -22,7 +23,9 @@ using kernel::IpAddr;
 using kernel::IpPrefix;
 using kernel::Netlink;
 
-const IpPrefix kHostOwn = IpPrefix::parse("10.55.0.1/24"), kService = IpPrefix::parse("10.55.0.50/24"), kVisitor = IpPrefix::parse("10.55.0.3/24");
+const IpPrefix kHostOwn = IpPrefix::parse("10.55.0.1/24"),
+               kService = IpPrefix::parse("10.55.0.50/24"),
+               kVisitor = IpPrefix::parse("10.55.0.3/24");
 constexpr uint16_t kTalkPort = 7777;
 constexpr int kOnItsWay_ms = 2'000, kNotOnItsWay_ms = 100;
 
@@ -37,18 +40,22 @@ sockaddr_in place(const IpAddr& address) {
 // UDP: numbers go there in order.
 class Talker {
  public:
-  explicit Talker(const IpAddr& from = {}) : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  explicit Talker(const IpAddr& from = {})
+      : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     const auto any = place(from);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
   }
   void send(int number, const IpAddr& to) const {
     const auto where = place(to);
-    EXPECT_EQ(::sendto(socket_.get(), &number, sizeof number, 0, reinterpret_cast<const sockaddr*>(&where), sizeof where), 4);
+    EXPECT_EQ(::sendto(socket_.get(), &number, sizeof number, 0,
+                       reinterpret_cast<const sockaddr*>(&where), sizeof where),
+              4);
   }
   // Until nothing comes any more; waits for `wanted` at first.
   std::vector<int> received(size_t wanted) const {
     std::vector<int> numbers;
-    while (base::wait_readable(socket_.get(), numbers.size() < wanted ? kOnItsWay_ms : kNotOnItsWay_ms)) {
+    while (base::wait_readable(socket_.get(),
+                               numbers.size() < wanted ? kOnItsWay_ms : kNotOnItsWay_ms)) {
       int number = 0;
       if (::recv(socket_.get(), &number, sizeof number, 0) != sizeof number) break;
       numbers.push_back(number);
@@ -89,7 +96,8 @@ class HostAddressTest : public kernel::OwnNetworkTest {
     });
   }
   static bool has(const Netlink& net, const IpAddr& address) {
-    return std::ranges::any_of(net.addresses(), [&](const auto& one) { return one.prefix.address == address; });
+    return std::ranges::any_of(net.addresses(),
+                               [&](const auto& one) { return one.prefix.address == address; });
   }
   static std::string whys(const HostAddress& here) {
     std::string text;
@@ -120,9 +128,11 @@ TEST_F(HostAddressTest, IsFoundTakenOffAndPutOnAgainAsItWas) {
 
 TEST_F(HostAddressTest, WhatTheHostItselfNeedsStays) {
   on_a_host([](Host& host) {
-    EXPECT_NE(whys(find_host_address(kHostOwn.address).value()).find("others depend on"), std::string::npos);
+    EXPECT_NE(whys(find_host_address(kHostOwn.address).value()).find("others depend on"),
+              std::string::npos);
     host.net.add_address("br0", IpPrefix::parse("10.56.0.1/24"));
-    EXPECT_NE(whys(find_host_address(IpAddr::parse("10.56.0.1")).value()).find("the only one"), std::string::npos);
+    EXPECT_NE(whys(find_host_address(IpAddr::parse("10.56.0.1")).value()).find("the only one"),
+              std::string::npos);
     host.net.add_address("br0", IpPrefix::parse("10.55.0.60/32"));
     EXPECT_EQ(whys(find_host_address(IpAddr::parse("10.55.0.60")).value()), "");
   });
@@ -149,7 +159,7 @@ TEST_F(HostAddressTest, BehindABarrierNothingComesInAndNobodyIsAnswered) {
     EXPECT_EQ(service.received(0), std::vector<int>());
     host.client->send(2, kHostOwn.address);  // the host's own address is not behind it
     EXPECT_EQ(service.received(1), std::vector<int>({2}));
-    service.send(3, kService.address);   // from the host itself, over lo
+    service.send(3, kService.address);  // from the host itself, over lo
     EXPECT_EQ(service.received(0), std::vector<int>());
     barrier.open();
     barrier.announce();
@@ -173,7 +183,8 @@ TEST_F(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
     });
     ASSERT_EQ(first.size(), 3U);
     for (int i = 4; i <= 6; ++i) host.client->send(i, kService.address);
-    for (const auto& frame : first) diversion.give(std::as_bytes(std::span(frame)));  // past the table
+    for (const auto& frame : first)
+      diversion.give(std::as_bytes(std::span(frame)));  // past the table
     diversion.hand_over([&](Frame frame) {
       if (diversion.is_for_workload(frame)) diversion.give(frame);
     });
@@ -196,7 +207,9 @@ TEST_F(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
     std::vector<std::string> came;
     diversion.hand_over([&](Frame frame) { came.push_back(bytes_of(frame)); });
     EXPECT_EQ(host.client->received(3), std::vector<int>({1, 2, 3}));
-    EXPECT_TRUE(std::ranges::none_of(came, [&](const auto& frame) { return diversion.is_for_it_alone(std::as_bytes(std::span(frame))); }));
+    EXPECT_TRUE(std::ranges::none_of(came, [&](const auto& frame) {
+      return diversion.is_for_it_alone(std::as_bytes(std::span(frame)));
+    }));
     service.send(4, kVisitor.address);
     EXPECT_EQ(host.client->received(1), std::vector<int>({4}));
     AddressBarrier barrier(host.here);
@@ -207,7 +220,8 @@ TEST_F(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
   });
 }
 
-// As at the target: the address comes when the table is there, and who has asked for it is answered in the end.
+// As at the target: the address comes when the table is there, and who has asked for it is answered
+// in the end.
 TEST_F(HostAddressTest, AQuestionForTheAddressWaitsToo) {
   on_a_host([](Host& host) {
     take_off(host.here);

@@ -28,7 +28,8 @@ tcmsg ingress_of(int link, uint32_t parent, uint32_t handle) {
   return header;
 }
 
-constexpr uint32_t kIngress = TC_H_MAKE(TC_H_INGRESS, 0);  // the queueing discipline's own handle: ffff:
+constexpr uint32_t kIngress =
+    TC_H_MAKE(TC_H_INGRESS, 0);  // the queueing discipline's own handle: ffff:
 
 // One key that every frame fits.
 std::vector<char> any_frame() {
@@ -60,7 +61,9 @@ void Netlink::redirect_ingress(const std::string& from, const std::string& to) {
   filter.header(header).text(TCA_KIND, "u32").nest(TCA_OPTIONS, [&](Message& options) {
     options.nest(TCA_U32_ACT, [&](Message& actions) {
       actions.nest(1, [&](Message& action) {  // the first
-        action.text(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, [&](Message& parameters) { parameters.put(TCA_MIRRED_PARMS, &redirect, sizeof redirect); });
+        action.text(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, [&](Message& parameters) {
+          parameters.put(TCA_MIRRED_PARMS, &redirect, sizeof redirect);
+        });
       });
     });
     options.put(TCA_U32_SEL, selector.data(), selector.size());

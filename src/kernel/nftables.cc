@@ -22,12 +22,14 @@ namespace {
 
 constexpr int kPriority = -500;  // before others' chains on the same link
 constexpr uint32_t kRegister = NFT_REG_1;
-constexpr uint32_t kEgress = 1;  // NF_NETDEV_EGRESS, which older headers lack
+constexpr uint32_t kEgress = 1;            // NF_NETDEV_EGRESS, which older headers lack
 constexpr size_t kAnswerBytes = 16 << 10;  // some tens of acknowledgements
 
 uint32_t big(uint32_t value) { return htonl(value); }
 
-nfgenmsg nf_header(uint8_t family, uint16_t resource = 0) { return {family, NFNETLINK_V0, htons(resource)}; }
+nfgenmsg nf_header(uint8_t family, uint16_t resource = 0) {
+  return {family, NFNETLINK_V0, htons(resource)};
+}
 
 int type_of(int message) { return (NFNL_SUBSYS_NFTABLES << 8) | message; }
 
@@ -45,7 +47,8 @@ class Batch {
 
   void commit(nl_sock* socket, const std::string& what) {
     add_frame(NFNL_MSG_BATCH_END);
-    if (::send(nl_socket_get_fd(socket), bytes_.data(), bytes_.size(), 0) < 0) throw SysError("netlink", errno, what);
+    if (::send(nl_socket_get_fd(socket), bytes_.data(), bytes_.size(), 0) < 0)
+      throw SysError("netlink", errno, what);
     if (const int error = first_error(socket)) throw SysError("nftables", error, what);
   }
 
@@ -66,17 +69,20 @@ class Batch {
     std::array<char, kAnswerBytes> buffer;
     int answers = 0;
     for (;;) {
-      const ssize_t got = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      const ssize_t got =
+          ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && errno == EAGAIN) return answers > 0 ? 0 : EIO;
       if (got < 0) return errno;
       int left = static_cast<int>(got);
-      for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left); head = nlmsg_next(head, &left)) {
+      for (auto* head = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(head, left);
+           head = nlmsg_next(head, &left)) {
         if (head->nlmsg_type != NLMSG_ERROR) continue;
         ++answers;
         const int error = -static_cast<nlmsgerr*>(nlmsg_data(head))->error;
         if (error == 0) continue;
-        while (::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) continue;
+        while (::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0)
+          continue;
         return error;
       }
     }
@@ -86,7 +92,8 @@ class Batch {
   uint32_t sequence_ = 0;
 };
 
-void add_expression(Message& list, const std::string& name, const std::function<void(Message&)>& fill) {
+void add_expression(Message& list, const std::string& name,
+                    const std::function<void(Message&)>& fill) {
   list.nest(NFTA_LIST_ELEM, [&](Message& element) {
     element.text(NFTA_EXPR_NAME, name).nest(NFTA_EXPR_DATA, [&](Message& data) { fill(data); });
   });
@@ -101,9 +108,11 @@ void add_compare(Message& list, const void* data, size_t size) {
 
 void add_match(Message& list, const FrameMatch& match) {
   add_expression(list, "payload", [&](Message& payload) {
-    const auto base = match.header == FrameMatch::Header::kLink ? NFT_PAYLOAD_LL_HEADER : NFT_PAYLOAD_NETWORK_HEADER;
+    const auto base = match.header == FrameMatch::Header::kLink ? NFT_PAYLOAD_LL_HEADER
+                                                                : NFT_PAYLOAD_NETWORK_HEADER;
     payload.number(NFTA_PAYLOAD_DREG, big(kRegister)).number(NFTA_PAYLOAD_BASE, big(base));
-    payload.number(NFTA_PAYLOAD_OFFSET, big(match.offset)).number(NFTA_PAYLOAD_LEN, big(static_cast<uint32_t>(match.bytes.size())));
+    payload.number(NFTA_PAYLOAD_OFFSET, big(match.offset))
+        .number(NFTA_PAYLOAD_LEN, big(static_cast<uint32_t>(match.bytes.size())));
   });
   add_compare(list, match.bytes.data(), match.bytes.size());
 }
@@ -111,7 +120,9 @@ void add_match(Message& list, const FrameMatch& match) {
 void add_forward(Message& list, int link) {
   add_expression(list, "immediate", [&](Message& immediate) {
     immediate.number(NFTA_IMMEDIATE_DREG, big(kRegister));
-    immediate.nest(NFTA_IMMEDIATE_DATA, [&](Message& value) { value.number(NFTA_DATA_VALUE, static_cast<uint32_t>(link)); });
+    immediate.nest(NFTA_IMMEDIATE_DATA, [&](Message& value) {
+      value.number(NFTA_DATA_VALUE, static_cast<uint32_t>(link));
+    });
   });
   add_expression(list, "fwd", [](Message& fwd) { fwd.number(NFTA_FWD_SREG_DEV, big(kRegister)); });
 }
@@ -120,22 +131,28 @@ void add_verdict(Message& list, uint32_t code) {
   add_expression(list, "immediate", [&](Message& immediate) {
     immediate.number(NFTA_IMMEDIATE_DREG, big(NFT_REG_VERDICT));
     immediate.nest(NFTA_IMMEDIATE_DATA, [&](Message& value) {
-      value.nest(NFTA_DATA_VERDICT, [&](Message& verdict) { verdict.number(NFTA_VERDICT_CODE, big(code)); });
+      value.nest(NFTA_DATA_VERDICT,
+                 [&](Message& verdict) { verdict.number(NFTA_VERDICT_CODE, big(code)); });
     });
   });
 }
 
 void add_expressions(Message& list, const LinkRule& rule) {
   if (rule.ethertype) {
-    add_expression(list, "meta", [](Message& meta) { meta.number(NFTA_META_DREG, big(kRegister)).number(NFTA_META_KEY, big(NFT_META_PROTOCOL)); });
+    add_expression(list, "meta", [](Message& meta) {
+      meta.number(NFTA_META_DREG, big(kRegister)).number(NFTA_META_KEY, big(NFT_META_PROTOCOL));
+    });
     const uint16_t type = htons(*rule.ethertype);
     add_compare(list, &type, sizeof type);
   }
   for (const auto& match : rule.matches) add_match(list, match);
   switch (rule.verdict) {
-    case LinkRule::Verdict::kForward: return add_forward(list, rule.forward_to);
-    case LinkRule::Verdict::kAccept: return add_verdict(list, NF_ACCEPT);
-    case LinkRule::Verdict::kDrop: return add_verdict(list, NF_DROP);
+    case LinkRule::Verdict::kForward:
+      return add_forward(list, rule.forward_to);
+    case LinkRule::Verdict::kAccept:
+      return add_verdict(list, NF_ACCEPT);
+    case LinkRule::Verdict::kDrop:
+      return add_verdict(list, NF_DROP);
   }
 }
 
@@ -145,7 +162,8 @@ void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
   batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&](Message& message) {
     message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, name);
     message.nest(NFTA_CHAIN_HOOK, [&](Message& hook) {
-      hook.number(NFTA_HOOK_HOOKNUM, big(is_in ? NF_NETDEV_INGRESS : kEgress)).number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
+      hook.number(NFTA_HOOK_HOOKNUM, big(is_in ? NF_NETDEV_INGRESS : kEgress))
+          .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
       hook.text(NFTA_HOOK_DEV, chain.link);
     });
     message.text(NFTA_CHAIN_TYPE, "filter");
@@ -164,7 +182,8 @@ void Nftables::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket
 
 Nftables::Nftables() : socket_(nl_socket_alloc()) {
   CHECK(socket_ != nullptr);
-  if (const int error = nl_connect(socket_.get(), NETLINK_NETFILTER); error < 0) throw SysError("netlink", EPROTONOSUPPORT, nl_geterror(error));
+  if (const int error = nl_connect(socket_.get(), NETLINK_NETFILTER); error < 0)
+    throw SysError("netlink", EPROTONOSUPPORT, nl_geterror(error));
 }
 
 Nftables::~Nftables() = default;
@@ -174,7 +193,8 @@ Nftables& Nftables::operator=(Nftables&&) noexcept = default;
 void Nftables::put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life) {
   Batch batch;
   const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
-  // Made if it is not there, so that it can be deleted in any case, and then made anew: there is no moment without one.
+  // Made if it is not there, so that it can be deleted in any case, and then made anew: there is no
+  // moment without one.
   batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named);
   batch.add(NFT_MSG_DELTABLE, 0, named);
   batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, [&](Message& message) {
@@ -197,7 +217,8 @@ void Nftables::delete_table(const std::string& name) {
 
 std::string why_no_link_tables() {
   try {
-    Nftables().put_table("ferry-trial-" + std::to_string(::getpid()), {{LinkChain::Way::kIn, "lo", {}}}, Nftables::Life::kWithThis);
+    Nftables().put_table("ferry-trial-" + std::to_string(::getpid()),
+                         {{LinkChain::Way::kIn, "lo", {}}}, Nftables::Life::kWithThis);
     return "";
   } catch (const SysError& refused) {
     return refused.what();

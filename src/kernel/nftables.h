@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// nf_tables (linux/netfilter/nf_tables.h): what comes in on a link, judged before anything else of the kernel sees it, or what leaves it
-// (family netdev, hooks ingress and, from Linux 5.16 on, egress). A table is made whole, in one transaction, or not at all. One that belongs to its Nftables is gone with it, whatever
-// ends the process; a lasting one stays until it is deleted. Plain verbs throw SysError. One thread at a time.
+// nf_tables (linux/netfilter/nf_tables.h): what comes in on a link, judged before anything else of
+// the kernel sees it, or what leaves it (family netdev, hooks ingress and, from Linux 5.16 on,
+// egress). A table is made whole, in one transaction, or not at all. One that belongs to its
+// Nftables is gone with it, whatever ends the process; a lasting one stays until it is deleted.
+// Plain verbs throw SysError. One thread at a time.
 //
-// The messages are made here: libnftables, which would parse them from text, is not to be had for a static link.
+// The messages are made here: libnftables, which would parse them from text, is not to be had for a
+// static link.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +31,8 @@ struct LinkRule {
   std::optional<uint16_t> ethertype;  // ETH_P_IP, …
   std::vector<FrameMatch> matches;    // all of them
   enum class Verdict { kAccept, kDrop, kForward } verdict = Verdict::kDrop;
-  int forward_to = 0;  // index of a link, which sends the frame as it is; dropped when that has gone
+  int forward_to =
+      0;  // index of a link, which sends the frame as it is; dropped when that has gone
 };
 
 struct LinkChain {

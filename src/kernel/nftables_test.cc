@@ -23,8 +23,12 @@ constexpr const char* kTargetText = "127.0.0.9";
 
 class NftablesTest : public OwnNetworkTest {
  protected:
-  static std::vector<LinkChain> chains(LinkRule::Verdict verdict, int link = 0, LinkChain::Way way = LinkChain::Way::kIn) {
-    return {{way, "lo", {{ETHERTYPE_IP, {{FrameMatch::Header::kNetwork, 16, {127, 0, 0, 9}}}, verdict, link}}}};
+  static std::vector<LinkChain> chains(LinkRule::Verdict verdict, int link = 0,
+                                       LinkChain::Way way = LinkChain::Way::kIn) {
+    return {
+        {way,
+         "lo",
+         {{ETHERTYPE_IP, {{FrameMatch::Header::kNetwork, 16, {127, 0, 0, 9}}}, verdict, link}}}};
   }
 };
 
@@ -37,9 +41,11 @@ class NftTalk {
   }
   bool reaches(const char* address) const {
     const auto to = place(address);
-    EXPECT_EQ(::sendto(socket_.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to), 1);
+    EXPECT_EQ(::sendto(socket_.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              1);
     std::array<char, 8> buffer;
-    return base::wait_readable(socket_.get(), 50) && ::recv(socket_.get(), buffer.data(), buffer.size(), 0) == 1;
+    return base::wait_readable(socket_.get(), 50) &&
+           ::recv(socket_.get(), buffer.data(), buffer.size(), 0) == 1;
   }
 
  private:
@@ -62,9 +68,11 @@ TEST_F(NftablesTest, DropsWhatFitsAndNothingElse) {
     tables.put_table(kNftTable, chains(LinkRule::Verdict::kDrop), Nftables::Life::kWithThis);
     EXPECT_FALSE(talk.reaches(kTargetText));
     EXPECT_TRUE(talk.reaches("127.0.0.8"));
-    tables.put_table(kNftTable, chains(LinkRule::Verdict::kAccept), Nftables::Life::kWithThis);  // instead of it
+    tables.put_table(kNftTable, chains(LinkRule::Verdict::kAccept),
+                     Nftables::Life::kWithThis);  // instead of it
     EXPECT_TRUE(talk.reaches(kTargetText));
-    tables.put_table(kNftTable, chains(LinkRule::Verdict::kDrop, 0, LinkChain::Way::kOut), Nftables::Life::kWithThis);
+    tables.put_table(kNftTable, chains(LinkRule::Verdict::kDrop, 0, LinkChain::Way::kOut),
+                     Nftables::Life::kWithThis);
     EXPECT_FALSE(talk.reaches(kTargetText));
     EXPECT_TRUE(talk.reaches("127.0.0.8"));
   });
@@ -105,10 +113,13 @@ TEST_F(NftablesTest, ForwardsToALinkAndDropsWhenThatHasGone) {
     std::vector<std::byte> buffer(kMostFrameBytes);
     while (tap->try_read(buffer)) continue;  // what the kernel itself says on a new link
     Nftables tables;
-    tables.put_table(kNftTable, chains(LinkRule::Verdict::kForward, net.find_link(tap->name())->index), Nftables::Life::kWithThis);
+    tables.put_table(kNftTable,
+                     chains(LinkRule::Verdict::kForward, net.find_link(tap->name())->index),
+                     Nftables::Life::kWithThis);
     EXPECT_FALSE(talk.reaches(kTargetText));
     bool came = false;
-    while (const auto frame = tap->try_read(buffer)) came = came || (frame->size() == 14 + 20 + 8 + 1 && frame->back() == std::byte{'x'});
+    while (const auto frame = tap->try_read(buffer))
+      came = came || (frame->size() == 14 + 20 + 8 + 1 && frame->back() == std::byte{'x'});
     EXPECT_TRUE(came);
     tap.reset();
     EXPECT_FALSE(talk.reaches(kTargetText));
@@ -121,7 +132,9 @@ TEST_F(NftablesTest, AnothersIsNotReplacedAndNothingIsMade) {
     const NftTalk talk;
     Nftables owner;
     owner.put_table(kNftTable, chains(LinkRule::Verdict::kAccept), Nftables::Life::kWithThis);
-    EXPECT_THROW(Nftables().put_table(kNftTable, chains(LinkRule::Verdict::kDrop), Nftables::Life::kLasting), base::SysError);
+    EXPECT_THROW(
+        Nftables().put_table(kNftTable, chains(LinkRule::Verdict::kDrop), Nftables::Life::kLasting),
+        base::SysError);
     EXPECT_TRUE(talk.reaches(kTargetText));
     EXPECT_EQ(why_no_link_tables(), "");
   });

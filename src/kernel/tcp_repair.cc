@@ -58,7 +58,8 @@ void end_tcp_repair(pid_t pid) {
 
 void begin_tcp_repair(pid_t pid, const std::optional<IpAddr>& only) {
   for_each_tcp_socket(pid, [&](int socket, bool in_repair) {
-    if (!in_repair && (!only || local_address(socket) == *only)) ::setsockopt(socket, IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn);  // refused for a listening one: it sends nothing
+    if (in_repair || (only && local_address(socket) != *only)) return;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_REPAIR, &kOn, sizeof kOn);  // refused for a listening one: it sends nothing
   });
 }
 

@@ -54,7 +54,8 @@ void check_ports(const wire::Requirements& needed, Reasons& reasons) {
     if (error == EADDRINUSE) {
       reasons.push_back({what + " is taken", "another program listens there", "end that program, or give the workload an address of its own (ferry run --ip)"});
     } else if (error == EADDRNOTAVAIL) {
-      reasons.push_back({what + " cannot be", "this host does not have that address", "let it listen on 0.0.0.0, let the address move with it (--address), or give it one of its own (ferry run --ip)"});
+      reasons.push_back({what + " cannot be", "this host does not have that address",
+                         "let it listen on 0.0.0.0, let the address move with it (--address), or give it one of its own (ferry run --ip)"});
     }
   }
 }

@@ -55,7 +55,12 @@ int is_newer(const char*, const struct stat* info, int type, FTW*) {
 }  // namespace
 
 RootFiles::RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options)
-    : directory_(std::move(directory)), there_(directory_), changes_(std::move(changes)), read_only_(read_only), destination_(std::move(destination)), ssh_options_(std::move(ssh_options)) {}
+    : directory_(std::move(directory)),
+      there_(directory_),
+      changes_(std::move(changes)),
+      read_only_(read_only),
+      destination_(std::move(destination)),
+      ssh_options_(std::move(ssh_options)) {}
 
 // Whatever else is mounted in it is not part of it.
 base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {

@@ -27,11 +27,14 @@ namespace {
 constexpr base::milliseconds kServiceProbeLimit{200};  // as for an identity
 constexpr const char* kTakeItAway = "take it away from there: an address can be in one place only";
 
-Reasons only(std::string what, std::string why, std::string remedy) { return {{std::move(what), std::move(why), std::move(remedy)}}; }
+Reasons only(std::string what, std::string why, std::string remedy) {
+  return {{std::move(what), std::move(why), std::move(remedy)}};
+}
 
 std::optional<HostAddress> place_of(const wire::ServiceAddress& told) {
   const auto prefix = kernel::IpPrefix::parse(told.address());
-  if (prefix.address.family() != AF_INET) throw BrokenProtocol("a service address that is not of IPv4");
+  if (prefix.address.family() != AF_INET)
+    throw BrokenProtocol("a service address that is not of IPv4");
   auto place = handover::place_for(prefix, told.link());
   if (!place) return std::nullopt;
   if (!told.broadcast().empty()) place->entry.broadcast = kernel::IpAddr::parse(told.broadcast());
@@ -39,25 +42,37 @@ std::optional<HostAddress> place_of(const wire::ServiceAddress& told) {
   return place;
 }
 
-std::string no_interface_for(const wire::ServiceAddress& told) { return fmt::format("no interface of this host has an address in the network of {}", told.address()); }
+std::string no_interface_for(const wire::ServiceAddress& told) {
+  return fmt::format("no interface of this host has an address in the network of {}",
+                     told.address());
+}
 constexpr const char* kJoinIts = "join this host to the network that the address is in";
 
 }  // namespace
 
-Reasons take_service(const std::string& address, const process::View& view, runtime::Workload& workload) {
+Reasons take_service(const std::string& address, const process::View& view,
+                     runtime::Workload& workload) {
   if (address == kNoAddress) return {};
   const bool is_named = !address.empty();
   const std::string text = is_named ? address : workload.record ? workload.record->service : "";
   if (text.empty()) return {};
   const auto wanted = kernel::IpAddr::parse(text);
   const auto what = fmt::format("the address {} cannot move with it", text);
-  if (wanted.family() != AF_INET) return only(what, "this version moves service addresses of IPv4 only", "name an IPv4 address, or give the workload one of its own (ferry run --ip)");
+  if (wanted.family() != AF_INET)
+    return only(what, "this version moves service addresses of IPv4 only",
+                "name an IPv4 address, or give the workload one of its own (ferry run --ip)");
   if (workload.identity) {
-    return only(what, fmt::format("the workload has an address of its own ({}), which goes along anyway", workload.identity->addresses_text()), "leave --address out");
+    return only(what,
+                fmt::format("the workload has an address of its own ({}), which goes along anyway",
+                            workload.identity->addresses_text()),
+                "leave --address out");
   }
-  if (workload.container) return only(what, "it is a container, whose network its engine makes", "leave --address out");
+  if (workload.container)
+    return only(what, "it is a container, whose network its engine makes", "leave --address out");
   if (kernel::namespace_id(workload.root.pid, "net") != kernel::namespace_id(::getpid(), "net")) {
-    return only(what, "the workload does not live in this host's own network, but in a network namespace", "leave --address out");
+    return only(what,
+                "the workload does not live in this host's own network, but in a network namespace",
+                "leave --address out");
   }
   auto here = handover::find_host_address(wanted);
   if (!here && !is_named) return {};  // it came here with it, and somebody has taken it away since
@@ -85,13 +100,21 @@ Reasons other_users_of(const HostAddress& here, const process::View& view) {
   process::Outsiders outsiders(view.tree);
   std::set<std::string> told;
   for (const auto& [socket, inode] : process::other_sockets_at(view, here.text())) {
-    const auto holder = is_own_socket(inode) ? std::optional<std::string>("this ferry") : outsiders.holder_of(fmt::format("socket:[{}]", inode));
-    if (!holder || !told.insert(*holder).second) continue;  // of none: the workload's own, newer than the view
+    const auto holder = is_own_socket(inode)
+                            ? std::optional<std::string>("this ferry")
+                            : outsiders.holder_of(fmt::format("socket:[{}]", inode));
+    if (!holder || !told.insert(*holder).second)
+      continue;  // of none: the workload's own, newer than the view
     const bool is_way = *holder == "this ferry" || holder->starts_with("ssh ");
-    reasons.push_back({fmt::format("{} uses the address {}, too (port {}{})", *holder, here.text(), socket.port,
-                                   socket.listening ? "" : fmt::format(", connected to {}", process::plain_address(socket.remote))),
-                       is_way ? "a connection between hosts goes by it, and would break in the middle" : "it stays here, and would lose that address",
-                       is_way ? "let it go by another address of this host" : "end it, or let it use another address of this host"});
+    reasons.push_back(
+        {fmt::format("{} uses the address {}, too (port {}{})", *holder, here.text(), socket.port,
+                     socket.listening
+                         ? ""
+                         : fmt::format(", connected to {}", process::plain_address(socket.remote))),
+         is_way ? "a connection between hosts goes by it, and would break in the middle"
+                : "it stays here, and would lose that address",
+         is_way ? "let it go by another address of this host"
+                : "end it, or let it use another address of this host"});
   }
   return reasons;
 }
@@ -107,29 +130,40 @@ void describe(const HostAddress& here, wire::ServiceAddress& told) {
 Reasons service_reasons(const wire::ServiceAddress& told) {
   const auto prefix = kernel::IpPrefix::parse(told.address());
   const auto what = fmt::format("the address {} is taken", prefix.address.text());
-  if (handover::find_host_address(prefix.address)) return only(what, "this host itself has it", kTakeItAway);
+  if (handover::find_host_address(prefix.address))
+    return only(what, "this host itself has it", kTakeItAway);
   for (const auto& other : capsule::all_records()) {
     const auto identity = capsule::is_running(other) ? runtime::identity_of(other) : std::nullopt;
     if (!identity) continue;
     for (const auto& own : identity->addresses) {
-      if (own.address == prefix.address) return only(what, fmt::format("the workload {} on this host has it", other.name), kTakeItAway);
+      if (own.address == prefix.address)
+        return only(what, fmt::format("the workload {} on this host has it", other.name),
+                    kTakeItAway);
     }
   }
   const auto place = place_of(told);
-  if (!place) return only(fmt::format("the address {} cannot be here", prefix.address.text()), no_interface_for(told), kJoinIts);
+  if (!place)
+    return only(fmt::format("the address {} cannot be here", prefix.address.text()),
+                no_interface_for(told), kJoinIts);
   if (const auto why = kernel::why_no_link_tables(); !why.empty()) {
-    return only(fmt::format("the address {} cannot be here", prefix.address.text()), "this kernel cannot keep packets from it (nf_tables, family netdev): " + why,
+    return only(fmt::format("the address {} cannot be here", prefix.address.text()),
+                "this kernel cannot keep packets from it (nf_tables, family netdev): " + why,
                 "load the module nf_tables, or use a kernel that has it");
   }
   auto claim = handover::claim_of(*place);
   claim.mac = kernel::MacAddr::parse(told.mac());
   const auto owners = handover::find_owners(place->link, claim, kServiceProbeLimit);
   for (const auto& other : owners.others) {
-    return only(what, fmt::format("{} on {} answers for it, besides the source ({})", other.mac.text(), place->link, told.mac()), kTakeItAway);
+    return only(what,
+                fmt::format("{} on {} answers for it, besides the source ({})", other.mac.text(),
+                            place->link, told.mac()),
+                kTakeItAway);
   }
   if (owners.itself) return {};
-  return only(fmt::format("{} is not on the network segment of {}", place->link, prefix.address.text()),
-              "the source does not answer there, so its clients could not reach it either", "join the interfaces of both hosts (a port, VLAN or tunnel of the same network)");
+  return only(
+      fmt::format("{} is not on the network segment of {}", place->link, prefix.address.text()),
+      "the source does not answer there, so its clients could not reach it either",
+      "join the interfaces of both hosts (a port, VLAN or tunnel of the same network)");
 }
 
 json to_note(const HostAddress& here) {
@@ -143,23 +177,30 @@ json to_note(const HostAddress& here) {
 }
 
 HostAddress noted_host_address(const json& note) {
-  HostAddress here{note.value("link", ""), kernel::MacAddr::parse(note.value("mac", "")), {0, kernel::IpPrefix::parse(note.value("address", ""))}};
+  HostAddress here{note.value("link", ""),
+                   kernel::MacAddr::parse(note.value("mac", "")),
+                   {0, kernel::IpPrefix::parse(note.value("address", ""))}};
   here.entry.flags = note.value("flags", 0u);
   here.entry.scope = note.value("scope", uint8_t{0});
   here.entry.label = note.value("label", "");
-  if (const auto broadcast = note.value("broadcast", ""); !broadcast.empty()) here.entry.broadcast = kernel::IpAddr::parse(broadcast);
+  if (const auto broadcast = note.value("broadcast", ""); !broadcast.empty())
+    here.entry.broadcast = kernel::IpAddr::parse(broadcast);
   return here;
 }
 
 ServicePlace::ServicePlace(const wire::ServiceAddress& told) {
   auto place = place_of(told);
-  if (!place) base::refuse(fmt::format("cannot take the address {}", told.address()), no_interface_for(told), kJoinIts);
+  if (!place)
+    base::refuse(fmt::format("cannot take the address {}", told.address()), no_interface_for(told),
+                 kJoinIts);
   here_ = std::move(*place);
 }
 
 std::optional<ServicePlace> ServicePlace::of(const Logbook& book) {
   const auto* note = book.find(kNoteService);
-  if (!note || !book.same_boot) return std::nullopt;  // what this host has after its restart is for its own configuration to say
+  if (!note || !book.same_boot)
+    return std::nullopt;  // what this host has after its restart is for its own configuration to
+                          // say
   ServicePlace place(noted_host_address(*note));
   place.is_on_ = note->value("is_on", false);
   return place;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A service address on the two hosts of a move: what is told, noted and asked of it, and its place at the target. Each step there is noted
-// before it is made, so that whoever finishes the job of a ferry that has gone takes it back.
+// A service address on the two hosts of a move: what is told, noted and asked of it, and its place
+// at the target. Each step there is noted before it is made, so that whoever finishes the job of a
+// ferry that has gone takes it back.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -17,14 +18,17 @@
 
 namespace ferry::migration {
 
-// At the source: what was named by --address (empty: what the workload has come here with), found on this host and put into the workload.
-// All that is against it.
-process::Reasons take_service(const std::string& address, const process::View& view, runtime::Workload& workload);
-// Sockets of others that are bound to it: they would lose it. Also this ferry's own way to the target.
+// At the source: what was named by --address (empty: what the workload has come here with), found
+// on this host and put into the workload. All that is against it.
+process::Reasons take_service(const std::string& address, const process::View& view,
+                              runtime::Workload& workload);
+// Sockets of others that are bound to it: they would lose it. Also this ferry's own way to the
+// target.
 process::Reasons other_users_of(const handover::HostAddress& here, const process::View& view);
 void describe(const handover::HostAddress& here, wire::ServiceAddress& told);
 
-// At the target: is it nobody else's, and is there an interface for it on the same segment? Waits as identity_reasons() does.
+// At the target: is it nobody else's, and is there an interface for it on the same segment? Waits
+// as identity_reasons() does.
 process::Reasons service_reasons(const wire::ServiceAddress& told);
 
 nlohmann::json to_note(const handover::HostAddress& here);

@@ -10,8 +10,11 @@
 
 namespace ferry::migration {
 
-SharedSsh::SharedSsh(transport::Destination destination, std::vector<std::string> ssh_options, const std::string& job)
-    : destination_(std::move(destination)), ssh_options_(std::move(ssh_options)), socket_(fmt::format("/run/ferry/ssh-{}", job)) {}
+SharedSsh::SharedSsh(transport::Destination destination, std::vector<std::string> ssh_options,
+                     const std::string& job)
+    : destination_(std::move(destination)),
+      ssh_options_(std::move(ssh_options)),
+      socket_(fmt::format("/run/ferry/ssh-{}", job)) {}
 
 SharedSsh::~SharedSsh() {
   ssh_.kill_and_reap();
@@ -20,7 +23,8 @@ SharedSsh::~SharedSsh() {
 
 void SharedSsh::connect() {
   auto options = ssh_options_;
-  options.insert(options.end(), {"-N", "ControlMaster=yes", fmt::format("ControlPath={}", socket_.string())});
+  options.insert(options.end(),
+                 {"-N", "ControlMaster=yes", fmt::format("ControlPath={}", socket_.string())});
   base::SpawnOptions how;
   how.new_session = true;  // a terminal's Ctrl-C is for us
   how.in_child = [] { (void)::prctl(PR_SET_PDEATHSIG, SIGTERM); };
@@ -29,7 +33,8 @@ void SharedSsh::connect() {
 
 std::vector<std::string> SharedSsh::options() const {
   auto options = ssh_options_;
-  options.insert(options.end(), {"ControlMaster=no", fmt::format("ControlPath={}", socket_.string())});
+  options.insert(options.end(),
+                 {"ControlMaster=no", fmt::format("ControlPath={}", socket_.string())});
   return options;
 }
 

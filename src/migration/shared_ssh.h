@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An SSH connection that stays open while a container moves, for the rsync within the pause: to connect anew takes longer than to send what
-// has changed. Who finds it closed connects by itself. It ends with its owner, also with one that is killed.
+// An SSH connection that stays open while a container moves, for the rsync within the pause: to
+// connect anew takes longer than to send what has changed. Who finds it closed connects by itself.
+// It ends with its owner, also with one that is killed.
 #pragma once
 
 #include <string>
@@ -16,7 +17,8 @@ namespace ferry::migration {
 class SharedSsh {
  public:
   // Nothing is connected yet.
-  SharedSsh(transport::Destination destination, std::vector<std::string> ssh_options, const std::string& job);
+  SharedSsh(transport::Destination destination, std::vector<std::string> ssh_options,
+            const std::string& job);
   ~SharedSsh();
   SharedSsh(const SharedSsh&) = delete;
   SharedSsh& operator=(const SharedSsh&) = delete;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a container's move has besides: its files go by rsync; its engine there needs notes, or its image and its definition first; its
-// log goes on there.
+// What a container's move has besides: its files go by rsync; its engine there needs notes, or its
+// image and its definition first; its log goes on there.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -26,7 +26,8 @@ constexpr base::milliseconds kLogIsWritten{100};  // at once, unless the disk or
 constexpr auto kLogPoll = base::milliseconds(1);
 
 // Through a pipe: what one program writes the other reads.
-void run_both(const base::Argv& writer, const base::Argv& reader, const std::string& failed, const std::function<void()>& meanwhile) {
+void run_both(const base::Argv& writer, const base::Argv& reader, const std::string& failed,
+              const std::function<void()>& meanwhile) {
   const base::Fd words(::memfd_create("ferry-image", MFD_CLOEXEC));
   if (!words) throw base::SysError("memfd_create", errno, "");
   base::FdPair pipe = base::make_pipe();
@@ -50,9 +51,11 @@ bool has_unwritten_output(pid_t root, pid_t supervisor) {
   const auto own = kernel::open_files(root);
   for (const auto& file : kernel::open_files(supervisor)) {
     const bool is_shared =
-        file.target.starts_with("pipe:") && std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
+        file.target.starts_with("pipe:") &&
+        std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
     if (!is_shared) continue;
-    const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd), O_RDONLY | O_NONBLOCK);
+    const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd),
+                                          O_RDONLY | O_NONBLOCK);
     int bytes = 0;
     if (pipe && ::ioctl(pipe->get(), FIONREAD, &bytes) == 0 && bytes > 0) return true;
   }
@@ -61,7 +64,8 @@ bool has_unwritten_output(pid_t root, pid_t supervisor) {
 
 void wait_for_log(pid_t root, pid_t supervisor) {
   const auto deadline = base::mono_now() + kLogIsWritten;
-  while (has_unwritten_output(root, supervisor) && base::mono_now() < deadline) std::this_thread::sleep_for(kLogPoll);
+  while (has_unwritten_output(root, supervisor) && base::mono_now() < deadline)
+    std::this_thread::sleep_for(kLogPoll);
 }
 
 }  // namespace
@@ -73,18 +77,23 @@ void SourceMove::find_root_files() {
   engine_files_ = runtime::oci_engine(container.engine)->files(container);
   const auto destination = transport::parse_destination(options_.destination);
   shared_ssh_.emplace(destination, options_.ssh_options, report_.job);
-  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only, destination, shared_ssh_->options());
+  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only,
+                      destination, shared_ssh_->options());
   if (!is_defined_ahead()) return;
   if (!engine_files_.shared_memory.empty()) {
-    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false, destination, shared_ssh_->options());
+    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false,
+                           destination, shared_ssh_->options());
   }
   if (container.keep && runtime::Podman().is_restarted(container)) {
-    base::refuse(fmt::format("cannot keep {} here", report_.name), "its restart policy would start a second one when this host starts",
+    base::refuse(fmt::format("cannot keep {} here", report_.name),
+                 "its restart policy would start a second one when this host starts",
                  "move it without --keep-source");
   }
 }
 
-bool SourceMove::is_defined_ahead() const { return subject_.workload.container && subject_.workload.container->engine == "podman"; }
+bool SourceMove::is_defined_ahead() const {
+  return subject_.workload.container && subject_.workload.container->engine == "podman";
+}
 
 // The container is made there while it runs here: what its engine has against it is heard in time.
 void SourceMove::define_there() {
@@ -96,11 +105,13 @@ void SourceMove::define_there() {
     observer_.notice(fmt::format("{} has no image {}: sending it", report_.target, image.name));
     const auto load = fmt::format("{}", fmt::join(runtime::Podman::load_image_command(), " "));
     run_both(podman.save_image_command(image.id),
-             transport::ssh_argv(transport::parse_destination(options_.destination), options_.ssh_options, load),
+             transport::ssh_argv(transport::parse_destination(options_.destination),
+                                 options_.ssh_options, load),
              fmt::format("cannot send the image {} to {}", image.name, report_.target), meanwhile);
   }
   if (shared_memory_) shared_memory_->look_for_content();
-  export_definition(container, subject_.workload.root.pid, *images_);  // and what is in its /dev/shm now
+  export_definition(container, subject_.workload.root.pid,
+                    *images_);  // and what is in its /dev/shm now
   const auto archive = images_->directory() / kEngineArchive;
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);
@@ -110,7 +121,8 @@ void SourceMove::define_there() {
   wire::ToTarget message;
   message.mutable_engine_define();
   talk_->send(message);
-  const auto answer = talk_->receive_from_target(kEngineDefines, "its engine's word on the container");
+  const auto answer =
+      talk_->receive_from_target(kEngineDefines, "its engine's word on the container");
   if (!answer.has_engine_defined()) throw BrokenProtocol("it did not answer \"defined\"");
   const auto& defined = answer.engine_defined();
   root_files_->go_to(defined.root());
@@ -144,8 +156,9 @@ void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
   send_file(*talk_, log.string(), std::move(start), [](uint64_t) {});
 }
 
-// Its engine takes some time until it calls CRIU, which is none of the pause; and it holds the container's lock there from then on, which
-// is why it is not started earlier. True: it was started now.
+// Its engine takes some time until it calls CRIU, which is none of the pause; and it holds the
+// container's lock there from then on, which is why it is not started earlier. True: it was started
+// now.
 bool SourceMove::start_engine_there() {
   if (!is_defined_ahead() || engine_waits_) return false;
   wire::ToTarget message;
@@ -157,13 +170,15 @@ bool SourceMove::start_engine_there() {
   return true;
 }
 
-// What its engine reads before it calls CRIU: the engine there is started while the container is dumped here.
+// What its engine reads before it calls CRIU: the engine there is started while the container is
+// dumped here.
 void SourceMove::send_engine_notes() {
   if (is_defined_ahead()) return;  // they are part of the definition
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);
   start.set_path(runtime::kEngineNotes);
-  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start), [](uint64_t) {});
+  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start),
+            [](uint64_t) {});
 }
 
 }  // namespace ferry::migration

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The source's half of a move as one object: source.cc has what happens in the order in which it happens, source_copy.cc the part of it
-// in which the workload runs, source_engine.cc what a container's has besides, source_again.cc what happens when it must be frozen once more, source_abort.cc when it
-// cannot go on.
+// in which the workload runs, source_engine.cc what a container's has besides, source_again.cc what happens when it must be frozen once
+// more, source_abort.cc when it cannot go on.
 #pragma once
 
 #include <map>

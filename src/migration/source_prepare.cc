@@ -25,11 +25,11 @@ constexpr base::milliseconds kTargetPrepares{30'000};
 }  // namespace
 
 void SourceMove::prepare() {
-  clock_.start("prepare");
-  base::prepare_to_throw();
   report_.source = host_name();
   report_.job = new_job_id();
   lock_ = capsule::Lock::take(runtime::lock_name(options_.what), "move", report_.job);
+  clock_.start("prepare");  // said to whoever watches: from here on the move can be cancelled
+  base::prepare_to_throw();
   finish_earlier_jobs();
   wait_for_settling(runtime::lock_name(options_.what), options_.wake_fd, observer_.notice);
   subject_ = find_subject(options_);
@@ -41,7 +41,8 @@ void SourceMove::prepare() {
   choose_mode();
   connect();
   require_direct_way();
-  if (subject_.workload.service) refuse_if_any(report_.name, other_users_of(*subject_.workload.service, subject_.view));  // the way that was made, say
+  // Again: by the way that was just made, say.
+  if (subject_.workload.service) refuse_if_any(report_.name, other_users_of(*subject_.workload.service, subject_.view));
   FAULT_POINT("source.connected");
   open_journal();
   target_ahead_ = measure_clocks(*talk_);

@@ -31,15 +31,22 @@ constexpr const char* kKilled = "137";  // as conmon notes the end by SIGKILL
 json inspect(const std::string& name) {
   const auto told = base::run({"podman", "container", "inspect", name});
   if (told.status != 0) {
-    if (told.err.find("no such container") != std::string::npos || told.err.find("no container with name or ID") != std::string::npos)
+    if (told.err.find("no such container") != std::string::npos ||
+        told.err.find("no container with name or ID") != std::string::npos)
       return {};
-    throw base::Error(
-        {fmt::format("podman does not tell the state of {}", name), base::one_line(told.err), "see what `podman ps` says", {}, {}});
+    throw base::Error({fmt::format("podman does not tell the state of {}", name),
+                       base::one_line(told.err),
+                       "see what `podman ps` says",
+                       {},
+                       {}});
   }
   const auto all = json::parse(told.out, nullptr, false);
   if (!all.is_array() || all.size() != 1) {
-    throw base::Error(
-        {fmt::format("podman does not tell the state of {}", name), "its answer cannot be read", "report its version", {}, {}});
+    throw base::Error({fmt::format("podman does not tell the state of {}", name),
+                       "its answer cannot be read",
+                       "report its version",
+                       {},
+                       {}});
   }
   return all[0];
 }
@@ -48,7 +55,11 @@ json inspect(const std::string& name) {
 json require(const OciContainer& container) {
   auto found = inspect(container.id);
   if (found.is_null())
-    throw base::Error({fmt::format("podman has no {} any more", container.text()), "it was removed meanwhile", "", {}, {}});
+    throw base::Error({fmt::format("podman has no {} any more", container.text()),
+                       "it was removed meanwhile",
+                       "",
+                       {},
+                       {}});
   return found;
 }
 
@@ -71,7 +82,8 @@ void read_supervisor(pid_t conmon, OciContainer& container) {
     if (words[i] == "--exit-dir") container.exits = words[i + 1];
     if (words[i] == "--exit-command") break;
     if (words[i] == "--runtime-arg") options.push_back(words[i + 1]);
-    if (words[i].starts_with("--runtime-arg=")) options.push_back(words[i].substr(words[i].find('=') + 1));
+    if (words[i].starts_with("--runtime-arg="))
+      options.push_back(words[i].substr(words[i].find('=') + 1));
   }
   for (size_t i = 0; i < options.size(); ++i) {
     if (options[i] == "--log")
@@ -90,7 +102,8 @@ void run(const base::Argv& argv, const std::string& failed) {
   if (told.status == 0) return;
   throw base::Error(
       {failed,
-       fmt::format("`podman {}` ended with status {}: {}", argv.size() > 1 ? argv[1] : "", told.status, base::one_line(told.err)),
+       fmt::format("`podman {}` ended with status {}: {}", argv.size() > 1 ? argv[1] : "",
+                   told.status, base::one_line(told.err)),
        "",
        {},
        {}});
@@ -99,7 +112,8 @@ void run(const base::Argv& argv, const std::string& failed) {
 }  // namespace
 
 bool is_podman_id(const std::string& text) {
-  return text.size() == 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
 bool is_podmans_own(const std::string& mount_source, const std::string& id) {
@@ -108,7 +122,8 @@ bool is_podmans_own(const std::string& mount_source, const std::string& id) {
 
 Reasons Podman::host_reasons() const {
   if (base::find_in_path(engine_, program_path()).empty()) {
-    return {{"podman is not installed here", "there is none on PATH", "install it (the package podman), with runc"}};
+    return {{"podman is not installed here", "there is none on PATH",
+             "install it (the package podman), with runc"}};
   }
   return {};
 }
@@ -117,9 +132,10 @@ std::optional<OciState> Podman::find(const std::string& name) const {
   const auto found = inspect(name);
   if (found.is_null()) return std::nullopt;
   const auto state = part(found, "State");
-  OciState known{{engine_, found.value("Id", ""), base::Path(found.value("OCIConfigPath", "")).parent_path()},
-                 state.value("Status", ""),
-                 state.value("Pid", 0)};
+  OciState known{
+      {engine_, found.value("Id", ""), base::Path(found.value("OCIConfigPath", "")).parent_path()},
+      state.value("Status", ""),
+      state.value("Pid", 0)};
   known.container.name = found.value("Name", "");
   if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
   return known;
@@ -130,23 +146,31 @@ namespace {
 void add_shared_reasons(const json& found, Reasons& reasons) {
   if (const auto pod = found.value("Pod", ""); !pod.empty()) {
     reasons.push_back({fmt::format("it is in the pod {}", pod.substr(0, 12)),
-                       "its network and others of its namespaces are those of the whole pod", "run it outside of a pod to move it"});
+                       "its network and others of its namespaces are those of the whole pod",
+                       "run it outside of a pod to move it"});
   } else if (!found.value("Dependencies", json::array()).empty()) {
-    reasons.push_back({"it shares namespaces with another container", "that one would stay here", "give it namespaces of its own"});
+    reasons.push_back({"it shares namespaces with another container", "that one would stay here",
+                       "give it namespaces of its own"});
   }
-  if (const auto mode = part(found, "HostConfig").value("NetworkMode", ""); mode != "none" && mode != "host" && !mode.starts_with("ns:")) {
-    reasons.push_back({fmt::format("its network is podman's \"{}\"", mode), "this version does not take podman's own networks along",
-                       "run it with --network ns:/run/netns/NAME (docs/containers.md), host or none"});
+  if (const auto mode = part(found, "HostConfig").value("NetworkMode", "");
+      mode != "none" && mode != "host" && !mode.starts_with("ns:")) {
+    reasons.push_back(
+        {fmt::format("its network is podman's \"{}\"", mode),
+         "this version does not take podman's own networks along",
+         "run it with --network ns:/run/netns/NAME (docs/containers.md), host or none"});
   }
 }
 
 void add_file_reasons(const json& found, Reasons& reasons) {
   if (!found.value("Rootfs", "").empty()) {
-    reasons.push_back({"it has no image (--rootfs)", "its root filesystem is a directory that belongs to others", "make an image of it"});
+    reasons.push_back({"it has no image (--rootfs)",
+                       "its root filesystem is a directory that belongs to others",
+                       "make an image of it"});
   }
   for (const auto& mount : found.value("Mounts", json::array())) {
     if (mount.value("Type", "") != "volume") continue;
-    reasons.push_back({fmt::format("it has the volume {}", mount.value("Name", "")), "this version does not take volumes along",
+    reasons.push_back({fmt::format("it has the volume {}", mount.value("Name", "")),
+                       "this version does not take volumes along",
                        "bind a directory that both hosts have (-v /DIRECTORY:…)"});
   }
 }
@@ -159,17 +183,20 @@ Reasons inspected_reasons(const json& inspected) {
   add_file_reasons(inspected, reasons);
   const auto runtime = inspected.value("OCIRuntime", "");
   if (base::Path(runtime).filename() != "runc") {
-    reasons.push_back({fmt::format("podman runs it by {}", runtime), "this version moves those that it runs by runc",
-                       "start it by `podman --runtime runc run …`, or say so for all: runtime = \"runc\" in the part [engine] of "
+    reasons.push_back({fmt::format("podman runs it by {}", runtime),
+                       "this version moves those that it runs by runc",
+                       "start it by `podman --runtime runc run …`, or say so for all: runtime = "
+                       "\"runc\" in the part [engine] of "
                        "/etc/containers/containers.conf"});
   }
   if (part(inspected, "HostConfig").value("AutoRemove", false)) {
-    reasons.push_back({"it is removed when it ends (--rm)", "podman would remove what has been made on the target before it runs there",
+    reasons.push_back({"it is removed when it ends (--rm)",
+                       "podman would remove what has been made on the target before it runs there",
                        "run it without --rm"});
   }
   if (part(part(inspected, "HostConfig"), "LogConfig").value("Type", "") == "passthrough") {
-    reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)", "that one stays here",
-                       "use the driver k8s-file or journald"});
+    reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)",
+                       "that one stays here", "use the driver k8s-file or journald"});
   }
   return reasons;
 }
@@ -191,23 +218,29 @@ OciFiles Podman::files(const OciContainer& container) const {
   files.read_only = is_read_only(configuration);
   for (const auto& mount : configuration.value("mounts", json::array())) {
     const auto source = mount.value("source", "");
-    if (mount.value("destination", "") == "/dev/shm" && is_podmans_own(source, container.id)) files.shared_memory = source;
+    if (mount.value("destination", "") == "/dev/shm" && is_podmans_own(source, container.id))
+      files.shared_memory = source;
   }
   const auto log = part(part(found, "HostConfig"), "LogConfig").value("Path", "");
   if (is_podmans_own(log, container.id)) files.log = log;
   return files;
 }
 
-base::Argv Podman::restore_command(const OciContainer& container, const std::string&, const base::Path&) const {
+base::Argv Podman::restore_command(const OciContainer& container, const std::string&,
+                                   const base::Path&) const {
   return {"podman", "container", "restore", "--tcp-established", container.id};
 }
 
 base::Argv Podman::export_command(const OciContainer& container, const base::Path& archive) const {
-  return {"podman",           "container",       "checkpoint", "--leave-running", "--tcp-established", "--ignore-rootfs",
-          "--ignore-volumes", "--compress=none", "--export",   archive.string(),  container.id};
+  return {"podman",           "container",         "checkpoint",
+          "--leave-running",  "--tcp-established", "--ignore-rootfs",
+          "--ignore-volumes", "--compress=none",   "--export",
+          archive.string(),   container.id};
 }
 
-void Podman::make_look_whole(const OciContainer& container) const { write_new(container.bundle / kCheckpoint / kInventory, ""); }
+void Podman::make_look_whole(const OciContainer& container) const {
+  write_new(container.bundle / kCheckpoint / kInventory, "");
+}
 
 void Podman::tidy_after_export(const OciContainer& container) const {
   std::error_code untidy;
@@ -215,7 +248,8 @@ void Podman::tidy_after_export(const OciContainer& container) const {
   fs::remove(directory / kInventory, untidy);
   fs::remove(directory / kEngineNotes, untidy);
   fs::remove(directory, untidy);  // what somebody else keeps there stays
-  for (const char* file : {"devshm-checkpoint.tar", "network.status"}) fs::remove(container.bundle / file, untidy);
+  for (const char* file : {"devshm-checkpoint.tar", "network.status"})
+    fs::remove(container.bundle / file, untidy);
 }
 
 base::Argv Podman::import_command(const base::Path& archive) const {
@@ -225,7 +259,8 @@ base::Argv Podman::import_command(const base::Path& archive) const {
 
 bool Podman::is_made(const std::string& id) const {
   const auto found = find(id);
-  return found && found->status != "running" && fs::exists(found->container.bundle / kCheckpoint / kInventory);
+  return found && found->status != "running" &&
+         fs::exists(found->container.bundle / kCheckpoint / kInventory);
 }
 
 base::Path Podman::mount(const std::string& id) const {
@@ -266,7 +301,8 @@ void Podman::dismiss_supervisor(const OciContainer& container) const {
   if (container.supervisor.pid > 0) kernel::signal_process(container.supervisor, SIGKILL);
 }
 
-// What conmon would have done at the end: its word of it is left where podman looks, which was told before that somebody wants it to stop.
+// What conmon would have done at the end: its word of it is left where podman looks, which was told
+// before that somebody wants it to stop.
 void Podman::settle(const OciContainer& container) const {
   if (inspect(container.id).is_null()) return;
   (void)base::run({"podman", "stop", "--time", "0", container.id});
@@ -289,7 +325,9 @@ Podman::Image Podman::image_of(const OciContainer& container) const {
   return {found.value("Image", ""), found.value("ImageName", "")};
 }
 
-bool Podman::has_image(const std::string& id) const { return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0; }
+bool Podman::has_image(const std::string& id) const {
+  return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
+}
 
 // The id is a hash of what the image says of itself, which a conversion would change.
 base::Argv Podman::save_image_command(const std::string& id) const {
@@ -299,12 +337,15 @@ base::Argv Podman::save_image_command(const std::string& id) const {
 }
 
 void Podman::give_name(const Image& image) const {
-  if (image.name.empty() || image.name.starts_with('-') || base::run({"podman", "image", "exists", image.name}).status == 0) return;
+  if (image.name.empty() || image.name.starts_with('-') ||
+      base::run({"podman", "image", "exists", image.name}).status == 0)
+    return;
   run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
 }
 
 bool Podman::is_restarted(const OciContainer& container) const {
-  const auto policy = part(part(require(container), "HostConfig"), "RestartPolicy").value("Name", "");
+  const auto policy =
+      part(part(require(container), "HostConfig"), "RestartPolicy").value("Name", "");
   return policy == "always" || policy == "unless-stopped";
 }
 

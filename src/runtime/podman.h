@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// podman: it keeps a container's definition, image and files, and calls an OCI runtime. Its supervisor of a container, conmon, is
-// that one's parent, has its streams, and on its end calls podman, which may start it anew.
+// podman: it keeps a container's definition, image and files, and calls an OCI runtime. Its
+// supervisor of a container, conmon, is that one's parent, has its streams, and on its end calls
+// podman, which may start it anew.
 //
-// At the source its runtime is asked for the checkpoint, so that podman itself, which would say that the container has stopped,
-// hears of a move only when it has succeeded. At the target podman makes the container from its own archive of the definition
-// (export_command, import_command) while the original runs, and restores it later.
+// At the source its runtime is asked for the checkpoint, so that podman itself, which would say
+// that the container has stopped, hears of a move only when it has succeeded. At the target podman
+// makes the container from its own archive of the definition (export_command, import_command) while
+// the original runs, and restores it later.
 #pragma once
 
 #include "runtime/oci.h"
@@ -20,13 +22,15 @@ class Podman : public Oci {
   std::optional<OciState> find(const std::string& name) const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
-  base::Argv restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const override;
+  base::Argv restore_command(const OciContainer& container, const std::string& images,
+                             const base::Path& log) const override;
   void remove(const OciContainer& container) const override;
   void dismiss_supervisor(const OciContainer& container) const override;
   void settle(const OciContainer& container) const override;
 
   // ---- its definition, as podman's own archive of a checkpoint, in which there is none ----
-  // Calls CRIU for a dump, which is to be answered without one; in between make_look_whole() is to be called.
+  // Calls CRIU for a dump, which is to be answered without one; in between make_look_whole() is to
+  // be called.
   base::Argv export_command(const OciContainer& container, const base::Path& archive) const;
   void make_look_whole(const OciContainer& container) const;
   void tidy_after_export(const OciContainer& container) const;
@@ -34,7 +38,8 @@ class Podman : public Oci {
   base::Argv import_command(const base::Path& archive) const;
   bool is_made(const std::string& id) const;
 
-  // Of one that does not run: its root filesystem is mounted from then on, until it is released or removed. Throws Error.
+  // Of one that does not run: its root filesystem is mounted from then on, until it is released or
+  // removed. Throws Error.
   base::Path mount(const std::string& id) const;
   void release(const std::string& id) const noexcept;
 
@@ -46,7 +51,8 @@ class Podman : public Oci {
   bool has_image(const std::string& id) const;
   base::Argv save_image_command(const std::string& id) const;
   static base::Argv load_image_command() { return {"podman", "load", "--quiet"}; }
-  // podman looks for the name of a container's image, and takes the one of its id: any image of that name will do.
+  // podman looks for the name of a container's image, and takes the one of its id: any image of
+  // that name will do.
   void give_name(const Image& image) const;
 
   // Whether it would be started anew when this host is.

@@ -47,7 +47,8 @@ TEST(PodmanReasons, EachIsNamed) {
   EXPECT_EQ(with("/Mounts/0", {{"Type", "volume"}, {"Name", "data"}}), "it has the volume data\n");
   EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
   EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "podman runs it by /usr/bin/crun\n");
-  EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"), "its output goes to whoever has started it (--log-driver passthrough)\n");
+  EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"),
+            "its output goes to whoever has started it (--log-driver passthrough)\n");
 }
 
 // Several at once are told at once.
@@ -59,7 +60,8 @@ TEST(PodmanReasons, AllAreTold) {
 }
 
 TEST(PodmanReasons, ItsOwnMountsAreThoseBelowItsId) {
-  EXPECT_TRUE(is_podmans_own("/run/containers/storage/overlay-containers/abc/userdata/hosts", "abc"));
+  EXPECT_TRUE(
+      is_podmans_own("/run/containers/storage/overlay-containers/abc/userdata/hosts", "abc"));
   EXPECT_FALSE(is_podmans_own("/srv/abc", "abc"));
   EXPECT_FALSE(is_podmans_own("", "abc"));
 }

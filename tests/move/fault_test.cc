@@ -18,7 +18,8 @@ const std::set<std::string> kBeforeTheCommit = {
     "source.sent",      "source.restored", "target.preparing", "target.ready",         "target.restoring", "target.restored",
     "target.chunk",
 };
-const std::set<std::string> kOfContainers = {"target.created", "target.started"};  // DockerTest
+const std::set<std::string> kOfContainers = {"target.created", "target.started",  // DockerTest
+                                             "target.defined"};                   // PodmanTest
 const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
 const std::set<std::string> kOfPostCopy = {"source.serving", "target.pulling", "target.arrived"};  // PostCopyFaults, of memory_test.cc

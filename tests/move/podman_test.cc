@@ -3,11 +3,11 @@
 // Containers of podman from one virtual host to another: podman makes and restores them there, and
 // its runtime's CRIU is in ferry's hands, so that they move as processes do. Wherever a move fails,
 // they go on where they were.
+#include "support/podman_test.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "support/podman_test.h"
 
 namespace ferry::testing {
 namespace {
@@ -52,11 +52,14 @@ TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) {
   run_web_counter("-e COLOUR=blue --label tier=front");
   auto open = connect();
   EXPECT_EQ(open.next(), 1);
-  lab_->check("east", "podman exec box sh -c 'echo kept >/etc/kept; rm -r /usr/src; echo x >/dev/shm/x'");
+  lab_->check("east",
+              "podman exec box sh -c 'echo kept >/etc/kept; rm -r /usr/src; echo x >/dev/shm/x'");
   ASSERT_FALSE(move("east", "west").is_null());
   EXPECT_EQ(open.next(), 2);
   EXPECT_TRUE(open.is_established());
-  EXPECT_EQ(lab_->check("west", "podman exec box sh -c 'cat /etc/kept /dev/shm/x; echo $COLOUR; ls -d /usr/src'; podman inspect -f '{{.Config.Labels.tier}}' box"),
+  EXPECT_EQ(lab_->check("west",
+                        "podman exec box sh -c 'cat /etc/kept /dev/shm/x; echo $COLOUR; ls -d "
+                        "/usr/src'; podman inspect -f '{{.Config.Labels.tier}}' box"),
             "kept\nx\nblue\nfront");
   ASSERT_FALSE(move("west", "east").is_null());
   EXPECT_EQ(open.next(), 3);
@@ -68,7 +71,9 @@ TEST_F(PodmanTest, FilesThatItWritesAreAsOfTheFreeze) {
   run("--network none", fmt::format("python3 -c '{}'", kBusyFiles));
   std::string from = "east", to = "west";
   for (int times = 0; times < 2; ++times) {
-    const auto checks = [&](const std::string& host) { return std::ranges::count(log(host), '\n'); };
+    const auto checks = [&](const std::string& host) {
+      return std::ranges::count(log(host), '\n');
+    };
     ASSERT_TRUE(comes_true([&] { return checks(from) > 0; })) << log(from);
     const auto before = checks(from);
     ASSERT_FALSE(move(from, to).is_null());
@@ -105,13 +110,17 @@ TEST_F(PodmanTest, ItIsKeptAtTheSourceWhenAsked) {
 TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   run_looper();
   const auto also = [&](const std::string& options, const std::string& words) {
-    lab_->check("east", fmt::format("podman run -d --name other --runtime runc {} localhost/box:1 sleep 1000", options));
+    lab_->check(
+        "east",
+        fmt::format("podman run -d --name other --runtime runc {} localhost/box:1 sleep 1000",
+                    options));
     expect_refused("podman:other", "west", words);
     lab_->check("east", "podman rm -f -t 0 other");
   };
   expect_refused("podman:nobody", "west", "no container of that name");
   expect_refused("podman:box", "north", "podman is not installed here");
-  expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west", "call it podman:box");
+  expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west",
+                 "call it podman:box");
   also("--network none -t", "it has a terminal");
   also("--network none -v data:/data", "it has the volume data");
   also("--network none --rm", "it is removed when it ends");
@@ -132,7 +141,8 @@ TEST_F(PodmanTest, ANameThatIsTakenThereIsRefused) {
   ASSERT_FALSE(move("east", "west", {"--keep-source"}).is_null());
   const auto refused = ferry("west", {"move", "podman:box", "root@east"});
   EXPECT_EQ(refused.status, 3) << refused.out << refused.err;
-  EXPECT_NE(refused.err.find("has a container called box here already"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("has a container called box here already"), std::string::npos)
+      << refused.err;
   EXPECT_TRUE(goes_on("west"));
 }
 
@@ -148,8 +158,10 @@ TEST_F(PodmanTest, ACopyThatWouldBeStartedAgainIsNotKept) {
 // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
 TEST_F(PodmanTest, AFailedMoveLeadsBack) {
   run_looper();
-  for (const char* fault : {"target.defined=fail", "source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail",
-                            "source.sent=fail", "target.restoring=fail", "target.restored=fail", "source.restored=fail"}) {
+  for (const char* fault :
+       {"target.defined=fail", "source.before_freeze=fail", "source.frozen=fail",
+        "source.dumped=fail", "source.sent=fail", "target.restoring=fail", "target.restored=fail",
+        "source.restored=fail"}) {
     const auto result = ferry("east", {"move", "podman:box", "root@west"}, fault);
     EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
     EXPECT_TRUE(goes_on("east")) << fault << log("east");
@@ -163,13 +175,16 @@ TEST_F(PodmanTest, AFailedMoveLeadsBack) {
 // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
 TEST_F(PodmanTest, AKilledFerryIsFinishedByItsGuard) {
   run_looper();
-  for (const char* fault : {"target.defined=kill", "source.frozen=kill", "source.dumped=kill", "source.restored=kill", "target.restored=kill"}) {
+  for (const char* fault : {"target.defined=kill", "source.frozen=kill", "source.dumped=kill",
+                            "source.restored=kill", "target.restored=kill"}) {
     EXPECT_NE(ferry("east", {"move", "podman:box", "root@west"}, fault).status, 0) << fault;
     EXPECT_TRUE(comes_true([&] { return goes_on("east"); }, 30'000)) << fault << log("east");
-    EXPECT_TRUE(comes_true([&] { return traces("west").empty(); }, 30'000)) << fault << traces("west");
+    EXPECT_TRUE(comes_true([&] { return traces("west").empty(); }, 30'000))
+        << fault << traces("west");
   }
   ASSERT_NE(ferry("east", {"move", "podman:box", "root@west"}, "source.granted=kill").status, 0);
-  EXPECT_TRUE(comes_true([&] { return state("west") == "running" && traces("east").empty(); }, 60'000))
+  EXPECT_TRUE(
+      comes_true([&] { return state("west") == "running" && traces("east").empty(); }, 60'000))
       << ferry("east", {"resolve", "podman:box"}).out << traces("east");
   EXPECT_TRUE(comes_true([&] { return goes_on("west"); }, 30'000)) << log("west");
 }

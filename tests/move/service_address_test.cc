@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A workload of the host's own network, and an address of the host that moves with it (--address): its clients see the pause, and nothing
-// else; and whatever goes wrong, one host has the address, the one with the workload.
+// A workload of the host's own network, and an address of the host that moves with it (--address):
+// its clients see the pause, and nothing else; and whatever goes wrong, one host has the address,
+// the one with the workload.
 #include <fmt/format.h>
 
 #include "support/load.h"
@@ -10,7 +11,8 @@ namespace ferry::testing {
 namespace {
 
 constexpr const char* kService = "10.77.0.50";
-constexpr double kServiceRto_ms = 200;  // the shortest retransmission timeout of Linux (TCP_RTO_MIN)
+constexpr double kServiceRto_ms =
+    200;  // the shortest retransmission timeout of Linux (TCP_RTO_MIN)
 constexpr int kServiceClients = 20, kServiceRate = 300;
 
 class ServiceAddressTest : public MoveTest {
@@ -20,18 +22,23 @@ class ServiceAddressTest : public MoveTest {
     if (IsSkipped()) return;
     lab().check("east", fmt::format("ip addr add {}/24 dev br0", kService));
     run("east", "web", {}, {"/usr/bin/python3", program("web_counter.py"), std::to_string(kPort)});
-    ASSERT_TRUE(comes_true([&] { return ferry("east", {"logs", "web"}).out.starts_with("READY"); }));
+    ASSERT_TRUE(comes_true([&] {
+      return ferry("east", {"logs", "web"}).out.starts_with("READY");
+    }));
     remember();
   }
   void remember() {
     for (const char* host : {"east", "west"}) before_[host] = look(host);
   }
   std::string look(const std::string& host) const {
-    return traces(host) + "\n" + lab().check(host, "ip -4 addr show dev br0 | grep -v valid_lft; ip -4 route") + "\n" + tables(host);
+    return traces(host) + "\n" +
+           lab().check(host, "ip -4 addr show dev br0 | grep -v valid_lft; ip -4 route") + "\n" +
+           tables(host);
   }
   // Of nf_tables; and the TAPs that they lead to.
   std::string tables(const std::string& host) const {
-    return lab().check(host, fmt::format("python3 {}; ip -o link | grep -o 'fya[0-9]*' || true", program("nft_tables.py")));
+    return lab().check(host, fmt::format("python3 {}; ip -o link | grep -o 'fya[0-9]*' || true",
+                                         program("nft_tables.py")));
   }
   void expect_as_before() const {
     for (const auto& [host, before] : before_) {
@@ -40,7 +47,9 @@ class ServiceAddressTest : public MoveTest {
       EXPECT_EQ(now, before) << "on " << host;
     }
   }
-  bool has_address(const std::string& host) const { return lab().shell(host, fmt::format("ip -o addr | grep -q ' {}/'", kService)).status == 0; }
+  bool has_address(const std::string& host) const {
+    return lab().shell(host, fmt::format("ip -o addr | grep -q ' {}/'", kService)).status == 0;
+  }
   void expect_only_on(const std::string& host) const {
     const std::string other = host == "east" ? "west" : "east";
     EXPECT_TRUE(has_address(host));
@@ -49,8 +58,10 @@ class ServiceAddressTest : public MoveTest {
   }
   Connection connect_service() const { return {lab(), "client", kService, kPort}; }
   Background start_load() const {
-    return start_ferry("client", {"load-test", fmt::format("http://{}:{}/next", kService, kPort), "--rate", std::to_string(kServiceRate), "--connections",
-                                  std::to_string(kServiceClients), "--counter", "--json", "--until-eof-of-stdin"});
+    return start_ferry(
+        "client", {"load-test", fmt::format("http://{}:{}/next", kService, kPort), "--rate",
+                   std::to_string(kServiceRate), "--connections", std::to_string(kServiceClients),
+                   "--counter", "--json", "--until-eof-of-stdin"});
   }
   void expect_perfect(const Json& load, double pause_ms) {
     ASSERT_FALSE(load.is_null());
@@ -62,13 +73,18 @@ class ServiceAddressTest : public MoveTest {
     RecordProperty("frozen_ms", std::to_string(pause_ms));
     EXPECT_LT(load.at("latency").at("max_ms").get<double>(), pause_ms + kServiceRto_ms);
   }
-  std::string expect_refused(const Argv& words, const std::vector<std::string>& says, int status = 3) const {
+  std::string expect_refused(const Argv& words, const std::vector<std::string>& says,
+                             int status = 3) const {
     const Result result = ferry("east", words);
     EXPECT_EQ(result.status, status) << result.out << result.err;
-    for (const auto& one : says) EXPECT_NE((result.out + result.err).find(one), std::string::npos) << one << " is not in: " << result.out << result.err;
+    for (const auto& one : says)
+      EXPECT_NE((result.out + result.err).find(one), std::string::npos)
+          << one << " is not in: " << result.out << result.err;
     return result.err;
   }
-  void change(const std::string& host, const std::string& script) const { lab().check(host, script); }
+  void change(const std::string& host, const std::string& script) const {
+    lab().check(host, script);
+  }
 
  private:
   std::map<std::string, std::string> before_;
@@ -86,23 +102,32 @@ TEST_F(ServiceAddressTest, ThereAndBackUnderLoadNothingFails) {
   EXPECT_EQ(there.at("parking").at("on"), true) << there.at("parking");
   EXPECT_EQ(there.at("parking").at("overflow"), 0) << there.at("parking");
   expect_only_on("west");
-  EXPECT_EQ(lab().shell("west", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status, 0);  // from the host itself
-  EXPECT_EQ(lab().shell("east", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status, 0);  // where it was
+  EXPECT_EQ(
+      lab().shell("west", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status,
+      0);  // from the host itself
+  EXPECT_EQ(
+      lab().shell("east", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status,
+      0);  // where it was
   // It is remembered with the workload.
   EXPECT_EQ(workloads("west").at(0).at("service_address"), kService);
   const Json back = move("web", "west", "east");
   ASSERT_FALSE(back.is_null());
-  EXPECT_GT(there.at("parking").at("frames").get<int>() + back.at("parking").at("frames").get<int>(), 0);
+  EXPECT_GT(
+      there.at("parking").at("frames").get<int>() + back.at("parking").at("frames").get<int>(), 0);
   expect_only_on("east");
   (void)open.get("/value");  // a /next of ours would be a number that the load misses
-  expect_perfect(end_load(load), std::max(there.at("frozen_ms").get<double>(), back.at("frozen_ms").get<double>()));
-  for (const char* host : {"east", "west"}) EXPECT_TRUE(comes_true([&] { return tables(host).empty(); })) << host << ": " << tables(host);
+  expect_perfect(end_load(load),
+                 std::max(there.at("frozen_ms").get<double>(), back.at("frozen_ms").get<double>()));
+  for (const char* host : {"east", "west"})
+    EXPECT_TRUE(comes_true([&] { return tables(host).empty(); })) << host << ": " << tables(host);
 }
 
 // A bare process, by its pid.
 TEST_F(ServiceAddressTest, OfABareProcess) {
-  lab().check("east", fmt::format("setsid python3 {} 9090 </dev/null >/tmp/bare.log 2>&1 &", program("web_counter.py")));
-  ASSERT_TRUE(comes_true([&] { return lab().shell("east", "cat /tmp/bare.log").out.starts_with("READY"); }));
+  lab().check("east", fmt::format("setsid python3 {} 9090 </dev/null >/tmp/bare.log 2>&1 &",
+                                  program("web_counter.py")));
+  ASSERT_TRUE(comes_true(
+      [&] { return lab().shell("east", "cat /tmp/bare.log").out.starts_with("READY"); }));
   const auto pid = lab().check("east", "pgrep -f '[w]eb_counter.py 9090'");
   Connection open(lab(), "client", kService, 9090);
   EXPECT_EQ(open.next(), 1);
@@ -115,8 +140,10 @@ TEST_F(ServiceAddressTest, OfABareProcess) {
 TEST_F(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
-  Background failing = start_ferry("east", kServiceMove, "target.restored=stall:1500,source.restored=fail");
-  ASSERT_TRUE(comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
+  Background failing =
+      start_ferry("east", kServiceMove, "target.restored=stall:1500,source.restored=fail");
+  ASSERT_TRUE(
+      comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
   open.send_get("/next");
   const auto until = base::mono_now() + base::milliseconds(600);
   while (base::mono_now() < until) {
@@ -124,7 +151,8 @@ TEST_F(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
     ASSERT_TRUE(open.is_silent(20));
   }
   EXPECT_FALSE(has_address("east"));  // who asks for it is not answered twice
-  EXPECT_EQ(tables("west").find("5 ferry-10.77.0.50\nfya"), 0U) << tables("west");  // NFPROTO_NETDEV
+  EXPECT_EQ(tables("west").find("5 ferry-10.77.0.50\nfya"), 0U)
+      << tables("west");  // NFPROTO_NETDEV
   EXPECT_EQ(failing.wait(), 1);
   EXPECT_EQ(open.read_answer(), "2\n");  // the very request, answered by the source, once
   EXPECT_EQ(open.get("/value"), "2\n");
@@ -139,7 +167,9 @@ TEST_F(ServiceAddressTest, AMoveThatIsGivenUpUnderLoadFailsNoRequest) {
   const auto begin = base::mono_now();
   EXPECT_EQ(ferry("east", kServiceMove, "source.restored=fail").status, 1);
   const double took_ms = base::ms_between(begin, base::mono_now());
-  ASSERT_TRUE(comes_true([&, seen = std::stoi(open.get("/value"))] { return std::stoi(open.get("/value")) > seen + 100; }));
+  ASSERT_TRUE(comes_true([&, seen = std::stoi(open.get("/value"))] {
+    return std::stoi(open.get("/value")) > seen + 100;
+  }));
   expect_perfect(end_load(load), took_ms);
   expect_as_before();
   ASSERT_FALSE(move("web", "east", "west", {"--address", kService}).is_null());
@@ -151,7 +181,8 @@ TEST_F(ServiceAddressTest, WithoutParkingThePacketsAreDroppedAndSentAgain) {
   EXPECT_EQ(open.next(), 1);
   for (const auto& options : {Argv{"--address", kService, "--no-parking"}, Argv{"--tunnel"}}) {
     const bool is_there = has_address("west");
-    const Json report = move("web", is_there ? "west" : "east", is_there ? "east" : "west", options);
+    const Json report =
+        move("web", is_there ? "west" : "east", is_there ? "east" : "west", options);
     ASSERT_FALSE(report.is_null());
     EXPECT_EQ(report.at("parking").at("on"), false);
     EXPECT_EQ(open.next(), is_there ? 3 : 2);
@@ -168,8 +199,11 @@ TEST_F(ServiceAddressTest, ClosedConnectionsEndAtOnceAndNewOnesComeThere) {
   EXPECT_EQ(connect_service().next(), 2);
 }
 
-// Wherever a ferry is killed, its guard puts things right: the workload is on one host, the address is there, and nothing else stays.
-class KilledServiceMoveTest : public ServiceAddressTest, public ::testing::WithParamInterface<std::tuple<const char*, const char*>> {};
+// Wherever a ferry is killed, its guard puts things right: the workload is on one host, the address
+// is there, and nothing else stays.
+class KilledServiceMoveTest
+    : public ServiceAddressTest,
+      public ::testing::WithParamInterface<std::tuple<const char*, const char*>> {};
 
 TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
   const auto [host, point] = GetParam();
@@ -183,7 +217,8 @@ TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
   const char* const home = moved ? "west" : "east";
   EXPECT_TRUE(comes_true([&] { return has_address("east") != has_address("west"); }));
   if (moved) {
-    EXPECT_TRUE(comes_true([&] { return lab().shell("east", "pgrep -f '[w]eb_counter'").out.empty(); }));
+    EXPECT_TRUE(
+        comes_true([&] { return lab().shell("east", "pgrep -f '[w]eb_counter'").out.empty(); }));
   } else {
     expect_as_before();
   }
@@ -191,33 +226,47 @@ TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
   for (const char* one : {"east", "west"}) {
     EXPECT_TRUE(comes_true([&] { return tables(one).empty(); })) << one << ": " << tables(one);
   }
-  EXPECT_TRUE(comes_true([&] { return ferry(home, {"move", "-q", "web", moved ? "root@east" : "root@west", "--address", kService}).status == 0; }, 20'000));
+  EXPECT_TRUE(comes_true(
+      [&] {
+        return ferry(home, {"move", "-q", "web", moved ? "root@east" : "root@west", "--address",
+                            kService})
+                   .status == 0;
+      },
+      20'000));
   EXPECT_EQ(open.next(), 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Points, KilledServiceMoveTest,
-                         ::testing::Values(std::tuple("east", "source.prepared"), std::tuple("east", "source.frozen"), std::tuple("east", "source.dumped"),
-                                           std::tuple("east", "source.restored"), std::tuple("east", "source.committed"),
-                                           std::tuple("east", "source.granted"), std::tuple("west", "target.ready"),
-                                           std::tuple("west", "target.restoring"), std::tuple("west", "target.restored"),
-                                           std::tuple("west", "target.resuming"), std::tuple("west", "target.running")),
-                         [](const auto& one) {
-                           std::string name = std::get<1>(one.param);
-                           std::ranges::replace(name, '.', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Points, KilledServiceMoveTest,
+    ::testing::Values(std::tuple("east", "source.prepared"), std::tuple("east", "source.frozen"),
+                      std::tuple("east", "source.dumped"), std::tuple("east", "source.restored"),
+                      std::tuple("east", "source.committed"), std::tuple("east", "source.granted"),
+                      std::tuple("west", "target.ready"), std::tuple("west", "target.restoring"),
+                      std::tuple("west", "target.restored"), std::tuple("west", "target.resuming"),
+                      std::tuple("west", "target.running")),
+    [](const auto& one) {
+      std::string name = std::get<1>(one.param);
+      std::ranges::replace(name, '.', '_');
+      return name;
+    });
 
-// Nobody is left to put anything right: neither host answers for the address, and neither workload hears its packets.
+// Nobody is left to put anything right: neither host answers for the address, and neither workload
+// hears its packets.
 TEST_F(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
   Background failing = start_ferry("east", kServiceMove, "target.restored=stall:60000");
   ASSERT_TRUE(comes_true([&] { return has_address("west"); }));
-  ASSERT_TRUE(comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
+  ASSERT_TRUE(
+      comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
   // Stopped first, so that none sees the other's end.
   for (const char* signal : {"STOP", "KILL"}) {
     for (const char* host : {"west", "east"}) {
-      lab().shell(host, fmt::format("pkill -{0} -f '[e]xe guard'; pkill -{0} -f '[f]erry (move|receive)|[c]riu'; true", signal));
+      lab().shell(
+          host,
+          fmt::format(
+              "pkill -{0} -f '[e]xe guard'; pkill -{0} -f '[f]erry (move|receive)|[c]riu'; true",
+              signal));
     }
   }
   failing.wait();
@@ -237,37 +286,50 @@ TEST_F(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved)
 
 TEST_F(ServiceAddressTest, AnAddressThatIsElsewhereTooIsRefused) {
   change("client", fmt::format("ip addr add {}/24 dev br0", kService));
-  expect_refused(kServiceMove, {fmt::format("the address {} is taken", kService), "answers for it, besides the source"});
+  expect_refused(kServiceMove, {fmt::format("the address {} is taken", kService),
+                                "answers for it, besides the source"});
   expect_refused({"check", "web", "root@west", "--address", kService}, {"is taken"});
   change("client", fmt::format("ip addr del {}/24 dev br0", kService));
   change("west", fmt::format("ip addr add {}/24 dev br0", kService));
-  expect_refused(kServiceMove, {fmt::format("the address {} is taken", kService), "this host itself has it"});
+  expect_refused(kServiceMove,
+                 {fmt::format("the address {} is taken", kService), "this host itself has it"});
   change("west", fmt::format("ip addr del {}/24 dev br0", kService));
   expect_as_before();
   EXPECT_EQ(ferry("east", {"check", "web", "root@west", "--address", kService}).status, 0);
 }
 
 TEST_F(ServiceAddressTest, OthersThatUseItAreNamed) {
-  Background other = lab().start("east", {"python3", "-c", fmt::format("import socket,time; s=socket.create_server(('{}',7000)); print('up',flush=True); time.sleep(600)", kService)});
+  Background other =
+      lab().start("east", {"python3", "-c",
+                           fmt::format("import socket,time; s=socket.create_server(('{}',7000)); "
+                                       "print('up',flush=True); time.sleep(600)",
+                                       kService)});
   ASSERT_EQ(other.read_line(), "up");
-  expect_refused(kServiceMove, {"uses the address 10.77.0.50, too (port 7000)", "python3 (pid ", "end it, or let it use another address"});
+  expect_refused(kServiceMove, {"uses the address 10.77.0.50, too (port 7000)", "python3 (pid ",
+                                "end it, or let it use another address"});
   other.signal(SIGKILL);
   other.wait();
   // The way to the target itself.
-  expect_refused({"move", "-q", "web", "root@west", "--address", kService, "--ssh-option", fmt::format("BindAddress={}", kService)},
+  expect_refused({"move", "-q", "web", "root@west", "--address", kService, "--ssh-option",
+                  fmt::format("BindAddress={}", kService)},
                  {"ssh (pid ", "a connection between hosts goes by it"});
   expect_as_before();
 }
 
 TEST_F(ServiceAddressTest, WhatCannotBeMovedIsSaid) {
-  const auto with = [](const std::string& address) { return Argv{"move", "-q", "web", "root@west", "--address", address}; };
+  const auto with = [](const std::string& address) {
+    return Argv{"move", "-q", "web", "root@west", "--address", address};
+  };
   expect_refused(with("nonsense"), {"nonsense"}, 2);
   expect_refused(with("10.77.0.50/24"), {"say the address alone"}, 2);
   expect_refused(with("10.77.0.51"), {"this host does not have it"});
   expect_refused(with("10.77.0.1"), {"this host's first address in its network"});
   expect_refused(with("fd00::50"), {"IPv4 only"});
-  expect_refused({"move", "-q", "docker:web", "root@west", "--address", kService}, {"a container's network is its engine's"}, 2);
-  change("east", "ip addr add 10.99.0.1/24 dev br0; ip addr add 10.77.0.52/24 dev br0 valid_lft 600 preferred_lft 300");
+  expect_refused({"move", "-q", "docker:web", "root@west", "--address", kService},
+                 {"a container's network is its engine's"}, 2);
+  change("east",
+         "ip addr add 10.99.0.1/24 dev br0; ip addr add 10.77.0.52/24 dev br0 valid_lft 600 "
+         "preferred_lft 300");
   expect_refused(with("10.99.0.1"), {"the only one that this host has in its network"});
   expect_refused(with("10.77.0.52"), {"lent to this host for a time"});
   change("east", "ip addr del 10.99.0.1/24 dev br0; ip addr del 10.77.0.52/24 dev br0");
@@ -277,7 +339,8 @@ TEST_F(ServiceAddressTest, WhatCannotBeMovedIsSaid) {
   // A connection on another address of the host stays behind.
   Connection other(lab(), "client", "10.77.0.1", kPort);
   EXPECT_EQ(other.next(), 1);
-  expect_refused(with(kService), {"open TCP connections on another address of this host than 10.77.0.50"});
+  expect_refused(with(kService),
+                 {"open TCP connections on another address of this host than 10.77.0.50"});
   EXPECT_EQ(other.next(), 2);
   expect_as_before();
 }
@@ -293,7 +356,8 @@ TEST_F(ServiceAddressTest, ItStaysWhenThatIsSaid) {
 
 TEST_F(ServiceAddressTest, OneWithAnAddressOfItsOwnNeedsNone) {
   run("east", "own", {"--ip", "10.77.0.60/24"}, {"/usr/bin/sleep", "600"});
-  expect_refused({"move", "-q", "own", "root@west", "--address", kService}, {"has an address of its own (10.77.0.60/24), which goes along anyway"});
+  expect_refused({"move", "-q", "own", "root@west", "--address", kService},
+                 {"has an address of its own (10.77.0.60/24), which goes along anyway"});
 }
 
 }  // namespace

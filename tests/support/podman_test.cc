@@ -81,11 +81,10 @@ void PodmanTest::run_web_counter(const std::string& options) const {
 }
 
 std::string PodmanTest::state(const std::string& host, const std::string& name) const {
-  return lab_
-      ->check(host, fmt::format(
-                        "podman ps -a -f name=^{0}$ -q | grep -q . && podman inspect -f "
-                        "'{{{{.State.Status}}}}' {0} || true",
-                        name));
+  return lab_->check(host,
+                     fmt::format("podman ps -a -f name=^{0}$ -q | grep -q . && podman inspect -f "
+                                 "'{{{{.State.Status}}}}' {0} || true",
+                                 name));
 }
 
 std::string PodmanTest::log(const std::string& host) const {
