@@ -162,7 +162,7 @@ void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
   batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&](Message& message) {
     message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, name);
     message.nest(NFTA_CHAIN_HOOK, [&](Message& hook) {
-      hook.number(NFTA_HOOK_HOOKNUM, big(is_in ? NF_NETDEV_INGRESS : kEgress))
+      hook.number(NFTA_HOOK_HOOKNUM, big(is_in ? uint32_t{NF_NETDEV_INGRESS} : kEgress))
           .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
       hook.text(NFTA_HOOK_DEV, chain.link);
     });

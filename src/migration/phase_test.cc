@@ -83,7 +83,9 @@ TEST(Phase, TheTargetRunsItOnlyAfterTheGrant) {
         EXPECT_EQ(state, Target::kRestored);
         EXPECT_EQ(event, TargetEvent::kGranted);
       }
-      if (to == Target::kRunning && state != Target::kRunning) EXPECT_EQ(state, Target::kResuming);
+      if (to == Target::kRunning && state != Target::kRunning) {
+        EXPECT_EQ(state, Target::kResuming);
+      }
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <sys/statfs.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <sstream>
 #include <tuple>
@@ -19,6 +20,7 @@ namespace ferry::process {
 namespace {
 
 constexpr uint64_t kBlock = 512;  // unit of st_blocks
+constexpr int kLooks = 5;         // at a file that is being renamed
 
 std::set<std::string> mounts_of(pid_t pid) {
   std::set<std::string> ids;
@@ -34,9 +36,17 @@ bool is_message_queue(const Descriptor& file) {
   return ::statfs(fmt::format("/proc/{}/fd/{}", file.pid, file.fd).c_str(), &where) == 0 && where.f_type == kMqueueMagic;
 }
 
+// The task runs: a file that it renames, or closes, just now is asked for again.
 bool is_at_its_name(const Descriptor& file) {
-  struct stat named {};
-  return ::lstat(reachable(file.pid, file.target).c_str(), &named) == 0 && named.st_ino == file.status.st_ino;
+  const auto link = fmt::format("/proc/{}/fd/{}", file.pid, file.fd);
+  for (int tries_left = kLooks; tries_left > 0; --tries_left) {
+    struct stat held {}, named {};
+    std::error_code gone;
+    const auto name = std::filesystem::read_symlink(link, gone);
+    if (gone || ::stat(link.c_str(), &held) != 0 || held.st_ino != file.status.st_ino) return true;  // it holds something else by now
+    if (::lstat(reachable(file.pid, name).c_str(), &named) == 0 && named.st_ino == held.st_ino) return true;
+  }
+  return false;
 }
 
 // /proc/PID/… of a process that stays here; the tree's own come along, and every capsule has an init.

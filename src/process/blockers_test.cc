@@ -246,6 +246,23 @@ TEST_F(Blockers, FileThatLivesOnUnderAnotherName) {
   expect_fine();
 }
 
+// As programs do that write FILE.new and call it FILE.
+TEST_F(Blockers, FileThatIsRenamedOrClosedAfterALookIsFine) {
+  char path[] = "/tmp/ferry-renamed-XXXXXX";
+  base::Fd file(::mkostemp(path, O_CLOEXEC));
+  ASSERT_TRUE(file);
+  const View view = look_at(own_tree());
+  const std::string other = std::string(path) + "-other";
+  ASSERT_EQ(::rename(path, other.c_str()), 0);
+  const auto expect_nothing_of_it = [&] {
+    for (const auto& reason : find_blockers(view, {})) EXPECT_EQ(reason.what.find(path), std::string::npos) << reason.what << reason.why;
+  };
+  expect_nothing_of_it();
+  ::unlink(other.c_str());
+  file.reset();
+  expect_nothing_of_it();
+}
+
 TEST_F(Blockers, LockThatAStrangerHasToo) {
   char path[] = "/tmp/ferry-blockers-XXXXXX";
   const base::Fd file(::mkostemp(path, O_CLOEXEC));
