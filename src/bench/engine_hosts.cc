@@ -10,6 +10,7 @@
 #include "bench/docker_scripts.h"
 #include "bench/docker_way.h"
 #include "bench/podman_way.h"
+#include "bench/scenario.h"
 
 namespace ferry::bench {
 

@@ -11,7 +11,6 @@
 
 namespace ferry::bench {
 
-inline constexpr const char* kProcess = "process";  // no container
 // Whose containers an experiment can run and move.
 const std::vector<std::string>& engines();
 

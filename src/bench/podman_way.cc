@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "bench/docker_scripts.h"
-#include "bench/ferry_way.h"
 #include "bench/hand_criu_scripts.h"
 
 namespace ferry::bench {
@@ -92,9 +91,7 @@ void make_podman_image(const Hosts& hosts) {
 }
 
 void PodmanWay::start(const Workload& workload, const std::string& host) {
-  for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
-  serves_ = workload.serves();
-  at_ = host;
+  install(workload, host);
   hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
   base::Argv run{"podman",
                  "run",
@@ -127,21 +124,16 @@ bool PodmanWay::end() {
 
 MadeMove HandPodman::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made = move_by_script(hosts_, leg,
-                                 script(std::string(kHandTogether) + kPodmanMove,
-                                        {login, std::string(kHandCommon) + kHandPrepare, kName}),
-                                 typed_for_podman(leg, login));
-  made.move.engine = "podman";
-  made.move.mode = "checkpoint";
+  MadeMove made = by_hand(leg,
+                          script(std::string(kHandTogether) + kPodmanMove,
+                                 {login, std::string(kHandCommon) + kHandPrepare, kName}),
+                          typed_for_podman(leg, login));
   if (made.moved()) at_ = leg.to;
   return made;
 }
 
 MadeMove FerryPodman::move(const Leg& leg) {
-  MadeMove made = move_by_ferry(
-      hosts_, leg,
-      {"ferry", "move", std::string("podman:") + kName, hosts_.login(leg.to), "--mode", mode_},
-      "podman", mode_);
+  MadeMove made = by_ferry(leg, mode_);
   if (made.moved()) at_ = leg.to;
   return made;
 }

@@ -5,30 +5,17 @@
 // bridge, since podman's own have no address that could move.
 #pragma once
 
-#include "bench/hand_criu.h"
+#include "bench/engine_way.h"
 
 namespace ferry::bench {
 
-class PodmanWay : public Way {
+class PodmanWay : public EngineWay {
  public:
-  explicit PodmanWay(const Hosts& hosts) : hosts_(hosts) {}
+  explicit PodmanWay(const Hosts& hosts) : EngineWay(hosts, "podman") {}
 
   void start(const Workload& workload, const std::string& host) override;
   bool end() override;
   std::string output() const override;  // its log goes along
-
-  static constexpr const char* kName = "bench";  // of the container
-
- protected:
-  base::Argv script(const std::string& text, const base::Argv& arguments) const {
-    return hand_script(hosts_, serves_, text, arguments);
-  }
-
-  const Hosts& hosts_;
-  std::string at_;  // the host where it is
-
- private:
-  bool serves_ = false;
 };
 
 // podman container checkpoint --export, scp, podman container restore --import; the image is there

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "bench/docker_scripts.h"
-#include "bench/ferry_way.h"
 #include "bench/hand_criu_scripts.h"
 
 namespace ferry::bench {
@@ -111,9 +110,7 @@ std::vector<std::string> typed_for_runc(const Leg& leg, const std::string& login
 }  // namespace
 
 void RuncWay::start(const Workload& workload, const std::string& host) {
-  for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
-  serves_ = workload.serves();
-  at_ = host;
+  install(workload, host);
   hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle}, kFillLimit);
   hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
   base::Argv configure{"python3",
@@ -128,7 +125,6 @@ void RuncWay::start(const Workload& workload, const std::string& host) {
   hosts_.check(host, script(kRuncStart, {kBundle, kName}));
 }
 
-// Its lines alone: what an engine says at its start stands there, too.
 std::string RuncWay::take_log(const std::string& host) {
   return hosts_.shell(host,
                       fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, kFerrysLog));
@@ -156,22 +152,16 @@ bool RuncWay::end() {
 
 MadeMove HandRunc::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made =
-      move_by_script(hosts_, leg,
-                     script(std::string(kHandTogether) + kRuncMove,
-                            {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
-                     typed_for_runc(leg, login));
-  made.move.engine = "runc";
-  made.move.mode = "checkpoint";
+  MadeMove made = by_hand(leg,
+                          script(std::string(kHandTogether) + kRuncMove,
+                                 {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
+                          typed_for_runc(leg, login));
   if (made.moved()) has_moved(leg);
   return made;
 }
 
 MadeMove FerryRunc::move(const Leg& leg) {
-  MadeMove made = move_by_ferry(
-      hosts_, leg,
-      {"ferry", "move", std::string("runc:") + kName, hosts_.login(leg.to), "--mode", mode_},
-      "runc", mode_);
+  MadeMove made = by_ferry(leg, mode_);
   if (made.moved()) has_moved(leg);
   return made;
 }

@@ -6,32 +6,23 @@
 // nginx in it.
 #pragma once
 
-#include "bench/hand_criu.h"
+#include "bench/engine_way.h"
 
 namespace ferry::bench {
 
-class RuncWay : public Way {
+class RuncWay : public EngineWay {
  public:
-  explicit RuncWay(const Hosts& hosts) : hosts_(hosts) {}
+  explicit RuncWay(const Hosts& hosts) : EngineWay(hosts, "runc") {}
 
   void start(const Workload& workload, const std::string& host) override;
   bool end() override;
   std::string output() const override;  // of all its stays, one after the other
 
-  static constexpr const char* kName = "bench";  // of the container
-
  protected:
-  base::Argv script(const std::string& text, const base::Argv& arguments) const {
-    return hand_script(hosts_, serves_, text, arguments);
-  }
   std::string take_log(const std::string& host);
   void has_moved(const Leg& leg);
 
-  const Hosts& hosts_;
-
  private:
-  bool serves_ = false;
-  std::string at_;       // the host where it is
   std::string history_;  // what it has printed on hosts where it is no more
 };
 

@@ -18,10 +18,12 @@
 
 namespace ferry::bench {
 
+inline constexpr const char* kProcess = "process";  // an engine's place: in no container
+
 struct Scenario {
   std::string name, description;
   std::vector<std::string> workloads{"web_counter"};
-  std::vector<std::string> engines{"process"};  // in whose containers they run; process: in none
+  std::vector<std::string> engines{kProcess};  // in whose containers they run
   std::vector<std::string> modes;      // of ferry
   std::vector<std::string> baselines;  // ways without it (ways.h)
   // Empty: not set, which is one value, too.

@@ -85,7 +85,7 @@ void add_docker_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
 std::vector<WayMaker> ways_of(const Scenario& scenario) {
   std::vector<WayMaker> ways;
   for (const auto& engine : scenario.engines) {
-    if (engine == "process") add_process_ways(scenario, ways);
+    if (engine == kProcess) add_process_ways(scenario, ways);
     if (engine == "runc") add_container_ways<FerryRunc, HandRunc>(scenario, ways);
     if (engine == "podman") add_container_ways<FerryPodman, HandPodman>(scenario, ways);
     if (engine == "docker") add_docker_ways(scenario, ways);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the ways of runc's and podman's containers have in common: a network that the hand-written
+// scripts make (hand_criu_scripts.h), a name, and a move by a script or by `ferry move
+// ENGINE:NAME`.
+#pragma once
+
+#include "bench/ferry_way.h"
+#include "bench/hand_criu.h"
+
+namespace ferry::bench {
+
+class EngineWay : public Way {
+ public:
+  static constexpr const char* kName = "bench";  // of the container
+
+ protected:
+  EngineWay(const Hosts& hosts, std::string engine) : hosts_(hosts), engine_(std::move(engine)) {}
+
+  void install(const Workload& workload, const std::string& host) {
+    for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
+    serves_ = workload.serves();
+    at_ = host;
+  }
+  base::Argv script(const std::string& text, const base::Argv& arguments) const {
+    return hand_script(hosts_, serves_, text, arguments);
+  }
+  MadeMove by_hand(const Leg& leg, const base::Argv& steps, std::vector<std::string> typed) const {
+    MadeMove made = move_by_script(hosts_, leg, steps, std::move(typed));
+    made.move.engine = engine_;
+    made.move.mode = "checkpoint";
+    return made;
+  }
+  MadeMove by_ferry(const Leg& leg, const std::string& mode) const {
+    return move_by_ferry(
+        hosts_, leg, {"ferry", "move", engine_ + ":" + kName, hosts_.login(leg.to), "--mode", mode},
+        engine_, mode);
+  }
+
+  const Hosts& hosts_;
+  bool serves_ = false;
+  std::string at_;  // the host where it is
+
+ private:
+  const std::string engine_;
+};
+
+}  // namespace ferry::bench
