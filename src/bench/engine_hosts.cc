@@ -52,7 +52,7 @@ void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines) {
     for (const auto& host : {roles.source, roles.target}) spec.own_layers[host].push_back(layer);
   };
   if (has(engines, "podman")) add(podman_layer(own_directory()));
-  if (has(engines, "docker") || has(engines, "runc")) add(docker_layer(own_directory()));
+  add(docker_layer(own_directory()));  // runc, too, and iptables, by which CRIU locks a network
 }
 
 void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) {
