@@ -85,10 +85,12 @@ void PageServer::serve(transport::Link& lane, size_t worker) {
     why = failure.what();
   }
   base::log("a lane: {}", why);
-  lane.close();
-  const std::lock_guard lock(mutex_);
-  if (why_.empty()) why_ = why;
-  ended_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (why_.empty()) why_ = why;
+    ended_ = true;
+  }
+  lane.close();  // last: who sees it closed finds why
 }
 
 // What is left out of the answer is zero: so all of it must have been read.
