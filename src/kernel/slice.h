@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How long a thread keeps its CPU while others want it, too (sched_setattr(2)).
+// When a thread gets a CPU that others want, too, and how long it keeps it (sched_setattr(2)).
 #pragma once
 
 namespace ferry::kernel {
@@ -10,5 +10,9 @@ namespace ferry::kernel {
 // From Linux 6.12 on (kernel/sched/fair.c: a slice of one's own, PREEMPT_SHORT); earlier ones pass
 // over it.
 void give_way_at_once();
+
+// For the calling thread, which sleeps most of the time and must not be late: it runs as soon as it
+// wakes up. Where its cgroup has no time for real-time tasks it has at least the shortest slice.
+void run_on_time();
 
 }  // namespace ferry::kernel

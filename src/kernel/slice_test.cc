@@ -2,6 +2,7 @@
 #include "kernel/slice.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +30,21 @@ TEST(Slice, IsTheThreadsAloneAndNothingElseChanges) {
     EXPECT_GT(after.slice_ns, before.slice_ns);
   }).join();
   EXPECT_LT(own_schedule().slice_ns, 100'000'000u);
+}
+
+TEST(Slice, WhoMustNotBeLateIsInFrontOfTheOthers) {
+  std::thread([] {
+    const auto before = own_schedule();
+    run_on_time();
+    const auto after = own_schedule();
+    if (after.policy == SCHED_FIFO) {
+      EXPECT_EQ(after.priority, 1u);
+      return;
+    }
+    if (before.slice_ns == 0) GTEST_SKIP() << "neither real time nor slices of a thread's own here";
+    EXPECT_LT(after.slice_ns, before.slice_ns);
+  }).join();
+  EXPECT_NE(own_schedule().policy, static_cast<uint32_t>(SCHED_FIFO));
 }
 
 }  // namespace

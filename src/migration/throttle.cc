@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/slice.h"
 
 namespace ferry::migration {
 
@@ -33,21 +34,28 @@ void Throttle::set(int percent) {
   changed_.notify_all();
 }
 
+int Throttle::percent() {
+  const std::lock_guard lock(mutex_);
+  return percent_;
+}
+
 std::unique_lock<std::mutex> Throttle::hold_off() { return std::unique_lock(running_); }
 
 void Throttle::run() {
+  kernel::run_on_time();  // late, it would let the workload run on
   std::unique_lock lock(mutex_);
+  runs_since_ = base::mono_now();
   for (;;) {
     if (percent_ == 0) {
       changed_.wait(lock, [this] { return end_ || percent_ > 0; });
       runs_since_ = base::mono_now();
+      owed_ = {};
     }
     // At first, and between any two stops, it runs.
     if (changed_.wait_for(lock, kRuns, [this] { return end_; })) return;
-    const int percent = percent_;
     lock.unlock();
     try {
-      stop(percent);
+      stop();
     } catch (const std::exception& failure) {
       base::log("throttle: {}", failure.what());  // the next turn tries again
     }
@@ -56,18 +64,20 @@ void Throttle::run() {
 }
 
 // As it runs until all of its tasks are stopped, how long it did is only known then.
-void Throttle::stop(int percent) {
-  if (percent == 0) return;
+void Throttle::stop() {
   const std::lock_guard stopped(running_);
+  const int percent = this->percent();  // of now: hold_off() has the last word
+  if (percent == 0) return;
   freezer_.freeze(kThrottleFreezes);  // or it is thawed
   const auto began = base::mono_now();
-  const auto due = (began - runs_since_) * percent / (100 - percent);
+  owed_ += (began - runs_since_) * percent / (100 - percent);
   {
     std::unique_lock lock(mutex_);
     // What is left of a stop at the end would be part of the pause.
-    changed_.wait_for(lock, std::min<base::MonoTime::duration>(due, kLongestStop), [this] { return end_; });
+    changed_.wait_for(lock, std::min<base::MonoTime::duration>(owed_, kLongestStop), [this] { return end_; });
   }
   runs_since_ = base::mono_now();
+  owed_ -= runs_since_ - began;
   stopped_ns_ += std::chrono::nanoseconds(runs_since_ - began).count();
   freezer_.thaw();
 }

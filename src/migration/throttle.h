@@ -25,7 +25,7 @@ class Throttle {
   static constexpr int kMostPercent = 95;
   // It runs for at least so long, then it is stopped. Were it shorter, too much of its time would be lost with freezing (0.3 ms).
   static constexpr base::milliseconds kRuns{5};
-  // Less than the usual limit of the pause itself, also after a run that was longer.
+  // Less than the usual limit of the pause itself, also after a run that was longer: the next stop has the rest.
   static constexpr base::milliseconds kLongestStop{95};
 
   // `freezer` holds all of the workload's tasks and outlives this.
@@ -43,7 +43,8 @@ class Throttle {
 
  private:
   void run();
-  void stop(int percent);
+  void stop();
+  int percent();
 
   const kernel::Freezer& freezer_;
   std::mutex running_;  // held while it is stopped
@@ -52,7 +53,9 @@ class Throttle {
   int percent_ = 0;
   bool end_ = false;
   std::atomic<int64_t> stopped_ns_ = 0;
-  base::MonoTime runs_since_{};  // the thread's own
+  // The thread's own:
+  base::MonoTime runs_since_{};
+  base::MonoTime::duration owed_{};  // what it is still to be stopped for what it has run
   std::thread thread_;
 };
 

@@ -61,7 +61,7 @@ TEST_F(ThrottleTest, TakesAsMuchOfItsTimeAsItIsTold) {
   EXPECT_LT(used, passed - throttle.stopped_ms() + 10) << "it runs while it is said to be stopped";
   EXPECT_GT(used, 0) << "it still runs";
   throttle.set(0);
-  std::this_thread::sleep_for(base::milliseconds(100));  // a stop that had begun
+  (void)throttle.hold_off();  // waits for a stop that had begun
   const double stopped = throttle.stopped_ms();
   std::this_thread::sleep_for(base::milliseconds(200));
   EXPECT_EQ(throttle.stopped_ms(), stopped);
