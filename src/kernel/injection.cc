@@ -21,6 +21,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/fd_message.h"
 #include "kernel/procfs.h"
 #include "kernel/stopped_task.h"
 #include "kernel/uapi.h"
@@ -44,21 +45,12 @@ struct Answer {
 void send_answer(const Injection& result, int descriptor) {
   Answer answer{result.outcome, result.error, result.stopped_ms, ""};
   result.why.copy(answer.why, sizeof(answer.why) - 1);
-  iovec content{&answer, sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+  const std::string_view bytes(reinterpret_cast<const char*>(&answer), sizeof(answer));
+  try {
+    base::send_message(kSocket, bytes, descriptor >= 0 ? std::vector{descriptor} : std::vector<int>{});
+  } catch (const base::SysError&) {
+    // Nobody may be there any more.
   }
-  ::sendmsg(kSocket, &message, MSG_NOSIGNAL);  // nobody may be there any more
 }
 
 UserfaultfdMade receive_answer(int socket, std::chrono::milliseconds limit) {
@@ -69,24 +61,15 @@ UserfaultfdMade receive_answer(int socket, std::chrono::milliseconds limit) {
     return std::move(result);
   };
   if (!base::wait_readable(socket, static_cast<int>(limit.count()))) return ended_early("it is held in the middle (frozen?)");
+  auto message = base::receive_message(socket);
   Answer answer;
-  iovec content{&answer, sizeof(answer)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(answer)) return ended_early("the process that does it was killed");
+  if (message.bytes.size() != sizeof(answer)) return ended_early("the process that does it was killed");
+  std::memcpy(&answer, message.bytes.data(), sizeof(answer));
   result.outcome = answer.outcome;
   result.error = answer.error;
   result.stopped_ms = answer.stopped_ms;
   result.why = answer.why;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header && header->cmsg_type == SCM_RIGHTS) {
-    int descriptor;
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
-    result.fd = base::Fd(descriptor);
-  }
+  if (!message.fds.empty()) result.fd = std::move(message.fds.front());
   return result;
 }
 

@@ -27,7 +27,8 @@ std::optional<std::vector<std::string>> stat_fields(pid_t pid) {
   return fields;
 }
 
-constexpr size_t kState = 0, kParent = 1, kSession = 3, kStartTicks = 19;
+constexpr size_t kState = 0, kParent = 1, kSession = 3, kFlags = 6, kStartTicks = 19;
+constexpr unsigned long kExiting = 0x4;  // PF_EXITING, include/linux/sched.h
 
 }  // namespace
 
@@ -41,6 +42,11 @@ bool is_alive(const ProcessId& id) {
   const auto fields = stat_fields(id.pid);
   return fields && std::stoull((*fields)[kStartTicks]) == id.start_ticks && (*fields)[kState] != "Z" &&
          (*fields)[kState] != "X";
+}
+
+bool is_ending(pid_t pid) {
+  const auto fields = stat_fields(pid);
+  return !fields || (std::stoul((*fields)[kFlags]) & kExiting) != 0;
 }
 
 bool signal_process(const ProcessId& id, int number) {

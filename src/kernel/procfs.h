@@ -22,6 +22,8 @@ struct ProcessId {
 };
 std::optional<ProcessId> find_process(pid_t pid);
 bool is_alive(const ProcessId& id);  // the same process, not a zombie
+// It has gone, or has begun to: what it holds is let go of from then on (PF_EXITING, kernel/exit.c: do_exit).
+bool is_ending(pid_t pid);
 // Signals that very process through a pidfd; false when it has gone.
 bool signal_process(const ProcessId& id, int number);
 

@@ -70,6 +70,17 @@ void HeldDump::run(uint64_t memory_bytes) {
   criu::correct_images(images_.directory(), [this](pid_t inner) { return task_of(inner); });
 }
 
+// CRIU's twin traces the tasks, and lets go of them no sooner than CRIU has begun to end, or itself has.
+void HeldDump::require_held() {
+  const pid_t tracer = std::stoi(kernel::status_field(root_, "TracerPid").value_or("0"));
+  if (tracer != 0 && !kernel::is_ending(tracer) && !kernel::is_ending(criu_->process().pid)) return;
+  criu_.reset();  // first: then the log is whole
+  const std::string why = "CRIU was killed when it had dumped, and its tasks were not frozen yet";
+  throw base::Error({fmt::format("cannot dump {}", name_), why,
+                     "try again; if the kernel did it (dmesg | grep -i kill), free some memory first", {},
+                     images_.keep_log(criu::kDumpLog, job_, why)});
+}
+
 pid_t HeldDump::task_of(pid_t inner) {
   if (pids_.empty()) {
     for (const pid_t pid : process::read_tree(root_).pids) pids_.emplace(kernel::inner_pid(pid).value_or(0), pid);

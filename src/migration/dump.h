@@ -45,6 +45,9 @@ class HeldDump {
 
   // Dumps; afterwards CRIU holds the tasks at post-dump. On an Error it has let go of them.
   void run(uint64_t memory_bytes);
+  // After run(), once the workload's cgroup is frozen: throws Error when CRIU has ended before that. Then the tasks have run on,
+  // and neither the dump nor the pages that were read since are of one moment.
+  void require_held();
   // CRIU takes its sockets out of repair mode and lets the tasks go. Never throws: what follows must happen.
   void release() noexcept { end(false); }
   // For tasks that have been sent SIGKILL: CRIU lets them die, as `thaw` lets them.

@@ -114,7 +114,9 @@ void SourceMove::dump() {
     }
     let_it_run_a_moment();
   }
+  FAULT_POINT("source.post_dump");
   frozen_->freeze_again();
+  dump_->require_held();
   smaps_.begin_check();
   FAULT_POINT("source.dumped");
   talk_->throw_if_cancelled();

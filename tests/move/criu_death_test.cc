@@ -115,6 +115,30 @@ TEST_F(CriuDeathTest, InterruptedCallsAndRegistersOfManyThreadsAreAsTheyWere) {
   expect_pass("west");
 }
 
+// The tasks run on then, until ferry has frozen them again: what was dumped and what is read of their memory are of two moments.
+TEST_F(CriuDeathTest, OnceItHasDumpedItsDeathEndsTheMoveToo) {
+  ASSERT_NO_FATAL_FAILURE(run_counter());
+  Connection open = connect();
+  int count = open.next();
+  for (const char* victim : {"pgrep -P $ferry -f 'criu: dump'", "pgrep -x workload-twin"}) {
+    SCOPED_TRACE(victim);
+    const Result moved = lab().shell("east", fmt::format(R"(
+FERRY_FAULTS=source.post_dump=pause ferry move -q web root@west &
+ferry=$!
+until grep -q '^State:.T' /proc/$ferry/status; do sleep 0.01; done
+kill -9 $({})
+until grep -q '^TracerPid:.0$' /proc/$(pgrep -f '[w]eb_counter')/status; do sleep 0.01; done
+kill -CONT $ferry
+wait $ferry)", victim));
+    EXPECT_NE(moved.status, 0);
+    EXPECT_NE(moved.err.find("killed when it had dumped"), std::string::npos) << moved.err;
+    EXPECT_EQ(state_of("east", "web"), "running");
+    EXPECT_EQ(open.next(), ++count);
+  }
+  ASSERT_FALSE(move("web", "east", "west").is_null());
+  EXPECT_EQ(open.next(), ++count);
+}
+
 TEST_F(CriuDeathTest, OtherStateOfTasksIsAsItWas) {
   constexpr int kKills = 4;
   for (const char* name : {"threads", "vector_registers", "signal_handlers", "restartable_sequences", "seccomp_filter"}) {

@@ -32,8 +32,7 @@ class ServiceAddressTest : public MoveTest {
   }
   std::string look(const std::string& host) const {
     return traces(host) + "\n" +
-           lab().check(host, "ip -4 addr show dev br0 | grep -v valid_lft; ip -4 route") + "\n" +
-           tables(host);
+           lab().check(host, "ip -4 addr show dev br0 | grep -v valid_lft; ip -4 route");
   }
   // Of nf_tables; and the TAPs that they lead to.
   std::string tables(const std::string& host) const {

@@ -24,8 +24,7 @@ bridge fdb show | awk '/ master / && / (static|sticky)/ {print "led to", $3}'
 awk '{print "mount", $5}' /proc/self/mountinfo
 cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
 } | sort
-nft list ruleset 2>/dev/null
-true)";
+python3 )" FERRY_BINARY_DIR "/programs/nft_tables.py";
 
 }  // namespace
 
