@@ -122,7 +122,7 @@ namespace {
 Diagnosis explain_death(int wait_status, const base::Path& log) {
   if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL) {
     return {"CRIU was killed (signal 9): by somebody, or because memory ran out",
-            "try again; if the kernel did it (dmesg | grep -i kill), free some memory first"};
+            kAfterAKill};
   }
   if (WIFSIGNALED(wait_status)) {
     return {fmt::format("CRIU was ended by signal {}; {}", WTERMSIG(wait_status), last_words(log)),

@@ -80,6 +80,8 @@ class Session {
   std::unique_ptr<EngineSide> engine_;
 };
 
+inline constexpr const char* kAfterAKill = "try again; if the kernel did it (dmesg | grep -i kill), free some memory first";
+
 // Why there is no further gate, and what to do: from CRIU's log, or from how it ended when the log does not say.
 Diagnosis explain(const Event& event, const base::Path& log);
 

@@ -74,11 +74,8 @@ void HeldDump::run(uint64_t memory_bytes) {
 void HeldDump::require_held() {
   const pid_t tracer = std::stoi(kernel::status_field(root_, "TracerPid").value_or("0"));
   if (tracer != 0 && !kernel::is_ending(tracer) && !kernel::is_ending(criu_->process().pid)) return;
-  criu_.reset();  // first: then the log is whole
-  const std::string why = "CRIU was killed when it had dumped, and its tasks were not frozen yet";
-  throw base::Error({fmt::format("cannot dump {}", name_), why,
-                     "try again; if the kernel did it (dmesg | grep -i kill), free some memory first", {},
-                     images_.keep_log(criu::kDumpLog, job_, why)});
+  criu_.reset();
+  fail(criu::Diagnosis{"CRIU was killed when it had dumped, and its tasks were not frozen yet", criu::kAfterAKill});
 }
 
 pid_t HeldDump::task_of(pid_t inner) {
@@ -91,7 +88,10 @@ pid_t HeldDump::task_of(pid_t inner) {
 
 void HeldDump::fail(const criu::Event& event) {
   criu_.reset();  // first: then the log is whole
-  const auto found = criu::explain(event, images_.directory() / criu::kDumpLog);
+  fail(criu::explain(event, images_.directory() / criu::kDumpLog));
+}
+
+void HeldDump::fail(const criu::Diagnosis& found) {
   const base::Explanation words{fmt::format("cannot dump {}", name_), found.why, found.remedy, {},
                                 images_.keep_log(criu::kDumpLog, job_, found.why)};
   if (found.transient) throw TransientFailure(words);

@@ -66,6 +66,7 @@ class HeldDump {
   criu::Session start_inside(std::vector<std::string> environment) const;
   void end(bool killed, const std::function<void()>& thaw = {}) noexcept;
   [[noreturn]] void fail(const criu::Event& event);
+  [[noreturn]] void fail(const criu::Diagnosis& found);  // CRIU has gone
   pid_t task_of(pid_t inner);
 
   std::string name_, job_;

@@ -49,7 +49,6 @@ void Throttle::run() {
     if (percent_ == 0) {
       changed_.wait(lock, [this] { return end_ || percent_ > 0; });
       runs_since_ = base::mono_now();
-      owed_ = {};
     }
     // At first, and between any two stops, it runs.
     if (changed_.wait_for(lock, kRuns, [this] { return end_; })) return;
@@ -70,14 +69,13 @@ void Throttle::stop() {
   if (percent == 0) return;
   freezer_.freeze(kThrottleFreezes);  // or it is thawed
   const auto began = base::mono_now();
-  owed_ += (began - runs_since_) * percent / (100 - percent);
+  const auto due = (began - runs_since_) * percent / (100 - percent);
   {
     std::unique_lock lock(mutex_);
     // What is left of a stop at the end would be part of the pause.
-    changed_.wait_for(lock, std::min<base::MonoTime::duration>(owed_, kLongestStop), [this] { return end_; });
+    changed_.wait_for(lock, std::min<base::MonoTime::duration>(due, kLongestStop), [this] { return end_; });
   }
   runs_since_ = base::mono_now();
-  owed_ -= runs_since_ - began;
   stopped_ns_ += std::chrono::nanoseconds(runs_since_ - began).count();
   freezer_.thaw();
 }

@@ -25,7 +25,7 @@ class Throttle {
   static constexpr int kMostPercent = 95;
   // It runs for at least so long, then it is stopped. Were it shorter, too much of its time would be lost with freezing (0.3 ms).
   static constexpr base::milliseconds kRuns{5};
-  // Less than the usual limit of the pause itself, also after a run that was longer: the next stop has the rest.
+  // Less than the usual limit of the pause itself, also after a run that was longer.
   static constexpr base::milliseconds kLongestStop{95};
 
   // `freezer` holds all of the workload's tasks and outlives this.
@@ -53,9 +53,7 @@ class Throttle {
   int percent_ = 0;
   bool end_ = false;
   std::atomic<int64_t> stopped_ns_ = 0;
-  // The thread's own:
-  base::MonoTime runs_since_{};
-  base::MonoTime::duration owed_{};  // what it is still to be stopped for what it has run
+  base::MonoTime runs_since_{};  // the thread's own
   std::thread thread_;
 };
 

@@ -55,9 +55,8 @@ TEST_F(ThrottleTest, TakesAsMuchOfItsTimeAsItIsTold) {
   const auto began = base::mono_now();
   std::this_thread::sleep_for(base::milliseconds(1'500));
   const double used = cpu_ms() - used_before, passed = base::ms_between(began, base::mono_now());
-  // On a busy host it takes a while until the workload is stopped; but then others have the CPU.
-  EXPECT_LT(used, passed * 0.35);
-  EXPECT_GT(throttle.stopped_ms(), 0);
+  // Of wall time, whoever else wants the CPU.
+  EXPECT_GT(throttle.stopped_ms(), passed * 0.6);
   EXPECT_LT(throttle.stopped_ms(), passed * 0.85);
   EXPECT_LT(used, passed - throttle.stopped_ms() + 10) << "it runs while it is said to be stopped";
   EXPECT_GT(used, 0) << "it still runs";

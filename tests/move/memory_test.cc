@@ -94,7 +94,7 @@ TEST_F(MemoryTest, AWriterThatOutrunsTheCopyIsSlowedUntilItFits) {
   slowed.insert(slowed.end(), {"--throttle", "95%"});
   const Json with = move("writer", "west", "east", slowed);
   ASSERT_FALSE(with.is_null());
-  EXPECT_LT(with.at("expected_pause_ms").get<double>(), without.at("expected_pause_ms").get<double>() / 2) << with.at("freeze_reason");
+  EXPECT_LT(with.at("expected_pause_ms"), 500) << with.at("freeze_reason");
   const Json& throttle = with.at("throttle");
   EXPECT_GE(throttle.at("percent"), 20);
   EXPECT_LE(throttle.at("percent"), 95);

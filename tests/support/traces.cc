@@ -16,7 +16,7 @@ find /var/lib/ferry/workloads -mindepth 1 -maxdepth 1 -printf 'workload %f\n' 2>
 find /tmp /run /srv /var/lib/ferry -xdev -name '*.ferry-*' -printf 'staged %p\n' 2>/dev/null
 find /run -xdev ! -path '/run/sshd*' ! -path '/run/mount*' ! -name criu.kdat ! -path '/run/ferry*' -printf 'run %p\n'
 readlink /proc/[0-9]*/ns/{mnt,net,pid,time} | sort -u | awk -F: '{++count[$1]} END {for (kind in count) print "namespaces", kind, count[kind]}'
-ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ && !/\[[^ ]*\]$/ {$1 = $2 = ""; sub(/ --control .*/, ""); print "process", $0}'
+ps -eo ppid=,pid=,args= | awk -v self=$$ '$1 != self && $2 != self && !/sshd/ && !/\[(awk|bash|ps|sort|sed)\]$/ {$1 = $2 = ""; sub(/ --control .*/, ""); print "process", $0}'
 ip -o link | awk -F': ' '{sub(/@.*/, "", $2); print "link", $2; if (/ master br0 /) print "port", $2}'
 ip -o addr | awk '$4 !~ /^fe80:/ {print "address", $2, $4}'
 { ip -4 -o route show table all; ip -6 -o route show table all | grep -Ev 'fe80:|ff00:| table local '; } | awk '{print "route", $0}'
