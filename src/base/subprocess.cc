@@ -93,7 +93,7 @@ void place_fd(int fd, int target) {
     std::vector<char*> words;
     for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
-    ::execvp(words[0], words.data());
+    ::execvp(options.program.empty() ? words[0] : options.program.c_str(), words.data());
     number = errno;
     throw SysError("exec", number, argv[0]);
   } catch (const std::exception& failure) {

@@ -22,6 +22,7 @@ struct SpawnOptions {
   int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1;
   std::vector<int> inherit;                // kept open in the child under the same numbers
   std::vector<std::string> environment;    // added: "NAME=value"
+  std::string program;                     // executed instead of argv[0], which is what it is told; empty: argv[0]
   bool new_session = false;
   // Runs in the child between fork and exec; may throw. Only for namespaces, cgroups, credentials.
   std::function<void()> in_child;

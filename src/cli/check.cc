@@ -10,7 +10,7 @@
 #include "cli/verbs.h"
 #include "kernel/netlink.h"
 #include "migration/check.h"
-#include "migration/container_source.h"
+#include "runtime/container_name.h"
 
 namespace ferry::cli {
 
@@ -68,7 +68,7 @@ base::Exit run(Arguments& arguments) {
   auto& options = arguments.move;
   if (!options.destination.empty()) transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
-  options.tcp = tcp_policy(arguments.tcp, options.what);
+  options.tcp = process::parse_tcp_policy(arguments.tcp);
   check_address(options.address, options.what);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
@@ -99,16 +99,7 @@ void check_address(const std::string& address, const std::string& what) {
   };
   if (address.find('/') != std::string::npos) throw wrong("the host knows the length of its network", "say the address alone: 10.77.0.50");
   (void)kernel::IpAddr::parse(address);
-  if (migration::names_container(what)) throw wrong("a container's network is its engine's", "");
-}
-
-process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what) {
-  const auto policy = process::parse_tcp_policy(tcp);
-  if (policy == process::TcpPolicy::kClose && migration::names_container(what)) {
-    throw base::Error({"--tcp close is for processes", "a container's engine decides on its connections by its own configuration", "", {}, {}},
-                      base::Exit::kUsage);
-  }
-  return policy;
+  if (runtime::parse_container(what)) throw wrong("a container's network is its engine's", "");
 }
 
 base::Exit check_and_print(const MoveOptions& options, bool json) {

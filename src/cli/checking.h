@@ -16,8 +16,6 @@ CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
 CLI::Option* add_address_option(CLI::App& verb, std::string& address);
 // Throws Error (usage) when it is none, or does not fit what is to move.
 void check_address(const std::string& address, const std::string& what);
-// Of the move's other options what does not fit that one. Throws Error (usage).
-process::TcpPolicy tcp_policy(const std::string& tcp, const std::string& what);
 
 // Asks, and prints every reason with its remedy on stdout, in words or as JSON. kDone when it can move, else kRefused.
 base::Exit check_and_print(const migration::MoveOptions& options, bool json);

@@ -10,7 +10,6 @@
 #include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
-#include "migration/container_source.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
 #include "transport/lanes.h"
@@ -149,7 +148,6 @@ int throttle_from(const Arguments& arguments) {
   if (mode != migration::Mode::kAuto && mode != migration::Mode::kPre) {
     throw wrong(fmt::format("in mode {} nothing waits for its writing to become slower", arguments.mode), "use it with --mode auto or pre");
   }
-  if (migration::names_container(arguments.move.what)) throw wrong("a container is not copied while it runs", "");
   return percent;
 }
 
@@ -158,7 +156,7 @@ base::Exit run(Arguments& arguments) {
   auto& options = arguments.move;
   transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
-  options.tcp = tcp_policy(arguments.tcp, options.what);
+  options.tcp = process::parse_tcp_policy(arguments.tcp);
   check_address(options.address, options.what);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
@@ -166,11 +164,6 @@ base::Exit run(Arguments& arguments) {
   if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
   if (!arguments.throttle.empty()) options.throttle = throttle_from(arguments);
   options.post_copy_timeout = std::chrono::duration_cast<base::milliseconds>(base::parse_duration(arguments.post_copy_timeout));
-  const bool wants_post_copy = options.mode == migration::Mode::kPost || options.mode == migration::Mode::kHybrid;
-  if (wants_post_copy && migration::names_container(options.what)) {
-    throw base::Error({fmt::format("--mode {} is for processes", arguments.mode), "a container's engine restores all of its memory at once", "", {}, {}},
-                      base::Exit::kUsage);
-  }
   if (options.keep_source && options.what.find(':') == std::string::npos) {
     throw base::Error({"--keep-source is for containers", "of a process nothing stays here to be kept", "", {}, {}}, base::Exit::kUsage);
   }

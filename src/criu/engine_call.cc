@@ -80,7 +80,7 @@ void refuse_call(int socket, const char* why) {
 std::string dump_call(pid_t root) { return fmt::format("dump-{}", root); }
 std::string restore_call(const std::string& container_id) { return "restore-" + container_id; }
 
-EngineCall::EngineCall(std::string name) : path_(base::Path(kCallsDirectory) / name) {
+EngineCall::EngineCall(std::string name, Caller caller) : path_(base::Path(kCallsDirectory) / name), expected_(caller) {
   fs::create_directories(kCallsDirectory);
   ::chmod(kCallsDirectory, 0700);
   listener_ = listen_at(path_);
@@ -88,8 +88,8 @@ EngineCall::EngineCall(std::string name) : path_(base::Path(kCallsDirectory) / n
 
 EngineCall::~EngineCall() { ::unlink(path_.c_str()); }
 
-EngineCall::Caller EngineCall::call(const base::Argv& engine, const base::SpawnOptions& options, base::MonoTime deadline,
-                                    const std::function<std::string()>& engine_words) {
+EngineCall::Call EngineCall::call(const base::Argv& engine, const base::SpawnOptions& options, base::MonoTime deadline,
+                                  const std::function<std::string()>& engine_words) {
   const Offspring offspring;
   auto child = base::spawn(engine, options);
   for (;;) {
@@ -108,7 +108,7 @@ EngineCall::Caller EngineCall::call(const base::Argv& engine, const base::SpawnO
     if (hello.fds.size() != 1) continue;
     const auto caller = kernel::find_process(base::peer_of(shim.get()));
     if (!caller) continue;
-    if (offspring.has(caller->pid)) return {std::move(child), std::move(shim), std::move(hello.fds[0]), *caller};
+    if (expected_ == Caller::kDaemon || offspring.has(caller->pid)) return {std::move(child), std::move(shim), std::move(hello.fds[0]), *caller};
     refuse_call(shim.get(), "ferry is moving this container");
   }
 }
@@ -117,7 +117,7 @@ Session EngineCall::start(const base::Argv& engine, const base::SpawnOptions& op
                           base::MonoTime deadline, const std::function<std::string()>& engine_words) {
   auto caller = call(engine, options, deadline, engine_words);
   base::FdPair sockets = base::make_socketpair(SOCK_SEQPACKET);
-  auto side = std::make_unique<EngineSide>(std::move(caller.engine), caller.process);
+  auto side = std::make_unique<EngineSide>(std::move(caller.engine), caller.process, criu.untold);
   const nlohmann::json answer = {{"argv", criu.argv}, {"environment", criu.environment}};
   std::vector<int> given{sockets.second.get()};
   if (criu.netns >= 0) given.push_back(criu.netns);

@@ -37,14 +37,18 @@ struct RealCriu {
   base::Argv argv;                       // without "swrk FD"
   std::vector<std::string> environment;  // added: "NAME=value"
   int netns = -1;                        // a network namespace, which it has as descriptor kNetworkFd; -1: none
+  std::string untold = {};               // a notification that its engine is not to hear of; empty: it hears of all
 };
+
+// Whose process it is that calls: a descendant of the command that is started, or of a daemon that the command talks to.
+enum class Caller { kDescendant, kDaemon };
 
 class Session;
 
 class EngineCall {
  public:
   // Waits for nothing yet. Throws SysError.
-  explicit EngineCall(std::string name);
+  explicit EngineCall(std::string name, Caller caller = Caller::kDescendant);
   EngineCall(const EngineCall&) = delete;
   EngineCall& operator=(const EngineCall&) = delete;
   ~EngineCall();
@@ -59,16 +63,17 @@ class EngineCall {
                base::MonoTime deadline, const std::function<std::string()>& engine_words);
 
  private:
-  struct Caller {
+  struct Call {
     base::Child child;  // the engine
     base::Fd shim;      // who waits to hear what it is to become
     base::Fd engine;    // the engine's end of the conversation
     kernel::ProcessId process;
   };
   // Starts the engine, and waits until it is at its call.
-  Caller call(const base::Argv& engine, const base::SpawnOptions& options, base::MonoTime deadline, const std::function<std::string()>& engine_words);
+  Call call(const base::Argv& engine, const base::SpawnOptions& options, base::MonoTime deadline, const std::function<std::string()>& engine_words);
 
   base::Path path_;
+  Caller expected_;
   base::Fd listener_;
 };
 

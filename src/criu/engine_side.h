@@ -13,8 +13,8 @@ namespace ferry::criu {
 
 class EngineSide {
  public:
-  // `socket`: what the engine gave to its `criu`; its request is there to be read.
-  EngineSide(base::Fd socket, kernel::ProcessId criu);
+  // `socket`: what the engine gave to its `criu`; its request is there to be read. `untold`: the notification that it does not hear of.
+  EngineSide(base::Fd socket, kernel::ProcessId criu, std::string untold);
   // CRIU ends with it.
   ~EngineSide();
   EngineSide(const EngineSide&) = delete;
@@ -26,7 +26,10 @@ class EngineSide {
   // From with() on, what comes from CRIU is the engine's as well.
   bool is_asked() const { return asked_; }
 
-  void keep(base::FdMessage notification) { notification_ = std::move(notification); }
+  void keep(base::FdMessage notification, std::string point) {
+    notification_ = std::move(notification);
+    point_ = std::move(point);
+  }
   // Shows it the last notification; returns its answer, for CRIU. Nothing: it has gone.
   std::string ask();
   void tell(std::string_view response) noexcept;  // the end
@@ -35,9 +38,11 @@ class EngineSide {
  private:
   base::Fd socket_;
   kernel::ProcessId criu_;
+  std::string untold_;
   criu_req request_;
   bool asked_ = false;
   base::FdMessage notification_;
+  std::string point_;  // of it
 };
 
 }  // namespace ferry::criu

@@ -72,7 +72,7 @@ Event Session::next(base::MonoTime deadline, int wake_fd) {
   if (message.bytes.empty() || !response.ParseFromString(message.bytes)) return died();
   if (response.type() == NOTIFY) {
     base::log("criu {}: {}", process().pid, response.notify().script());
-    if (engine_) engine_->keep(std::move(message));
+    if (engine_) engine_->keep(std::move(message), response.notify().script());
     return Notified{response.notify().script(), response.notify().pid()};
   }
   if (engine_ && engine_->is_asked()) engine_->tell(message.bytes);

@@ -13,13 +13,13 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/fd_message.h"
 #include "criu/engine_call.h"
 #include "criu/installation.h"
 #include "criu/session.h"
+#include "kernel/procfs.h"
 
 namespace ferry::criu {
 
@@ -46,18 +46,11 @@ std::optional<criu_req> peek_request(int socket) {
 }
 
 // The ids of containers are words of the engine's command line.
-std::vector<std::string> words_of(pid_t pid) {
-  std::istringstream text(base::try_read_file(fmt::format("/proc/{}/cmdline", pid)).value_or(""));
-  std::vector<std::string> words;
-  for (std::string word; std::getline(text, word, '\0');) words.push_back(word);
-  return words;
-}
-
 std::vector<std::string> names_of(const criu_req& request, pid_t engine) {
   if (request.type() == DUMP) return {dump_call(request.opts().pid())};
   std::vector<std::string> names;
   if (request.type() != RESTORE) return names;
-  for (const auto& word : words_of(engine)) {
+  for (const auto& word : kernel::arguments_of(engine)) {
     if (!word.empty() && word.find('/') == std::string::npos) names.push_back(restore_call(word));
   }
   return names;

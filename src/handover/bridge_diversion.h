@@ -16,10 +16,10 @@ namespace ferry::handover {
 
 class BridgeDiversion : public Diversion {
  public:
-  // `port`: the workload's link. Makes the device; nothing changes on the segment. Throws SysError,
-  // Error.
-  BridgeDiversion(const std::string& bridge, const Identity& identity, std::string port);
+  // Makes the device; nothing changes on the segment. Throws SysError, Error.
+  BridgeDiversion(const std::string& bridge, const Identity& identity);
 
+  void attach(const std::string& port) override { port_ = port; }
   void stand_by() override { tap_->set_up(true); }
   void begin() override { tap_->claim(identity_.mac, kernel::Netlink::Hold::kYes); }
   void loosen() override { tap_->claim(identity_.mac, kernel::Netlink::Hold::kNo); }

@@ -25,6 +25,8 @@ class Diversion {
 
   virtual ~Diversion() = default;
 
+  // The workload's link on this host, where it has one of its own, and as soon as it is there.
+  virtual void attach(const std::string&) {}
   // It will be soon: the device is up. Frames to many (an ARP question, say) may come from now on.
   virtual void stand_by() = 0;
   // The frames come here from now on, whoever else claims them.

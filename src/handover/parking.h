@@ -40,8 +40,11 @@ class Parking {
   void let_go();
   // All that waits, in order; it waits here no more.
   std::vector<std::string> give_back();
-  // What comes from the workload's link, whose port is shut, waits for release(). Throws SysError.
-  void hold(const std::string& link) { held_.emplace(link); }
+  // The workload's link: what comes from it, as its port is shut, waits for release(). Throws SysError.
+  void attach(const std::string& link) {
+    here_->attach(link);
+    held_.emplace(link);
+  }
   // The port is open. From any thread, once.
   void stop_holding() const {
     if (held_) held_->stop();

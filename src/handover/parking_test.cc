@@ -80,7 +80,11 @@ class End {
 
 constexpr const char* kWorkPort = "work-port";  // of Segment::workload
 
-std::unique_ptr<Diversion> on_bridge() { return std::make_unique<BridgeDiversion>("br0", kIdentity, kWorkPort); }
+std::unique_ptr<Diversion> on_bridge() {
+  auto diversion = std::make_unique<BridgeDiversion>("br0", kIdentity);
+  diversion->attach(kWorkPort);
+  return diversion;
+}
 
 void add_straggler(Parking& parking, int number) {
   const std::string bytes = frame(kClient, kParkedMac, number);
@@ -173,7 +177,7 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
 TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
   on_a_segment([](Segment& segment) {
     Parking parking(on_bridge());
-    parking.hold(segment.workload.port());
+    parking.attach(segment.workload.port());
     parking.stand_by();
     parking.take_over();
     for (int i = 0; i < 50; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
@@ -211,7 +215,7 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
     BridgeTap wire("br0", 100);
     wire.set_up(true);
     Parking parking(on_bridge());
-    parking.hold(segment.workload.port());
+    parking.attach(segment.workload.port());
     parking.stand_by();
     parking.take_over();
     const base::Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
@@ -336,7 +340,8 @@ class DiversionTest : public ParkingTest {
   void beside_a_workload(const std::function<void(Segment&, Diversion&)>& work) {
     on_a_segment([&](Segment& segment) {
       put_on_bridge(segment);
-      BridgeDiversion diversion("br0", kIdentity, kWorkPort);
+      BridgeDiversion diversion("br0", kIdentity);
+      diversion.attach(kWorkPort);
       diversion.stand_by();
       work(segment, diversion);
     });

@@ -97,6 +97,13 @@ std::string command_of(pid_t pid) {
   return text;
 }
 
+std::vector<std::string> arguments_of(pid_t pid) {
+  std::istringstream text(base::try_read_file(proc_path(pid, "cmdline")).value_or(""));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(text, word, '\0');) words.push_back(word);
+  return words;
+}
+
 std::optional<pid_t> parent_of(pid_t pid) {
   const auto fields = stat_fields(pid);
   if (!fields) return std::nullopt;

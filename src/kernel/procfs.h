@@ -32,6 +32,7 @@ std::vector<pid_t> children_of(pid_t pid);              // of all its threads
 std::vector<pid_t> threads_of(pid_t pid);
 std::string command_of(pid_t pid);                      // argv joined by spaces, or [comm]
 std::string comm_of(pid_t pid);
+std::vector<std::string> arguments_of(pid_t pid);        // argv
 std::optional<pid_t> parent_of(pid_t pid);
 // The pid as the innermost pid namespace of the task sees it (last number of NSpid).
 std::optional<pid_t> inner_pid(pid_t pid);

@@ -13,7 +13,6 @@
 #include "files/staged.h"
 #include "handover/identity.h"
 #include "migration/container_place.h"
-#include "migration/container_settle.h"
 #include "migration/host.h"
 #include "migration/service_place.h"
 #include "runtime/workload.h"
@@ -43,7 +42,6 @@ bool is_alive(const std::optional<kernel::ProcessId>& process) { return process 
 
 // Its journal has the last word already.
 Outcome outcome_of_ended(const Logbook& book) {
-  if (book.has(kNoteContainer)) return settle_container_arrival(book);
   if (book.state == name_of(Target::kAborted)) return outcome_here(Outcome::NEVER_RAN, "it was given up there");
   auto result = is_alive(book.process(kNoteCapsule)) ? outcome_here(Outcome::RUNS, "it runs there")
                                                      : outcome_here(Outcome::ENDED, "it ran there, and has ended or moved on since");
@@ -162,10 +160,12 @@ class Arrival {
 
   void let_clients_into(const ContainerPlace& place) {
     const auto& network = place.network();
-    if (!network || !network->identity()) return;
-    handover::Port(*network->attachment()).open();
-    const auto root = book_.process(kNoteCapsule).value();
-    handover::Announcer(kernel::open_namespace(root.pid, "net").get(), *network->identity()).announce();
+    if (network && network->attachment()) {
+      handover::Port(*network->attachment()).open();
+      const auto root = book_.process(kNoteCapsule).value();
+      handover::Announcer(kernel::open_namespace(root.pid, "net").get(), *network->identity()).announce();
+    }
+    place.settle_in();
   }
 
   void remove_all() {
@@ -204,7 +204,6 @@ class Arrival {
 }  // namespace
 
 Outcome settle_arrival(const Logbook& book) {
-  if (book.has(kNoteContainer)) return settle_container_arrival(book);
   return book.is_finished() ? outcome_of_ended(book) : Arrival(book).settle();
 }
 

@@ -7,16 +7,14 @@
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
-#include "migration/container_check.h"
 #include "migration/container_place.h"
-#include "migration/container_source.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
 #include "migration/logbook.h"
 #include "migration/plan.h"
 #include "migration/service_place.h"
 #include "process/blockers.h"
-#include "runtime/backend.h"
+#include "runtime/container_name.h"
 
 namespace ferry::migration {
 namespace {
@@ -33,8 +31,7 @@ transport::Peer connect_to(const MoveOptions& options, const Observer& observer)
   return transport::connect(transport::parse_destination(options.destination), how, observer.notice);
 }
 
-}  // namespace
-
+// On a link of its own; adds the target's words to the report.
 void ask_for_verdict(const MoveOptions& options, const Observer& observer, const wire::ToTarget& question, CheckReport& report) {
   const std::string host = transport::parse_destination(options.destination).host;
   transport::Peer peer = connect_to(options, observer);
@@ -45,8 +42,6 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
   for (const auto& one : answer.reasons()) report.there.push_back({one.what(), one.why(), one.remedy()});
   for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
 }
-
-namespace {
 
 bool is_below(pid_t pid, pid_t root) {
   while (pid > 1 && pid != root) pid = kernel::parent_of(pid).value_or(root);  // gone: nobody's
@@ -119,7 +114,6 @@ void require_no_earlier_move(const std::string& what) {
 }  // namespace
 
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
-  if (names_container(options.what)) return check_container(options, observer);
   if (runtime::parse_container(options.what)) require_no_earlier_move(options.what);
   auto workload = runtime::find_workload(options.what, options.arrival_name);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
@@ -136,7 +130,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   auto& inquiry = *question.mutable_inquiry();
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
-  if (workload.container) *inquiry.mutable_container() = to_wire(*workload.container);
+  if (workload.container) *inquiry.mutable_container() = to_wire(workload);
   *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
   ask_for_verdict(options, observer, question, report);
   return report;
@@ -167,11 +161,7 @@ Findings look_here(const std::string& name, const std::string& source_id, const 
   return findings;
 }
 
-wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
-  if (inquiry.has_container()) return verdict_of(look_here(inquiry.container(), inquiry.source_id(), inquiry.requirements()));
-  capsule::check_name(inquiry.name());
-  return verdict_of(look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements()));
-}
+namespace {
 
 wire::ToSource verdict_of(const Findings& findings) {
   wire::ToSource answer;
@@ -185,6 +175,14 @@ wire::ToSource verdict_of(const Findings& findings) {
   }
   for (const auto& warning : findings.warnings) verdict.add_warnings(warning);
   return answer;
+}
+
+}  // namespace
+
+wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
+  if (inquiry.has_container()) return verdict_of(look_here(inquiry.container(), inquiry.source_id(), inquiry.requirements()));
+  capsule::check_name(inquiry.name());
+  return verdict_of(look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements()));
 }
 
 }  // namespace ferry::migration

@@ -36,10 +36,6 @@ process::Reasons to_itself(const std::string& source_id);
 // The target's part of it: what a plan is refused by, and what an inquiry is answered with.
 Findings look_here(const std::string& name, const std::string& source_id, const wire::Requirements& needed);
 Findings look_here(const wire::EngineContainer& container, const std::string& source_id, const wire::Requirements& needed);
-
-// Asks the target, on a link of its own, and adds its words to the report.
-void ask_for_verdict(const MoveOptions& options, const Observer& observer, const wire::ToTarget& question, CheckReport& report);
-wire::ToSource verdict_of(const Findings& findings);
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry);
 
 }  // namespace ferry::migration

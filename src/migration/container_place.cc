@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "runtime/podman.h"
+#include "migration/engine_criu.h"
+#include "runtime/docker.h"
 
 namespace ferry::migration {
 
@@ -21,8 +22,8 @@ namespace {
 constexpr base::milliseconds kTasksEnd{5'000};
 constexpr auto kTasksEndPoll = base::milliseconds(2);
 
-// podman makes it.
-bool is_ours_to_make(const wire::EngineContainer& told) { return told.engine() != "podman"; }
+// Else the engine makes it.
+bool is_ours_to_make(const wire::EngineContainer& told) { return !runtime::defining_engine(told.engine()); }
 
 bool is_bundle_path(const std::string& path) {
   const base::Path bundle(path);
@@ -34,6 +35,7 @@ bool is_bundle_path(const std::string& path) {
 ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
   container_.name = plan.container().name();
+  if (runtime::oci_engine(container_.engine)->has_daemon()) container_.id = {};  // another one on each host
   std::error_code none;
   bundle_is_new_ = is_ours_to_make(plan.container()) && !fs::exists(container_.bundle, none);
 }
@@ -60,7 +62,7 @@ json ContainerPlace::note() const {
 process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& told) {
   const auto configuration = json::parse(told.configuration(), nullptr, false);
   const bool is_readable = runtime::Oci::knows(told.engine()) && is_bundle_path(told.bundle()) && configuration.is_object() &&
-                           (is_ours_to_make(told) || runtime::is_podman_id(told.id()));
+                           (is_ours_to_make(told) || runtime::is_long_id(told.id()));
   if (!is_readable) {
     return {{"the plan cannot be read", "it names no container, bundle or configuration", "use the same version of ferry on both hosts"}};
   }
@@ -81,9 +83,12 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
                          "move it out of the way there"});
     }
   }
+  if (const auto defining = runtime::defining_engine(told.engine())) {
+    for (auto& reason : defining->reasons_against(told.configuration())) reasons.push_back(std::move(reason));
+  }
   for (auto& reason : NetworkPlace::reasons_against(told)) reasons.push_back(std::move(reason));
   for (const auto& source : runtime::bind_sources(configuration)) {
-    if (fs::exists(source, none) || (!is_ours_to_make(told) && runtime::is_podmans_own(source, told.id()))) continue;
+    if (fs::exists(source, none) || (!is_ours_to_make(told) && runtime::is_engines_own(source, told.id()))) continue;
     reasons.push_back({fmt::format("{} is not here", source), "the container has it as a mount", "make it there, with what belongs into it"});
   }
   return reasons;
@@ -94,6 +99,26 @@ void ContainerPlace::make_bundle(const std::string& configuration) const {
   fs::create_directories(container_.bundle);
   ::chmod(container_.bundle.c_str(), 0711);
   base::replace_file(container_.bundle / "config.json", configuration, base::Durable::kNo);
+}
+
+void ContainerPlace::define(const wire::EngineContainer& told, const criu::ImageSet& images) {
+  container_ = define_container(container_, told, images);
+}
+
+void ContainerPlace::fill_network(pid_t criu, int netns) {
+  const pid_t runtime = kernel::parent_of(criu).value_or(0);
+  if (!runtime::read_containerd_shim(kernel::parent_of(runtime).value_or(0), container_)) {
+    throw base::Error({fmt::format("cannot find the bundle of {}", container_.text()), "what calls its runtime is no shim of containerd's", "", {}, {}});
+  }
+  network_->fill(netns, container_);
+}
+
+void ContainerPlace::settle_in() const noexcept {
+  try {
+    if (const auto engine = runtime::defining_engine(container_.engine)) engine->settle_in(container_);
+  } catch (const std::exception& failure) {
+    base::log("{}: {}", container_.text(), failure.what());
+  }
 }
 
 void ContainerPlace::remove() const {

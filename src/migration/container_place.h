@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "criu/image_set.h"
 #include "kernel/freezer.h"
 #include "migration/logbook.h"
 #include "migration/network_place.h"
@@ -30,8 +31,13 @@ class ContainerPlace {
   const std::optional<NetworkPlace>& network() const { return network_; }
 
   void make_bundle(const std::string& configuration) const;
-  // Instead of a bundle, of an engine that keeps definitions. Note it before.
+  // Instead of a bundle, of an engine that keeps definitions. Note it before, and after.
   void will_be_defined() { is_defined_ = true; }
+  void define(const wire::EngineContainer& told, const criu::ImageSet& images);
+  // Its engine's daemon has been asked to start it by the runtime that this process is a child of.
+  void fill_network(pid_t criu, int netns);
+  // It runs. Never throws.
+  void settle_in() const noexcept;
   // Gone for sure: tasks, the engine's memory of it, its network, the bundle if it is of this move. Throws Error.
   void remove() const;
 

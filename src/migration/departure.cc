@@ -16,6 +16,7 @@
 #include "migration/service_place.h"
 #include "migration/serving.h"
 #include "process/tree.h"
+#include "runtime/defining_engine.h"
 #include "transport/bootstrap.h"
 
 namespace ferry::migration {
@@ -49,6 +50,15 @@ void leave_network(const runtime::Workload& workload) {
 }
 
 }  // namespace
+
+void allow_restarts(const runtime::Workload& workload) noexcept {
+  if (!workload.container) return;
+  try {
+    if (const auto engine = runtime::defining_engine(workload.container->engine)) engine->allow_restarts(*workload.container);
+  } catch (const std::exception& failure) {
+    base::log("{}: {}", workload.name, failure.what());
+  }
+}
 
 std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel::Freezer& freezer, const Burial& burial) {
   std::string untidy;
@@ -277,6 +287,7 @@ class Departure {
       }
       result_.done = "it goes on here";
     }
+    allow_restarts(workload_);
     return finish(is_before_commit(state_) ? step : std::nullopt);
   }
 

@@ -24,6 +24,8 @@ struct Burial {
   // Lets CRIU, which may hold the tasks, go; they die at `thaw`. Without one: thaw().
   std::function<void(const std::function<void()>& thaw)> end_criu = [](const auto& thaw) { thaw(); };
 };
+// It stays: its engine may start it anew as before. Never throws.
+void allow_restarts(const runtime::Workload& workload) noexcept;
 std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel::Freezer& freezer, const Burial& burial);
 
 // What the source's journal remembers of the way to the target and of the workload.

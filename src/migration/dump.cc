@@ -39,7 +39,7 @@ HeldDump::HeldDump(const runtime::Workload& workload, const StateOptions& option
   auto request = criu::dump_request(images.link(), root, freezer.path());
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
-  if (workload.container && workload.identity && workload.network.name.empty()) {
+  if (workload.network.is_given) {
     criu::leave_network_alone(request, kernel::namespace_id(root_, "net"));
   }
   criu_->request(request);

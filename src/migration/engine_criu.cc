@@ -8,6 +8,7 @@
 
 #include "base/program.h"
 #include "criu/engine_call.h"
+#include "runtime/docker.h"
 #include "runtime/podman.h"
 
 namespace ferry::migration {
@@ -29,10 +30,11 @@ base::SpawnOptions engine_options(int output) {
   return options;
 }
 
-criu::Session start(const std::string& call, const base::Argv& engine, const criu::ImageSet& images, std::vector<std::string> environment,
-                    int output, int netns) {
-  criu::EngineCall waiting(call);
-  const criu::RealCriu criu{criu::Installation::find().command({}), std::move(environment), netns};
+// What runs the hooks of an OCI runtime at the restore, those that give a container its network among them.
+constexpr const char* kHooksRun = "setup-namespaces";
+
+criu::Session start(criu::EngineCall& waiting, const base::Argv& engine, const criu::ImageSet& images, criu::RealCriu criu, int output) {
+  criu.argv = criu::Installation::find().command({});
   return waiting.start(engine, engine_options(output), criu, base::mono_now() + kEngineCalls,
                        [&] { return words_in(images.directory() / kEngineLog); });
 }
@@ -66,18 +68,23 @@ base::Path log_of(const runtime::OciContainer& container) {
 criu::Session start_dump_by_engine(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images,
                                    std::vector<std::string> environment) {
   const auto engine = runtime::oci_engine(container.engine);
-  return start(criu::dump_call(root), engine->checkpoint_command(container, images.directory().string(), images.directory() / kEngineLog),
-               images, std::move(environment), -1, -1);
+  criu::EngineCall waiting(criu::dump_call(root));
+  return start(waiting, engine->checkpoint_command(container, images.directory().string(), images.directory() / kEngineLog), images,
+               {{}, std::move(environment)}, -1);
 }
 
 criu::Session start_restore_by_engine(const runtime::OciContainer& container, const criu::ImageSet& images,
                                       std::vector<std::string> environment, int netns) {
   const auto engine = runtime::oci_engine(container.engine);
-  // podman's supervisor has streams for it; what podman itself says is for us.
-  const auto output = container.engine == "podman" ? images.open_log(kEngineLog) : open_log_pipe(log_of(container));
-  return start(criu::restore_call(container.id),
-               engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
-               std::move(environment), output.get(), netns);
+  engine->prepare_restore(container, images.directory());
+  // An engine that keeps definitions has streams for it; what it says itself is for us.
+  const bool keeps_more = runtime::defining_engine(container.engine) != nullptr;
+  const auto output = keeps_more ? images.open_log(kEngineLog) : open_log_pipe(log_of(container));
+  criu::EngineCall waiting(criu::restore_call(container.id), engine->has_daemon() ? criu::Caller::kDaemon : criu::Caller::kDescendant);
+  criu::RealCriu criu{{}, std::move(environment), netns};
+  if (netns >= 0) criu.untold = kHooksRun;  // they have run (runtime/network_hooks.h), or there are none
+  return start(waiting, engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
+               std::move(criu), output.get());
 }
 
 void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images) {
@@ -94,12 +101,23 @@ void export_definition(const runtime::OciContainer& container, pid_t root, const
                      {}});
 }
 
+namespace {
+
 // The call of CRIU is podman's last step; when that fails, what it has made stays.
 void import_definition(const runtime::OciContainer& container, const criu::ImageSet& images) {
   const runtime::Podman podman;
   (void)stand_in(criu::restore_call(container.id), podman.import_command(images.directory() / kEngineArchive), images, false, [] {});
+  std::filesystem::remove(images.directory() / kEngineArchive);
   if (podman.is_made(container.id)) return;
   throw base::Error({fmt::format("podman does not make {} here", container.text()), words_in(images.directory() / kEngineLog), "", {}, {}});
+}
+
+}  // namespace
+
+runtime::OciContainer define_container(const runtime::OciContainer& wanted, const wire::EngineContainer& told, const criu::ImageSet& images) {
+  if (wanted.engine == "docker") return runtime::Docker().define(wanted, told.configuration(), {told.image_id(), told.image_name()});
+  import_definition(wanted, images);
+  return wanted;
 }
 
 }  // namespace ferry::migration

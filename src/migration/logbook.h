@@ -17,7 +17,6 @@ namespace ferry::migration {
 // Keys of notes. Both sides:
 inline constexpr const char* kNoteCriu = "criu";          // a process: {"pid","start_ticks"}
 inline constexpr const char* kNoteTidy = "tidy";          // nothing is left to do
-inline constexpr const char* kNoteContainer = "container";  // a ContainerNote: the job is one of container_move.h
 // The source's:
 inline constexpr const char* kNoteContact = "contact";    // how the target is reached: MoveOptions
 inline constexpr const char* kNoteWorkload = "workload";  // what is being moved

@@ -5,11 +5,16 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "handover/attached.h"
+#include "handover/network_barrier.h"
 #include "kernel/named_network.h"
 #include "kernel/procfs.h"
 #include "migration/plan.h"
 #include "runtime/container_network.h"
+#include "runtime/network_hooks.h"
 
 namespace ferry::migration {
 
@@ -48,6 +53,12 @@ std::string use_of(const base::Path& name) {
 
 std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
   NetworkPlace place;
+  if (runtime::oci_engine(plan.container().engine())->has_daemon()) {
+    if (!plan.container().own_network()) return std::nullopt;
+    place.is_by_daemon_ = true;
+    if (plan.has_identity()) place.identity_ = identity_from(plan.identity());
+    return place;
+  }
   place.name_ = name_in(plan.container());
   if (plan.has_identity()) {
     place.identity_ = identity_from(plan.identity());
@@ -63,19 +74,17 @@ std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
   NetworkPlace place;
   place.name_ = note.value("name", "");
   place.name_is_new_ = note.value("name_is_new", false);
-  if (note.contains("identity")) {
-    place.identity_ = noted_identity(note["identity"]);
-    place.attachment_ = noted_attachment(note.at("attachment"));
-  }
+  place.is_by_daemon_ = note.value("is_by_daemon", false);
+  if (note.contains("identity")) place.identity_ = noted_identity(note["identity"]);
+  if (note.contains("attachment")) place.attachment_ = noted_attachment(note["attachment"]);
   return place;
 }
 
 json NetworkPlace::note() const {
-  json note = {{"name", name_.string()}, {"name_is_new", name_is_new_}};
-  if (identity_) {
-    note["identity"] = to_note(*identity_);
-    note["attachment"] = to_note(*attachment_);
-  }
+  json note = {
+      {"name", name_.string()}, {"name_is_new", name_is_new_}, {"is_by_daemon", is_by_daemon_}};
+  if (identity_) note["identity"] = to_note(*identity_);
+  if (attachment_) note["attachment"] = to_note(*attachment_);
   return note;
 }
 
@@ -100,11 +109,33 @@ process::Reasons NetworkPlace::reasons_against(const wire::EngineContainer& told
 base::Fd NetworkPlace::make() const {
   if (!name_.empty() && !name_is_new_) return base::open_file(name_, O_RDONLY | O_CLOEXEC);
   auto made = kernel::make_network();
+  if (is_by_daemon_ && identity_) handover::NetworkBarrier(made.get()).shut();
   if (!name_.empty()) kernel::name_network(made.get(), name_);
   return made;
 }
 
+// Behind the barrier: the original is at work under the same MAC and addresses.
+void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
+  runtime::run_network_hooks(container, netns);
+  if (!identity_) return;
+  const auto found = handover::find_attached(netns);
+  const auto has = [&](const kernel::IpPrefix& address) {
+    return found.identity && std::ranges::find(found.identity->addresses, address) != found.identity->addresses.end();
+  };
+  if (!found.identity || !(found.identity->mac == identity_->mac) || !std::ranges::all_of(identity_->addresses, has)) {
+    throw base::Error({fmt::format("{} has not given {} its network again", container.engine, container.text()),
+                       found.identity ? fmt::format("it is {} ({}) there, not {} ({})", found.identity->addresses_text(), found.identity->mac.text(),
+                                                    identity_->addresses_text(), identity_->mac.text())
+                       : found.reasons.empty() ? "it has no link there" : found.reasons[0].what,
+                       "give its network there the same driver and subnet", {}, {}});
+  }
+  attachment_ = found.attachment;
+  handover::Port(*attachment_).shut();
+  handover::NetworkBarrier(netns).open();
+}
+
 void NetworkPlace::remove() const {
+  if (is_by_daemon_) return;  // the daemon's
   if (attachment_) kernel::Netlink().delete_link(attachment_->link);
   if (name_is_new_) kernel::forget_network(name_);
 }

@@ -3,7 +3,8 @@
 // The network of a container at the target: a namespace as it had at the source, with a name if it
 // has one in its config.json, and in it the link of its identity, whose port is shut. Decided
 // first, then noted (as a part of container_place.h), then made; remove() is for the move itself
-// and for whoever finishes its job.
+// and for whoever finishes its job. Of an engine with a daemon the namespace is made here, and its
+// link by the daemon.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -12,13 +13,14 @@
 #include "handover/identity.h"
 #include "migration/wire.pb.h"
 #include "process/reason.h"
+#include "runtime/oci.h"
 
 namespace ferry::migration {
 
 class NetworkPlace {
  public:
-  // Nothing: the container has neither an identity nor a named namespace. Throws Error (refused: no
-  // bridge).
+  // Nothing: the container has neither an identity nor a named namespace, nor one that its engine's
+  // daemon is to fill. Throws Error (refused: no bridge).
   static std::optional<NetworkPlace> of(const wire::Plan& plan);
   static std::optional<NetworkPlace> from(const nlohmann::json& note);
   // Why its namespace cannot be made here.
@@ -29,6 +31,10 @@ class NetworkPlace {
   // Throws SysError.
   base::Fd make() const;
   bool has_name() const { return !name_.empty(); }
+  // The daemon has been asked to start it: its link comes into the namespace, and with an identity
+  // its port is shut at once. Throws Error: it is not as it was at the source.
+  bool is_by_daemon() const { return is_by_daemon_; }
+  void fill(int netns, const runtime::OciContainer& container);
   const std::optional<handover::Attachment>& attachment() const { return attachment_; }
   const std::optional<handover::Identity>& identity() const { return identity_; }
   // Nothing of it stays. Throws SysError.
@@ -36,9 +42,10 @@ class NetworkPlace {
 
  private:
   std::optional<handover::Identity> identity_;
-  std::optional<handover::Attachment> attachment_;  // with an identity
+  std::optional<handover::Attachment> attachment_;  // with an identity; by a daemon: once filled
   base::Path name_;                                 // empty: it has none
   bool name_is_new_ = false;
+  bool is_by_daemon_ = false;
 };
 
 // The bridge of this host that is to have the identity's port: of the same name as at the source,

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration/parking_arrival.h"
 
+#include <future>
+
 #include "base/log.h"
 #include "migration/plan.h"
 
 namespace ferry::migration {
+
+namespace {
+
+constexpr base::milliseconds kAttaches{1'000};
+
+}  // namespace
 
 ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link)
     : parking_(std::move(parking)),
@@ -15,6 +23,14 @@ ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, 
 
 ParkingArrival::~ParkingArrival() {
   lane_.post([this] { give_back(); });
+}
+
+// A lane that has ended does nothing any more, nor need it.
+void ParkingArrival::attach(const std::string& link) {
+  auto task = std::make_shared<std::packaged_task<void()>>([this, link] { parking_.attach(link); });
+  auto done = task->get_future();
+  lane_.post([task] { (*task)(); });
+  if (done.wait_for(kAttaches) == std::future_status::ready) done.get();
 }
 
 void ParkingArrival::stand_by() {

@@ -20,6 +20,8 @@ class ParkingArrival {
   ParkingArrival(const ParkingArrival&) = delete;
   ParkingArrival& operator=(const ParkingArrival&) = delete;
 
+  // The workload's link, when that is made after this. Throws SysError.
+  void attach(const std::string& link);
   void stand_by();  // the freeze has begun
   void commit();    // the source has committed: silence means nothing any more
   // The workload may have them: sends what it had to say before, and gives it what waits, in the background.

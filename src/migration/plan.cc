@@ -11,7 +11,7 @@
 #include "migration/conversation.h"
 #include "migration/host.h"
 #include "migration/service_place.h"
-#include "runtime/podman.h"
+#include "runtime/defining_engine.h"
 
 namespace ferry::migration {
 
@@ -56,15 +56,18 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
   return target_ahead;
 }
 
-wire::EngineContainer to_wire(const runtime::OciContainer& container) {
+wire::EngineContainer to_wire(const runtime::Workload& workload) {
+  const auto& container = *workload.container;
+  const auto engine = runtime::defining_engine(container.engine);
   wire::EngineContainer told;
   told.set_engine(container.engine);
   told.set_id(container.id);
   told.set_bundle(container.bundle.string());
-  told.set_configuration(runtime::read_configuration(container.bundle).dump(2));
   told.set_name(container.name);
-  if (container.engine != "podman") return told;
-  const auto image = runtime::Podman().image_of(container);
+  told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
+  told.set_own_network(workload.network.is_given);
+  if (!engine) return told;
+  const auto image = engine->image_of(container);
   told.set_image_id(image.id);
   told.set_image_name(image.name);
   return told;
@@ -155,7 +158,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
   if (workload.service) describe_service(*workload.service, *plan.mutable_service());
-  if (workload.container) *plan.mutable_container() = to_wire(*workload.container);
+  if (workload.container) *plan.mutable_container() = to_wire(workload);
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;
 }

@@ -34,7 +34,7 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation);
 
 wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead);
 
-wire::EngineContainer to_wire(const runtime::OciContainer& container);
+wire::EngineContainer to_wire(const runtime::Workload& workload);  // of a container
 void describe_address(const runtime::Workload& workload, wire::Identity& told);
 void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told);
 process::SocketSettings settings_from(const wire::SocketSettings& told);

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "migration/arrival.h"
-#include "migration/container_settle.h"
 #include "runtime/workload.h"
 
 namespace ferry::migration {
@@ -25,7 +24,6 @@ Resolution describe(const Logbook& book) {
 }
 
 Resolution settle(const Logbook& book, Decision decision) {
-  if (book.role == Role::kSource && book.has(kNoteContainer)) return settle_container_departure(book, decision);
   if (book.role == Role::kSource) return settle_departure(book, decision);
   Resolution result = describe(book);
   const auto outcome = settle_arrival(book);

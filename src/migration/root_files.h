@@ -20,6 +20,11 @@ class RootFiles {
   // `changes`: where all that has changed is to be found; the tree itself, or a part of it that is kept apart.
   RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options);
   void go_to(base::Path there) { there_ = std::move(there); }  // else to the same path
+  // The same tree, from now on as it is seen elsewhere on both hosts.
+  void go_on(base::Path directory, base::Path there) {
+    directory_ = std::move(directory);
+    there_ = std::move(there);
+  }
 
   // `meanwhile` may throw, which ends it. Throws Error with rsync's words.
   void send(const std::function<void()>& meanwhile);

@@ -15,7 +15,6 @@
 #include "base/usage.h"
 #include "criu/lazy_entries.h"
 #include "criu/written_files.h"
-#include "migration/container_source.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
 #include "migration/page_puller.h"
@@ -334,7 +333,6 @@ void SourceMove::settle() {
 
 // What was dumped may turn out to be wrong when the target has built it: only from the start can it be made again.
 Report run_source(const MoveOptions& options, const Observer& observer) {
-  if (names_container(options.what)) return run_container_source(options, observer);
   Report report;
   SourceMove(options, observer, report, EarlySmaps::Trust::kYes).run();
   return report.flags_changed ? run_source_again(options, observer, report) : report;

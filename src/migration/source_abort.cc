@@ -98,6 +98,7 @@ void SourceMove::let_it_run() {
   memory_.reset();  // not earlier: what it takes to forget the pages of a large task is no part of the pause
   if (freezer_ && !subject_.workload.is_capsule()) freezer_->remove();
   images_.reset();
+  allow_restarts(subject_.workload);
 }
 
 // Past the commit only the target's word counts. It has said it already, or it is asked.

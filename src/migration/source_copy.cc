@@ -41,6 +41,7 @@ void SourceMove::copy() {
     send_round();
   }
   start_criu();
+  if (engine_) engine_->forbid_restarts(*subject_.workload.container);
   copy_memory();
 }
 

@@ -12,8 +12,8 @@
 
 #include "base/program.h"
 #include "migration/engine_criu.h"
+#include "migration/requirements.h"
 #include "migration/source_move.h"
-#include "runtime/podman.h"
 #include "transport/ssh_session.h"
 
 namespace ferry::migration {
@@ -46,14 +46,20 @@ void run_both(const base::Argv& writer, const base::Argv& reader, const std::str
   throw base::Error({failed, base::one_line(said), "both hosts need room for it", {}, {}});
 }
 
-// What it has said lies in pipes for a moment, until its supervisor has written it down.
+bool is_fifo(const std::string& path) {
+  std::error_code none;
+  return std::filesystem::is_fifo(path, none);
+}
+
+// What it has said lies in pipes for a moment, until its supervisor has written it down, or given it
+// to its engine's daemon through a FIFO.
 bool has_unwritten_output(pid_t root, pid_t supervisor) {
   const auto own = kernel::open_files(root);
   for (const auto& file : kernel::open_files(supervisor)) {
     const bool is_shared =
         file.target.starts_with("pipe:") &&
         std::ranges::any_of(own, [&](const auto& one) { return one.target == file.target; });
-    if (!is_shared) continue;
+    if (!is_shared && !is_fifo(file.target)) continue;
     const auto pipe = base::try_open_file(fmt::format("/proc/{}/fd/{}", supervisor, file.fd),
                                           O_RDONLY | O_NONBLOCK);
     int bytes = 0;
@@ -62,10 +68,23 @@ bool has_unwritten_output(pid_t root, pid_t supervisor) {
   return kernel::task_state(supervisor).value_or('S') != 'S';  // in the middle of it
 }
 
-void wait_for_log(pid_t root, pid_t supervisor) {
+uint64_t size_of(const base::Path& file) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(file, none);
+  return none ? 0 : size;
+}
+
+// Whoever has read the last of it takes a moment to write it.
+void wait_for_log(pid_t root, pid_t supervisor, const base::Path& log) {
   const auto deadline = base::mono_now() + kLogIsWritten;
-  while (has_unwritten_output(root, supervisor) && base::mono_now() < deadline)
+  uint64_t before = size_of(log);
+  while (base::mono_now() < deadline) {
+    const bool is_whole = !has_unwritten_output(root, supervisor);
     std::this_thread::sleep_for(kLogPoll);
+    const auto now = size_of(log);
+    if (is_whole && now == before) return;
+    before = now;
+  }
 }
 
 }  // namespace
@@ -74,25 +93,19 @@ void SourceMove::find_root_files() {
   auto& container = *subject_.workload.container;
   container.keep = options_.keep_source;
   report_.engine = container.engine;
+  engine_ = runtime::defining_engine(container.engine);
   engine_files_ = runtime::oci_engine(container.engine)->files(container);
   const auto destination = transport::parse_destination(options_.destination);
   shared_ssh_.emplace(destination, options_.ssh_options, report_.job);
-  root_files_.emplace(engine_files_.root, engine_files_.changes, engine_files_.read_only,
-                      destination, shared_ssh_->options());
-  if (!is_defined_ahead()) return;
+  root_files_.emplace(engine_files_.by_layer ? engine_files_.changes : engine_files_.root,
+                      engine_files_.changes, engine_files_.read_only, destination,
+                      shared_ssh_->options());
+  if (!engine_) return;
   if (!engine_files_.shared_memory.empty()) {
     shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false,
                            destination, shared_ssh_->options());
   }
-  if (container.keep && runtime::Podman().is_restarted(container)) {
-    base::refuse(fmt::format("cannot keep {} here", report_.name),
-                 "its restart policy would start a second one when this host starts",
-                 "move it without --keep-source");
-  }
-}
-
-bool SourceMove::is_defined_ahead() const {
-  return subject_.workload.container && subject_.workload.container->engine == "podman";
+  if (container.keep) refuse_if_any(report_.name, engine_->reasons_not_to_keep(container));
 }
 
 // The container is made there while it runs here: what its engine has against it is heard in time.
@@ -100,24 +113,21 @@ void SourceMove::define_there() {
   const auto& container = *subject_.workload.container;
   const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
   if (needs_image_) {
-    const runtime::Podman podman;
-    const auto image = podman.image_of(container);
+    const auto image = engine_->image_of(container);
     observer_.notice(fmt::format("{} has no image {}: sending it", report_.target, image.name));
-    const auto load = fmt::format("{}", fmt::join(runtime::Podman::load_image_command(), " "));
-    run_both(podman.save_image_command(image.id),
+    const auto load = fmt::format("{}", fmt::join(engine_->load_image_command(), " "));
+    run_both(engine_->save_image_command(image),
              transport::ssh_argv(transport::parse_destination(options_.destination),
                                  options_.ssh_options, load),
              fmt::format("cannot send the image {} to {}", image.name, report_.target), meanwhile);
   }
   if (shared_memory_) shared_memory_->look_for_content();
-  export_definition(container, subject_.workload.root.pid,
-                    *images_);  // and what is in its /dev/shm now
-  const auto archive = images_->directory() / kEngineArchive;
-  wire::FileStart start;
-  start.set_kind(wire::FileStart::IMAGE);
-  start.set_path(kEngineArchive);
-  send_file(*talk_, archive.string(), std::move(start), [](uint64_t) {});
-  std::filesystem::remove(archive);
+  if (container.engine == "podman") {
+    export_definition(container, subject_.workload.root.pid,
+                      *images_);  // and what is in its /dev/shm now
+    send_image(kEngineArchive);
+    std::filesystem::remove(images_->directory() / kEngineArchive);
+  }
   wire::ToTarget message;
   message.mutable_engine_define();
   talk_->send(message);
@@ -128,13 +138,25 @@ void SourceMove::define_there() {
   root_files_->go_to(defined.root());
   if (shared_memory_) shared_memory_->go_to(defined.shared_memory());
   log_sent_ = defined.log_bytes();
+  send_log();
+}
+
+// What its log has that the target's has not.
+void SourceMove::send_log() {
+  const auto& log = engine_files_.log;
+  if (log.empty() || size_of(log) <= log_sent_) return;  // or it was begun anew
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::IMAGE);
+  start.set_path(kLogTail);
+  start.set_kept_prefix(log_sent_);
+  log_sent_ = send_file(*talk_, log.string(), std::move(start), [](uint64_t) {}).size;
 }
 
 // Its files, while it runs.
 void SourceMove::send_engine_files() {
   const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
   shared_ssh_->connect();
-  if (is_defined_ahead()) define_there();
+  if (engine_) define_there();
   root_files_->send(meanwhile);
 }
 
@@ -143,42 +165,40 @@ void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
   const auto meanwhile = [this] { throw_if_target_failed(); };
   root_files_->send_changes(written, meanwhile);
   if (shared_memory_) shared_memory_->send_all(meanwhile);
-  const auto& log = engine_files_.log;
-  if (log.empty()) return;
-  wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid);
-  std::error_code none;
-  const auto size = std::filesystem::file_size(log, none);
-  if (none || size <= log_sent_) return;  // or it was begun anew
-  wire::FileStart start;
-  start.set_kind(wire::FileStart::IMAGE);
-  start.set_path(kLogTail);
-  start.set_kept_prefix(log_sent_);
-  send_file(*talk_, log.string(), std::move(start), [](uint64_t) {});
+  if (engine_files_.log.empty()) return;
+  wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid,
+               engine_files_.log);
+  send_log();
 }
 
 // Its engine takes some time until it calls CRIU, which is none of the pause; and it holds the
 // container's lock there from then on, which is why it is not started earlier. True: it was started
 // now.
 bool SourceMove::start_engine_there() {
-  if (!is_defined_ahead() || engine_waits_) return false;
+  if (!engine_ || engine_waits_) return false;
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kEngineStarts, "its engine's call of CRIU");
   if (!answer.has_engine_waits()) throw BrokenProtocol("it did not answer \"waits\"");
   engine_waits_ = true;
+  if (const auto& root = answer.engine_waits().root(); !root.empty())
+    root_files_->go_on(engine_files_.root, root);
   return true;
 }
 
 // What its engine reads before it calls CRIU: the engine there is started while the container is
 // dumped here.
 void SourceMove::send_engine_notes() {
-  if (is_defined_ahead()) return;  // they are part of the definition
+  if (subject_.workload.container->engine == "podman") return;  // they are part of its archive
+  send_image(runtime::kEngineNotes);
+}
+
+void SourceMove::send_image(const std::string& name) {
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);
-  start.set_path(runtime::kEngineNotes);
-  send_file(*talk_, (images_->directory() / runtime::kEngineNotes).string(), std::move(start),
-            [](uint64_t) {});
+  start.set_path(name);
+  send_file(*talk_, (images_->directory() / name).string(), std::move(start), [](uint64_t) {});
 }
 
 }  // namespace ferry::migration

@@ -21,6 +21,7 @@
 #include "migration/shared_ssh.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
+#include "runtime/defining_engine.h"
 
 namespace ferry::migration {
 
@@ -79,12 +80,13 @@ class SourceMove {
 
   // source_engine.cc: of a container.
   void find_root_files();
-  bool is_defined_ahead() const;
   void define_there();
   void send_engine_files();
   void send_engine_changes(const std::vector<std::string>& written);
   bool start_engine_there();
   void send_engine_notes();
+  void send_log();
+  void send_image(const std::string& name);
 
   // source_again.cc: the flags of its memory.
   void hide_memory();
@@ -114,6 +116,7 @@ class SourceMove {
   std::map<std::string, SentFile> sent_files_;
   std::optional<SharedSsh> shared_ssh_;  // of a container
   std::optional<RootFiles> root_files_, shared_memory_;
+  std::unique_ptr<runtime::DefiningEngine> engine_;  // of a container that has such a one
   runtime::OciFiles engine_files_;
   uint64_t log_sent_ = 0;
   bool needs_image_ = false, engine_waits_ = false;

@@ -13,15 +13,12 @@
 #include "kernel/affinity.h"
 #include "migration/arrival.h"
 #include "migration/check.h"
-#include "migration/container_check.h"
-#include "migration/container_target.h"
 #include "migration/host.h"
 #include "migration/plan.h"
 #include "migration/pull_again.h"
 #include "migration/resolve.h"
 #include "migration/target_move.h"
 #include "runtime/launch.h"
-#include "runtime/podman.h"
 #include "transport/lanes.h"
 
 namespace ferry::migration {
@@ -49,7 +46,7 @@ bool TargetMove::run() {
     end(TargetEvent::kFailed, failure);
   }
   end_job();
-  return container_runs_ || (walk_ && walk_->state() == Target::kRunning);
+  return walk_ && walk_->state() == Target::kRunning;
 }
 
 milliseconds TargetMove::silence_limit() const {
@@ -73,7 +70,7 @@ void TargetMove::serve(const transport::Frame& frame) {
   if (!message.ParseFromString(std::string(frame.text()))) throw BrokenProtocol("a message cannot be read");
   const bool needs_plan = !message.has_plan() && !message.has_clock_probe() && !message.has_inquiry() &&
                           !message.has_abort() && !message.has_settle() &&
-                          !message.has_serve_pages() && !message.has_container_inquiry() && !message.has_container_plan();
+                          !message.has_serve_pages();
   if (!walk_ && needs_plan) throw BrokenProtocol("the plan must come first");
   switch (message.kind_case()) {
     case wire::ToTarget::kClockProbe: return answer_clock();
@@ -85,14 +82,6 @@ void TargetMove::serve(const transport::Frame& frame) {
     case wire::ToTarget::kServePages:
       finished_ = true;
       return pull_again(source_, talk_, message.serve_pages());
-    case wire::ToTarget::kContainerInquiry:
-      talk_.send(answer_inquiry(message.container_inquiry()));
-      finished_ = true;
-      return;
-    case wire::ToTarget::kContainerPlan:
-      container_runs_ = ContainerTarget(talk_, message.container_plan()).run();
-      finished_ = true;
-      return;
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
     case wire::ToTarget::kLaneMark: return answer_mark();
@@ -114,16 +103,16 @@ void TargetMove::serve(const transport::Frame& frame) {
       if (walk_->state() != Target::kRunning) throw BrokenProtocol("a farewell before the end");
       finished_ = true;
       return;
-    case wire::ToTarget::KIND_NOT_SET: throw BrokenProtocol("an empty message");
-    default: throw BrokenProtocol("a container's message without its plan");
+    default: throw BrokenProtocol("an empty message, or one that has no place here");
   }
 }
 
 void TargetMove::answer_engine_start() {
   if (!place_ || restore_) throw BrokenProtocol("an engine that is not to be started");
+  append_log();
   start_engine();
   wire::ToSource answer;
-  answer.mutable_engine_waits();
+  if (engine_files_.by_layer) answer.mutable_engine_waits()->set_root(engine_files_.root.string());
   talk_.send(answer);
 }
 
@@ -236,7 +225,7 @@ void TargetMove::resume() {
   tell_peers();
   restore_->finish();
   settle_address();
-  if (!engine_log_.empty()) runtime::Podman().release(place_->container().id);
+  if (place_) place_->settle_in();
   FAULT_POINT("target.running");
   if (memory_) settle();
 }

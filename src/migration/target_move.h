@@ -48,7 +48,9 @@ class TargetMove {
   void start_engine();
   void append_log();
   criu::Pages pages() const;
-  void make_port();
+  void make_port(const handover::Attachment& attachment);
+  void adopt_port(const handover::Attachment& attachment);
+  void guard_port();
   void make_service();
   std::string make_parking();
   void accept_parking();
@@ -74,7 +76,6 @@ class TargetMove {
   transport::Accepted& source_;
   Conversation talk_;
   bool finished_ = false;
-  bool container_runs_ = false;
   wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
   wire::Plan plan_;
   std::optional<capsule::Lock> lock_;
@@ -94,7 +95,7 @@ class TargetMove {
   std::optional<kernel::Freezer> freezer_;
   std::optional<capsule::Capsule> capsule_;
   std::optional<ContainerPlace> place_;  // of a container, instead of a capsule
-  base::Path engine_log_;                // of a container whose engine was given its definition
+  runtime::OciFiles engine_files_;       // of a container whose engine was given its definition
   std::optional<HeldRestore> restore_;
 };
 

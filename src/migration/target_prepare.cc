@@ -65,7 +65,11 @@ void TargetMove::prepare(const wire::Plan& plan) {
     make_place();
   } else {
     make_capsule();
-    if (plan.has_identity()) make_port();
+    if (plan.has_identity()) {
+      identity_ = identity_from(plan.identity());
+      runtime::require_free_addresses(plan.name(), *identity_);
+      make_port(handover::attachment_of(plan.name(), *identity_));
+    }
     if (plan.has_service()) make_service();
     restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
     walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
@@ -76,7 +80,9 @@ void TargetMove::prepare(const wire::Plan& plan) {
   wire::ToSource answer;
   if (plan.parking()) answer.mutable_ready()->set_no_parking(make_parking());
   answer.mutable_ready()->set_host(host_name());
-  if (!plan.container().image_id().empty()) answer.mutable_ready()->set_needs_image(!runtime::Podman().has_image(plan.container().image_id()));
+  if (const auto engine = runtime::defining_engine(plan.container().engine())) {
+    answer.mutable_ready()->set_needs_image(!engine->has_image(plan.container().image_id()));
+  }
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
   if (parking_device_) accept_parking();
@@ -118,32 +124,36 @@ void TargetMove::make_place() {
   walk_->journal().note(kNotePlace, place_->note());
   place_->make_bundle(plan_.container().configuration());
   if (place_->network()) netns_ = place_->network()->make();
-  if (plan_.has_identity()) make_port();
+  if (!plan_.has_identity()) return;
+  identity_ = identity_from(plan_.identity());
+  runtime::require_free_addresses(plan_.name(), *identity_);
+  if (!place_->network()->is_by_daemon()) make_port(*place_->network()->attachment());
 }
 
-// The engine makes the container, as its archive has it, and does not start it; what that needs has come before. Its root filesystem is
-// mounted until it runs: the source copies into it.
+// The engine makes the container, and does not start it; what that needs has come before. The source copies its files into it.
 void TargetMove::define_engine() {
-  if (!place_ || plan_.container().image_id().empty() || !incoming_->is_complete()) throw BrokenProtocol("a definition that was not announced");
-  const runtime::Podman podman;
-  const auto& container = place_->container();
-  if (!podman.has_image(plan_.container().image_id())) {
-    throw base::Error({fmt::format("podman has not kept the image {}", plan_.container().image_name()),
-                       fmt::format("there is none of the content {} here", plan_.container().image_id()), "use the same version of podman on both hosts", {}, {}});
+  const auto& told = plan_.container();
+  const auto engine = runtime::defining_engine(told.engine());
+  if (!place_ || !engine || !incoming_->is_complete()) throw BrokenProtocol("a definition that was not announced");
+  if (!engine->has_image(told.image_id())) {
+    throw base::Error({fmt::format("{} has not kept the image {}", told.engine(), told.image_name()),
+                       fmt::format("there is none of the content {} here", told.image_id()),
+                       fmt::format("use the same version of {} on both hosts", told.engine()), {}, {}});
   }
-  podman.give_name({plan_.container().image_id(), plan_.container().image_name()});
+  engine->give_name({told.image_id(), told.image_name()});
   place_->will_be_defined();
   walk_->journal().note(kNotePlace, place_->note());
-  import_definition(container, *images_);
-  std::filesystem::remove(images_->directory() / kEngineArchive);
+  place_->define(told, *images_);
+  FAULT_POINT("target.created");
+  walk_->journal().note(kNotePlace, place_->note());
+  const auto& id = place_->container().id;
+  engine_files_ = engine->files(engine->find(id).value().container);
   wire::ToSource answer;
   auto& defined = *answer.mutable_engine_defined();
-  const auto files = podman.files(podman.find(container.id).value().container);
-  defined.set_root(podman.mount(container.id).string());
-  defined.set_shared_memory(files.shared_memory.string());
-  engine_log_ = files.log;
+  defined.set_root((engine_files_.by_layer ? engine_files_.changes : runtime::Podman().mount(id)).string());
+  defined.set_shared_memory(engine_files_.shared_memory.string());
   std::error_code none;
-  const auto size = std::filesystem::file_size(engine_log_, none);
+  const auto size = std::filesystem::file_size(engine_files_.log, none);
   defined.set_log_bytes(none ? 0 : size);
   FAULT_POINT("target.defined");
   talk_.send(answer);
@@ -152,13 +162,15 @@ void TargetMove::define_engine() {
 // What the container has said since its definition was made. Its supervisor here only ever appends.
 void TargetMove::append_log() {
   const auto tail = images_->directory() / kLogTail;
-  if (engine_log_.empty() || !std::filesystem::exists(tail)) return;
-  base::write_full(base::open_file(engine_log_, O_WRONLY | O_APPEND | O_CREAT, 0600).get(), base::read_file(tail));
+  if (engine_files_.log.empty() || !std::filesystem::exists(tail)) return;
+  base::write_full(base::open_file(engine_files_.log, O_WRONLY | O_APPEND | O_CREAT, 0600).get(), base::read_file(tail));
+  std::filesystem::remove(tail);
 }
 
 // It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
 void TargetMove::start_engine() {
-  const bool is_nameless = place_->network() && !place_->network()->has_name();
+  const auto& network = place_->network();
+  const bool is_nameless = network && !network->has_name();
   restore_.emplace(place_->container(), plan_.job(), *images_, pages(), is_nameless ? netns_.get() : -1);
   walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   auto cgroup = kernel::Freezer::of(restore_->criu().pid);
@@ -169,6 +181,10 @@ void TargetMove::start_engine() {
   }
   freezer_ = std::move(cgroup);
   place_->know_cgroup(freezer_->path());
+  if (network && network->is_by_daemon()) {
+    place_->fill_network(restore_->criu().pid, netns_.get());
+    if (network->attachment()) adopt_port(*network->attachment());
+  }
   walk_->journal().note(kNotePlace, place_->note());
 }
 
@@ -185,11 +201,19 @@ void TargetMove::make_capsule() {
   if (spec.own_network) netns_ = kernel::open_namespace(capsule_->init().pid, "net");
 }
 
-void TargetMove::make_port() {
-  identity_ = identity_from(plan_.identity());
-  runtime::require_free_addresses(plan_.name(), *identity_);
-  const auto attachment = place_ ? *place_->network()->attachment() : handover::attachment_of(plan_.name(), *identity_);
+void TargetMove::make_port(const handover::Attachment& attachment) {
   port_ = handover::Port::create(netns_.get(), attachment, *identity_);
+  guard_port();
+}
+
+// Its engine's daemon has made it, and it is shut.
+void TargetMove::adopt_port(const handover::Attachment& attachment) {
+  port_.emplace(attachment);
+  guard_port();
+  if (parking_) parking_->attach(port_->link());
+}
+
+void TargetMove::guard_port() {
   handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
   auto gate = std::make_unique<handover::PortGate>(*port_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
   gate->get_ready();
@@ -206,13 +230,14 @@ void TargetMove::make_service() {
 
 // Why there is none; empty when there is.
 std::string TargetMove::make_parking() {
-  if (!gate_) throw BrokenProtocol("parking without an address");
+  if (!identity_ && !service_) throw BrokenProtocol("parking without an address");
   try {
     if (service_) {
       parking_device_.emplace(std::make_unique<handover::AddressDiversion>(service_->here(), kernel::Nftables::Life::kLasting));
     } else {
-      parking_device_.emplace(std::make_unique<handover::BridgeDiversion>(port_->bridge(), *identity_, port_->link()));
-      parking_device_->hold(port_->link());
+      const auto bridge = port_ ? port_->bridge() : bridge_for(plan_.identity());
+      parking_device_.emplace(std::make_unique<handover::BridgeDiversion>(bridge, *identity_));
+      if (port_) parking_device_->attach(port_->link());
     }
   } catch (const base::SysError& failure) {
     return fmt::format("{}: {}", host_name(), failure.what());

@@ -34,6 +34,25 @@ std::string network_hook(const json& configuration) {
   return "";
 }
 
+// docker calls the host ends of its containers' links so. A bridge that has no other port leads
+// nowhere else: docker0, as a rule.
+bool is_private(const std::string& bridge) {
+  const auto links = kernel::Netlink().links();
+  const auto self =
+      std::ranges::find_if(links, [&](const auto& link) { return link.name == bridge; });
+  return self != links.end() && std::ranges::none_of(links, [&](const auto& link) {
+           return link.master == self->index && !link.name.starts_with("veth");
+         });
+}
+
+void add_guest_reason(uint64_t id, uint64_t pids, process::Reasons& reasons) {
+  const pid_t guest = guest_of(id, pids);
+  if (guest == 0) return;
+  reasons.push_back(
+      {fmt::format("the process {} ({}) is in its network, too", guest, kernel::comm_of(guest)),
+       "its address would go away from there", "end that process first"});
+}
+
 void add_reasons(const ContainerNetwork& network, uint64_t id, uint64_t pids,
                  const json& configuration, process::Reasons& reasons) {
   if (!network.name.empty() && !is_namespace_of(network.name, id)) {
@@ -42,11 +61,7 @@ void add_reasons(const ContainerNetwork& network, uint64_t id, uint64_t pids,
                        "start it anew in the one that it is to have"});
   }
   if (!network.identity) return;
-  if (const pid_t guest = guest_of(id, pids); guest != 0) {
-    reasons.push_back(
-        {fmt::format("the process {} ({}) is in its network, too", guest, kernel::comm_of(guest)),
-         "its address would go away from there", "end that process first"});
-  }
+  add_guest_reason(id, pids, reasons);
   if (const auto hook = network_hook(configuration); network.name.empty() && !hook.empty()) {
     reasons.push_back(
         {fmt::format("it has the hook {}", hook),
@@ -80,16 +95,24 @@ pid_t guest_of(uint64_t network, uint64_t pids_of_container) {
 }
 
 ContainerNetwork network_of(pid_t root, const OciContainer& container) {
-  const uint64_t id = kernel::namespace_id(root, "net");
+  const uint64_t id = kernel::namespace_id(root, "net"), pids = kernel::namespace_id(root, "pid");
   ContainerNetwork network;
   if (id == kernel::namespace_id(::getpid(), "net")) return network;
-  const auto configuration = read_configuration(container.bundle);
-  network.name = network_name(configuration);
   auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
+  const bool by_daemon = oci_engine(container.engine)->has_daemon();  // which makes it anew there
+  if (by_daemon) network.is_given = true;
+  if (by_daemon && is_private(attached.attachment.bridge)) return network;
   network.identity = std::move(attached.identity);
   network.attachment = std::move(attached.attachment);
   network.reasons = std::move(attached.reasons);
-  add_reasons(network, id, kernel::namespace_id(root, "pid"), configuration, network.reasons);
+  if (by_daemon) {
+    if (network.identity) add_guest_reason(id, pids, network.reasons);
+    return network;
+  }
+  const auto configuration = read_configuration(container.bundle);
+  network.name = network_name(configuration);
+  network.is_given = network.identity && network.name.empty();
+  add_reasons(network, id, pids, configuration, network.reasons);
   return network;
 }
 

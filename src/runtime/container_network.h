@@ -18,6 +18,8 @@ struct ContainerNetwork {
   std::optional<handover::Identity> identity;  // nothing: this host's network, or none
   handover::Attachment attachment;             // with an identity
   base::Path name;                             // empty: it has none
+  // Nameless, and at the target made before CRIU comes: it is none of CRIU's business.
+  bool is_given = false;
   process::Reasons reasons;                    // why it cannot go along
 };
 

@@ -1,66 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Docker through its own daemon: its API over the Unix socket that its client would use, and `docker save`/`docker load` for
-// images. The API rather than the client's flags, because a container's whole configuration goes through it as it is, and because
-// each start of the client would cost the pause 50 ms.
+// docker: its daemon keeps a container's definition, image and files, and has containerd run it,
+// whose shim calls an OCI runtime, is the container's parent and has its streams.
+//
+// At the source that runtime is asked for the checkpoint, as containerd would ask it, so that
+// docker hears of a move only when it has succeeded. At the target docker makes the container,
+// under an id of its own, and starts it from a checkpoint in which there is nothing but what the
+// runtime reads before it calls CRIU.
 #pragma once
 
-#include <functional>
-
-#include "runtime/backend.h"
-#include "runtime/local_http.h"
+#include "runtime/defining_engine.h"
+#include "runtime/docker_api.h"
 
 namespace ferry::runtime {
 
-class Docker : public Backend {
+class Docker : public DefiningEngine {
  public:
-  // Finds the daemon as `docker` does: DOCKER_HOST, else the usual socket.
-  Docker();
-  explicit Docker(base::Path socket) : socket_(std::move(socket)) {}
+  Docker() : DefiningEngine("docker") {}
 
-  EngineFacts facts() override;
-  process::Reasons host_reasons() override;
+  bool has_daemon() const override { return true; }
+  process::Reasons host_reasons() const override;
+  std::optional<OciState> find(const std::string& name) const override;
+  process::Reasons own_reasons(const OciContainer& container) const override;
+  OciFiles files(const OciContainer& container) const override;
+  void prepare_restore(const OciContainer& container, const base::Path& images) const override;
+  base::Argv restore_command(const OciContainer& container, const std::string& images,
+                             const base::Path& log) const override;
+  void remove(const OciContainer& container) const override;
+  void settle(const OciContainer& container) const override;
 
-  std::optional<Container> find(const std::string& name_or_id) override;
-  process::Reasons own_reasons(const Container& container) override;
-  process::Reason why_connections_stay(const Container& container) override;
-  base::Argv save_image_command(const Container& container, bool by_name) override;
-  void checkpoint(const std::string& id, const std::string& name) override;
-  void drop_checkpoint(const std::string& id, const std::string& name) override;
+  Image image_of(const OciContainer& container) const override;
+  base::Argv save_image_command(const Image& image) const override;
+  std::string definition(const OciContainer& container,
+                         const std::optional<handover::Identity>& identity) const override;
+  process::Reasons reasons_not_to_keep(const OciContainer& container) const override;
+  void forbid_restarts(const OciContainer& container) const override;
+  void allow_restarts(const OciContainer& container) const override;
 
-  process::Reasons arrival_reasons(const std::string& name, const nlohmann::json& configuration) override;
-  std::string image_of_name(const std::string& image_name) override;
-  bool has_image(const std::string& image_id) override;
-  base::Argv load_image_command() override;
-  std::string create(const std::string& name, const std::string& image,
-                     const nlohmann::json& configuration) override;
+  process::Reasons reasons_against(const std::string& definition) const override;
+  bool has_image(const std::string& id) const override;
+  base::Argv load_image_command() const override;
+  void give_name(const Image& image) const override;
+  void settle_in(const OciContainer& container) const override;
 
-  base::Path checkpoint_directory(const std::string& id, const std::string& name) override;
-  base::Path writable_layer(const std::string& id) override;
-  base::Path log_path(const std::string& id) override;
-  void restore(const std::string& id, const std::string& checkpoint) override;
-  nlohmann::json restart_policy(const nlohmann::json& configuration) override;
-  void set_restart_policy(const std::string& id, const nlohmann::json& policy) override;
-  void remove(const std::string& id) override;
-  bool reads_log(const std::string& id) override;
+  // At the target: made as the definition says, not started, and not to be restarted by anyone.
+  // What is wanted, with its id here.
+  OciContainer define(OciContainer wanted, const std::string& definition, const Image& image) const;
 
  private:
-  static bool is_installed();
-  HttpAnswer ask_daemon(const HttpRequest& request) const;
-  nlohmann::json get(const std::string& target) const;                 // throws Error
-  std::optional<nlohmann::json> find_json(const std::string& target) const;  // nothing: 404
-  HttpAnswer post(const std::string& target, const nlohmann::json& body) const;
-  void must(const HttpAnswer& answer, const std::string& what) const;
-  static void must_by_criu(const HttpAnswer& answer, const std::string& what);  // says CRIU's reason
-  base::Path container_directory(const std::string& id);
-  const nlohmann::json& info();
+  nlohmann::json require(const OciContainer& container) const;
+  base::Path container_directory(const std::string& id) const;
+  base::Path checkpoint_directory(const OciContainer& container) const;
+  void set_restart_policy(const std::string& id, const nlohmann::json& policy) const;
 
-  base::Path socket_;
-  std::string remote_;  // DOCKER_HOST, when that is not a socket of this host
-  std::optional<nlohmann::json> info_;
+  DockerApi api_;
 };
 
-// The daemon's own words in an answer that is no success.
-std::string docker_words(const HttpAnswer& answer);
+// The bundle and the runtime of the container that this process, containerd's shim, looks after;
+// false: it is none. At the target, whose shim is its runtime's parent, and at the source.
+bool read_containerd_shim(pid_t shim, OciContainer& container);
 
 }  // namespace ferry::runtime

@@ -2,9 +2,9 @@
 #include "runtime/docker_config.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
-#include <regex>
 
 namespace ferry::runtime::docker {
 
@@ -56,11 +56,6 @@ void add_owner_reasons(const json& inspect, process::Reasons& reasons) {
 }
 
 void add_host_config_reasons(const json& host_config, process::Reasons& reasons) {
-  if (is_true(host_config, "AutoRemove")) {
-    reasons.push_back({"it was started with --rm",
-                       "docker removes it, and its checkpoint, when the checkpoint has stopped it: there would be no way back",
-                       "start it without --rm"});
-  }
   if (is_true(host_config, "Privileged")) {
     reasons.push_back({"it is privileged", "CRIU cannot restore the host's devices that it sees",
                        "start it with the capabilities that it needs (--cap-add) instead"});
@@ -104,16 +99,17 @@ json portable_configuration(const json& inspect) {
   return configuration;
 }
 
+void pin_address(json& configuration, const handover::Identity& identity) {
+  auto& networks = configuration["Networks"];
+  if (networks.size() != 1) return;
+  auto& endpoint = *networks.begin();
+  for (const auto& prefix : identity.addresses)
+    endpoint["IPAMConfig"][prefix.address.family() == AF_INET ? "IPv4Address" : "IPv6Address"] = prefix.address.text();
+  endpoint["MacAddress"] = identity.mac.text();
+}
+
 process::Reasons blockers(const json& inspect) {
   process::Reasons reasons;
-  const json& state = at(inspect, "State");
-  if (!is_true(state, "Running")) {
-    reasons.push_back({"it does not run", fmt::format("docker says: {}", text(state, "Status")), "`docker start` it first"});
-  } else if (is_true(state, "Paused")) {
-    reasons.push_back({"it is paused", "docker does not checkpoint a paused container", "`docker unpause` it first"});
-  } else if (is_true(state, "Restarting")) {
-    reasons.push_back({"it is restarting", "there is nothing to move yet", "wait until it runs"});
-  }
   if (at(inspect, "ExecIDs").is_array() && !at(inspect, "ExecIDs").empty()) {
     reasons.push_back({"a `docker exec` is under way in it", "what it runs is no child of the container's own processes, and would not come back",
                        "end it first"});
@@ -161,12 +157,6 @@ std::vector<std::string> bind_sources(const json& configuration) {
   return sources;
 }
 
-bool has_fixed_address(const json& configuration) {
-  const json& wanted = at(configuration, "Networks");
-  if (!wanted.is_object() || wanted.empty()) return false;
-  return std::all_of(wanted.begin(), wanted.end(), [](const json& endpoint) { return endpoint.contains("IPAMConfig"); });
-}
-
 std::vector<std::string> networks(const json& configuration) {
   std::vector<std::string> names;
   const json& wanted = at(configuration, "Networks");
@@ -175,12 +165,6 @@ std::vector<std::string> networks(const json& configuration) {
     if (!is_every_daemons(name)) names.push_back(name);
   }
   return names;
-}
-
-std::optional<CriuFailure> criu_failure_in(const std::string& words) {
-  std::smatch found;
-  if (!std::regex_search(words, found, std::regex(R"(\s(?:log file:|path=) (/[^:\s]+))"))) return std::nullopt;
-  return CriuFailure{found.prefix(), found[1]};
 }
 
 }  // namespace ferry::runtime::docker

@@ -81,35 +81,30 @@ TEST(DockerConfig, ARunningContainerHasNoBlockers) { EXPECT_TRUE(blockers(runnin
 
 TEST(DockerConfig, EveryBlockerIsNamed) {
   auto inspect = running();
-  inspect["State"]["Paused"] = true;
   inspect["ExecIDs"] = {"e1"};
-  inspect["HostConfig"]["AutoRemove"] = true;
   inspect["HostConfig"]["Privileged"] = true;
   inspect["HostConfig"]["PidMode"] = "container:abc";
   inspect["Mounts"].push_back({{"Type", "volume"}, {"Name", "data"}, {"Destination", "/data"}});
   inspect["Config"]["Labels"]["com.docker.swarm.task.name"] = "web.1";
   const auto reasons = blockers(inspect);
-  EXPECT_EQ(reasons.size(), 7u);
-  for (const char* words : {"paused", "docker exec", "--rm", "privileged", "container:abc", "volume data", "swarm service"}) {
+  EXPECT_EQ(reasons.size(), 5u);
+  for (const char* words : {"docker exec", "privileged", "container:abc", "volume data", "swarm service"}) {
     EXPECT_TRUE(says(reasons, words)) << words;
   }
 }
 
-TEST(DockerConfig, OneThatHasStoppedIsSaidToHave) {
+// Whatever docker chose: it moves along.
+TEST(DockerConfig, AnAddressThatMovesIsPinned) {
   auto inspect = running();
-  inspect["State"] = {{"Status", "exited"}, {"Running", false}};
-  EXPECT_TRUE(says(blockers(inspect), "does not run"));
-}
-
-TEST(DockerConfig, CriusLogIsFoundInDockersWords) {
-  const auto restore = criu_failure_in("OCI runtime restore failed: criu failed: type NOTIFY errno 0\nlog file: /run/x/restore.log: unknown");
-  ASSERT_TRUE(restore);
-  EXPECT_EQ(restore->said, "OCI runtime restore failed: criu failed: type NOTIFY errno 0");
-  EXPECT_EQ(restore->log, "/run/x/restore.log");
-  const auto dump = criu_failure_in("Cannot checkpoint container c: criu failed: type NOTIFY errno 0 path= /run/x/criu-dump.log: unknown");
-  ASSERT_TRUE(dump);
-  EXPECT_EQ(dump->log, "/run/x/criu-dump.log");
-  EXPECT_FALSE(criu_failure_in("No such container: c"));
+  inspect["NetworkSettings"]["Networks"] = {{"lan", {{"IPAMConfig", nullptr}, {"MacAddress", "02:42:0a:4d:00:02"}}}};
+  auto configuration = portable_configuration(inspect);
+  const auto identity = handover::parse_identity("10.77.0.9/24,fd00:77::9/64", kernel::MacAddr::parse("02:77:00:00:01:09"), "");
+  pin_address(configuration, identity);
+  const auto request = create_request(configuration, "x");
+  const auto& lan = request["NetworkingConfig"]["EndpointsConfig"]["lan"];
+  EXPECT_EQ(lan["IPAMConfig"]["IPv4Address"], "10.77.0.9");
+  EXPECT_EQ(lan["IPAMConfig"]["IPv6Address"], "fd00:77::9");
+  EXPECT_EQ(request["MacAddress"], "02:77:00:00:01:09");
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/program.h"
+#include "runtime/docker.h"
 #include "runtime/podman.h"
 
 namespace ferry::runtime {
@@ -21,11 +24,19 @@ std::string program_path() {
   return std::string(own ? own : "") + ":/usr/sbin:/usr/local/sbin";
 }
 
+bool is_long_id(const std::string& text) {
+  return text.size() == 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+bool is_engines_own(const std::string& mount_source, const std::string& id) {
+  return mount_source.find(fmt::format("/{}/", id)) != std::string::npos;
+}
+
 json to_note(const OciContainer& container) {
   const auto& supervisor = container.supervisor;
   return {{"engine", container.engine}, {"id", container.id}, {"bundle", container.bundle.string()},
           {"cgroup", container.cgroup.string()}, {"keep", container.keep}, {"name", container.name},
-          {"runtime", container.runtime}, {"exits", container.exits.string()},
+          {"runtime", container.runtime}, {"exits", container.exits.string()}, {"restarts", container.restarts},
           {"supervisor", {{"pid", supervisor.pid}, {"start_ticks", supervisor.start_ticks}}}};
 }
 
@@ -35,17 +46,24 @@ OciContainer oci_container_from(const json& note) {
   container.name = note.value("name", "");
   container.runtime = note.value("runtime", base::Argv{});
   container.exits = note.value("exits", "");
+  container.restarts = note.value("restarts", "");
   const auto supervisor = note.value("supervisor", json::object());
   container.supervisor = {supervisor.value("pid", 0), supervisor.value("start_ticks", uint64_t{0})};
   return container;
 }
 
-bool Oci::knows(const std::string& engine) { return engine == "runc" || engine == "podman"; }
+bool Oci::knows(const std::string& engine) { return engine == "runc" || defining_engine(engine); }
 
 std::unique_ptr<Oci> oci_engine(const std::string& engine) {
   CHECK(Oci::knows(engine));
-  if (engine == "podman") return std::make_unique<Podman>();
+  if (auto defining = defining_engine(engine)) return defining;
   return std::make_unique<Oci>(engine);
+}
+
+std::unique_ptr<DefiningEngine> defining_engine(const std::string& engine) {
+  if (engine == "podman") return std::make_unique<Podman>();
+  if (engine == "docker") return std::make_unique<Docker>();
+  return nullptr;
 }
 
 Reasons Oci::host_reasons() const {
@@ -96,7 +114,7 @@ void Oci::settle(const OciContainer& container) const {
 OciFiles Oci::files(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
   const auto root = rootfs_of(container.bundle, configuration);
-  return {root, root, is_read_only(configuration), {}, {}};
+  return {root, root, is_read_only(configuration), {}, {}, false};
 }
 
 json read_configuration(const base::Path& bundle) {
@@ -126,7 +144,8 @@ std::vector<std::string> bind_sources(const json& configuration) {
 
 Reasons Oci::own_reasons(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
-  auto reasons = configuration_reasons(configuration);
+  auto reasons = terminal_reasons(configuration);
+  for (auto& reason : namespace_reasons(configuration)) reasons.push_back(std::move(reason));
   const auto rootfs = rootfs_of(container.bundle, configuration);
   if (const auto inside = rootfs.lexically_relative(container.bundle); inside.empty() || *inside.begin() == ".." || inside == ".") {
     reasons.push_back({fmt::format("its root filesystem {} is not in its bundle", rootfs.string()), "what is there on the target may belong to others",
@@ -135,11 +154,13 @@ Reasons Oci::own_reasons(const OciContainer& container) const {
   return reasons;
 }
 
-Reasons configuration_reasons(const json& configuration) {
+Reasons terminal_reasons(const json& configuration) {
+  if (!configuration.value("process", json::object()).value("terminal", false)) return {};
+  return {{"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"}};
+}
+
+Reasons namespace_reasons(const json& configuration) {
   Reasons reasons;
-  if (configuration.value("process", json::object()).value("terminal", false)) {
-    reasons.push_back({"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"});
-  }
   const auto linux_part = configuration.value("linux", json::object());
   bool own_pids = false, own_mounts = false;
   for (const auto& space : linux_part.value("namespaces", json::array())) {

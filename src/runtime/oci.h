@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Engines that are called and gone: runc, by its own command line (an OCI runtime), and podman, which calls one (podman.h). They
-// keep what they know of a container in a directory of their own, and drive CRIU themselves, through ferry's shim (criu/engine_call.h).
+// Container engines: runc, by its own command line (an OCI runtime), and those that call one and keep more than it does
+// (defining_engine.h). They drive CRIU themselves, through ferry's shim (criu/engine_call.h).
 #pragma once
 
 #include <memory>
@@ -18,14 +18,15 @@ namespace ferry::runtime {
 
 // As it is here. A container of another host, or one to come, has no cgroup.
 struct OciContainer {
-  std::string engine, id;        // "runc", "web"; podman's id is the long one
-  base::Path bundle;             // has config.json; at the target the same path
+  std::string engine, id;        // "runc", "web"; podman's and docker's is the long one, docker's another one on each host
+  base::Path bundle;             // has config.json; at the target the same path, but of docker
   base::Path cgroup;             // the directory that freezes it
   bool keep = false;             // --keep-source: its stopped copy stays
   std::string name = {};         // as people call it; empty: by its id
   base::Argv runtime = {};       // what its engine calls, with that one's options; empty: the engine is its own runtime
-  kernel::ProcessId supervisor = {};  // podman's conmon, which writes its log and sees it end
+  kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
+  std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }
 };
@@ -48,6 +49,7 @@ struct OciFiles {
   bool read_only = false;
   base::Path shared_memory;  // a /dev/shm that its engine has mounted for it; empty: CRIU takes it along
   base::Path log;            // empty: it is no file that goes along
+  bool by_layer = false;     // as long as its engine at the target has not mounted `root`, `changes` is copied as it lies
 };
 
 class Oci {
@@ -56,12 +58,16 @@ class Oci {
   virtual ~Oci() = default;
 
   static bool knows(const std::string& engine);  // is of this kind
+  // One gives its containers their networks, also the one that ferry has made, and calls CRIU itself: who is called only asks it to.
+  virtual bool has_daemon() const { return false; }
   // Why this host cannot checkpoint or restore with it at all.
   virtual process::Reasons host_reasons() const;
   virtual std::optional<OciState> find(const std::string& name) const;  // throws Error
   // What of it a move cannot carry: every reason.
   virtual process::Reasons own_reasons(const OciContainer& container) const;
   virtual OciFiles files(const OciContainer& container) const;
+  // Before the engine is started for a restore: what it reads first is among the images.
+  virtual void prepare_restore(const OciContainer&, const base::Path& /*images*/) const {}
   // Complaints go into `log`, images and the engine's own notes into `images`.
   base::Argv checkpoint_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
   // The container's first process gets the standard streams of whoever calls, unless its engine has some for it.
@@ -79,10 +85,16 @@ class Oci {
 // Of one that knows() knows.
 std::unique_ptr<Oci> oci_engine(const std::string& engine);
 
+// The long one of podman and docker; it becomes part of commands.
+bool is_long_id(const std::string& text);
+// Files that an engine puts into it by itself: below a directory of its id.
+bool is_engines_own(const std::string& mount_source, const std::string& id);
+
 // Where programs are looked for that are not on everybody's PATH.
 std::string program_path();
-// What of a container a move cannot carry, as its config.json says.
-process::Reasons configuration_reasons(const nlohmann::json& configuration);
+// What of a container a move cannot carry, as its config.json says: a terminal, and namespaces that are not its own.
+process::Reasons terminal_reasons(const nlohmann::json& configuration);
+process::Reasons namespace_reasons(const nlohmann::json& configuration);
 // Its root directory: below the bundle, or absolute.
 base::Path rootfs_of(const base::Path& bundle, const nlohmann::json& configuration);
 bool is_read_only(const nlohmann::json& configuration);

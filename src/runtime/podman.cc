@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -65,17 +64,10 @@ json require(const OciContainer& container) {
 
 json part(const json& whole, const char* name) { return whole.value(name, json::object()); }
 
-std::vector<std::string> words_of(pid_t pid) {
-  std::istringstream text(base::try_read_file(fmt::format("/proc/{}/cmdline", pid)).value_or(""));
-  std::vector<std::string> words;
-  for (std::string word; std::getline(text, word, '\0');) words.push_back(word);
-  return words;
-}
-
 // How conmon was told to call the runtime, without the log of that one call.
 void read_supervisor(pid_t conmon, OciContainer& container) {
   container.supervisor = kernel::find_process(conmon).value_or(kernel::ProcessId{});
-  const auto words = words_of(conmon);
+  const auto words = kernel::arguments_of(conmon);
   base::Argv options;
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     if (words[i] == "-r") container.runtime = {words[i + 1]};
@@ -110,15 +102,6 @@ void run(const base::Argv& argv, const std::string& failed) {
 }
 
 }  // namespace
-
-bool is_podman_id(const std::string& text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-bool is_podmans_own(const std::string& mount_source, const std::string& id) {
-  return mount_source.find(fmt::format("/{}/", id)) != std::string::npos;
-}
 
 Reasons Podman::host_reasons() const {
   if (base::find_in_path(engine_, program_path()).empty()) {
@@ -202,7 +185,10 @@ Reasons inspected_reasons(const json& inspected) {
 }
 
 Reasons Podman::own_reasons(const OciContainer& container) const {
-  auto reasons = configuration_reasons(read_configuration(container.bundle));
+  const auto configuration = read_configuration(container.bundle);
+  auto reasons = terminal_reasons(configuration);
+  for (auto& reason : namespace_reasons(configuration)) reasons.push_back(std::move(reason));
+
   for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
   return reasons;
 }
@@ -218,11 +204,11 @@ OciFiles Podman::files(const OciContainer& container) const {
   files.read_only = is_read_only(configuration);
   for (const auto& mount : configuration.value("mounts", json::array())) {
     const auto source = mount.value("source", "");
-    if (mount.value("destination", "") == "/dev/shm" && is_podmans_own(source, container.id))
+    if (mount.value("destination", "") == "/dev/shm" && is_engines_own(source, container.id))
       files.shared_memory = source;
   }
   const auto log = part(part(found, "HostConfig"), "LogConfig").value("Path", "");
-  if (is_podmans_own(log, container.id)) files.log = log;
+  if (is_engines_own(log, container.id)) files.log = log;
   return files;
 }
 
@@ -276,16 +262,13 @@ base::Path Podman::mount(const std::string& id) const {
   return root;
 }
 
-void Podman::release(const std::string& id) const noexcept {
-  try {
-    run({"podman", "umount", id}, "its root filesystem stays mounted once more than is needed");
-  } catch (const std::exception& failure) {
-    base::log("{}", failure.what());
-  }
+void Podman::settle_in(const OciContainer& container) const {
+  run({"podman", "umount", container.id},
+      "its root filesystem stays mounted once more than is needed");
 }
 
 void Podman::remove(const OciContainer& container) const {
-  CHECK(is_podman_id(container.id));
+  CHECK(is_long_id(container.id));
   if (inspect(container.id).is_null()) return;
   const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
   if (!inspect(container.id).is_null()) {
@@ -326,14 +309,15 @@ Podman::Image Podman::image_of(const OciContainer& container) const {
 }
 
 bool Podman::has_image(const std::string& id) const {
-  return is_podman_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
+  return is_long_id(id) && base::run({"podman", "image", "exists", id}).status == 0;
 }
 
 // The id is a hash of what the image says of itself, which a conversion would change.
-base::Argv Podman::save_image_command(const std::string& id) const {
-  const auto told = base::run({"podman", "image", "inspect", "--format", "{{.ManifestType}}", id});
+base::Argv Podman::save_image_command(const Image& image) const {
+  const auto told =
+      base::run({"podman", "image", "inspect", "--format", "{{.ManifestType}}", image.id});
   const bool is_oci = told.out.find("vnd.oci.") != std::string::npos;
-  return {"podman", "save", "--quiet", "--format", is_oci ? "oci-archive" : "docker-archive", id};
+  return {"podman", "save", "--quiet", "--format", is_oci ? "oci-archive" : "docker-archive", image.id};
 }
 
 void Podman::give_name(const Image& image) const {
@@ -343,10 +327,18 @@ void Podman::give_name(const Image& image) const {
   run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
 }
 
-bool Podman::is_restarted(const OciContainer& container) const {
+std::string Podman::definition(const OciContainer& container,
+                               const std::optional<handover::Identity>&) const {
+  return read_configuration(container.bundle).dump(2);
+}
+
+Reasons Podman::reasons_not_to_keep(const OciContainer& container) const {
   const auto policy =
       part(part(require(container), "HostConfig"), "RestartPolicy").value("Name", "");
-  return policy == "always" || policy == "unless-stopped";
+  if (policy != "always" && policy != "unless-stopped") return {};
+  return {{"its stopped copy cannot be kept",
+           "its restart policy would start a second one when this host starts",
+           "move it without --keep-source"}};
 }
 
 }  // namespace ferry::runtime

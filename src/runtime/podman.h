@@ -10,13 +10,13 @@
 // the original runs, and restores it later.
 #pragma once
 
-#include "runtime/oci.h"
+#include "runtime/defining_engine.h"
 
 namespace ferry::runtime {
 
-class Podman : public Oci {
+class Podman : public DefiningEngine {
  public:
-  Podman() : Oci("podman") {}
+  Podman() : DefiningEngine("podman") {}
 
   process::Reasons host_reasons() const override;
   std::optional<OciState> find(const std::string& name) const override;
@@ -28,6 +28,20 @@ class Podman : public Oci {
   void dismiss_supervisor(const OciContainer& container) const override;
   void settle(const OciContainer& container) const override;
 
+  Image image_of(const OciContainer& container) const override;
+  base::Argv save_image_command(const Image& image) const override;
+  std::string definition(const OciContainer& container,
+                         const std::optional<handover::Identity>& identity) const override;
+  process::Reasons reasons_not_to_keep(const OciContainer& container) const override;
+
+  process::Reasons reasons_against(const std::string&) const override { return {}; }
+  bool has_image(const std::string& id) const override;
+  base::Argv load_image_command() const override { return {"podman", "load", "--quiet"}; }
+  // podman looks for the name of a container's image, and takes the one of its id: any image of
+  // that name will do.
+  void give_name(const Image& image) const override;
+  void settle_in(const OciContainer& container) const override;
+
   // ---- its definition, as podman's own archive of a checkpoint, in which there is none ----
   // Calls CRIU for a dump, which is to be answered without one; in between make_look_whole() is to
   // be called.
@@ -37,35 +51,12 @@ class Podman : public Oci {
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
   bool is_made(const std::string& id) const;
-
-  // Of one that does not run: its root filesystem is mounted from then on, until it is released or
-  // removed. Throws Error.
+  // Of one that does not run: its root filesystem is mounted from then on, until it has settled in
+  // or was removed. Throws Error.
   base::Path mount(const std::string& id) const;
-  void release(const std::string& id) const noexcept;
-
-  // ---- images ----
-  struct Image {
-    std::string id, name;  // name: as it was created from; may be the id
-  };
-  Image image_of(const OciContainer& container) const;
-  bool has_image(const std::string& id) const;
-  base::Argv save_image_command(const std::string& id) const;
-  static base::Argv load_image_command() { return {"podman", "load", "--quiet"}; }
-  // podman looks for the name of a container's image, and takes the one of its id: any image of
-  // that name will do.
-  void give_name(const Image& image) const;
-
-  // Whether it would be started anew when this host is.
-  bool is_restarted(const OciContainer& container) const;
 };
 
 // What `podman inspect` says of it that a move cannot carry.
 process::Reasons inspected_reasons(const nlohmann::json& inspected);
-
-// The long one; it becomes part of commands.
-bool is_podman_id(const std::string& text);
-
-// Its files that podman puts into it by itself: below a directory of its id.
-bool is_podmans_own(const std::string& mount_source, const std::string& id);
 
 }  // namespace ferry::runtime

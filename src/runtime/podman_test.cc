@@ -61,9 +61,9 @@ TEST(PodmanReasons, AllAreTold) {
 
 TEST(PodmanReasons, ItsOwnMountsAreThoseBelowItsId) {
   EXPECT_TRUE(
-      is_podmans_own("/run/containers/storage/overlay-containers/abc/userdata/hosts", "abc"));
-  EXPECT_FALSE(is_podmans_own("/srv/abc", "abc"));
-  EXPECT_FALSE(is_podmans_own("", "abc"));
+      is_engines_own("/run/containers/storage/overlay-containers/abc/userdata/hosts", "abc"));
+  EXPECT_FALSE(is_engines_own("/srv/abc", "abc"));
+  EXPECT_FALSE(is_engines_own("", "abc"));
 }
 
 }  // namespace

@@ -13,7 +13,8 @@
 #include "handover/bridge_diversion.h"
 #include "handover/port_gate.h"
 #include "kernel/freezer.h"
-#include "runtime/backend.h"
+#include "runtime/container_name.h"
+#include "runtime/defining_engine.h"
 
 namespace ferry::runtime {
 namespace {
@@ -106,10 +107,10 @@ Workload from_engine(const ContainerName& name) {
   const auto engine = oci_engine(name.engine);
   for (const auto& lack : engine->host_reasons()) base::refuse(fmt::format("cannot move {}", name.text()), lack.what + ": " + lack.why, lack.remedy);
   auto state = engine->find(name.name);
-  const bool is_podman = name.engine == "podman";
+  const bool keeps_more = defining_engine(name.engine) != nullptr;
   if (!state) {
     base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("{} has no container of that name here", name.engine),
-                 fmt::format("`{} {}` shows those that it has", name.engine, is_podman ? "ps" : "list"));
+                 fmt::format("`{} {}` shows those that it has", name.engine, keeps_more ? "ps" : "list"));
   }
   if (state->container.text() != name.text()) {  // it is locked and journalled under one name
     base::refuse(fmt::format("cannot move {}", name.text()), "that is no name but the id of a container", fmt::format("call it {}", state->container.text()));
@@ -117,7 +118,7 @@ Workload from_engine(const ContainerName& name) {
   const auto root = kernel::find_process(state->pid);
   if (state->status != "running" || state->pid <= 0 || !root) {
     base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("it is {}", state->status == "running" ? "ending" : state->status),
-                 state->status == "paused" ? fmt::format("{} {} {}", name.engine, is_podman ? "unpause" : "resume", name.name) : "only what runs can be moved");
+                 state->status == "paused" ? fmt::format("{} {} {}", name.engine, keeps_more ? "unpause" : "resume", name.name) : "only what runs can be moved");
   }
   Workload workload{name.text(), kernel::command_of(root->pid), *root, std::nullopt, std::nullopt, std::nullopt};
   const auto cgroup = kernel::Freezer::of(root->pid);
@@ -152,7 +153,9 @@ std::unique_ptr<handover::Gate> Workload::gate() const {
 std::unique_ptr<handover::Diversion> Workload::diversion() const {
   if (service) return std::make_unique<handover::AddressDiversion>(*service, kernel::Nftables::Life::kWithThis);
   const auto its_port = port();
-  return std::make_unique<handover::BridgeDiversion>(its_port.bridge(), *identity, its_port.link());
+  auto diversion = std::make_unique<handover::BridgeDiversion>(its_port.bridge(), *identity);
+  diversion->attach(its_port.link());
+  return diversion;
 }
 
 kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/backend.h"
+#include "runtime/container_name.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,6 @@
 #include <cctype>
 
 #include "base/error.h"
-#include "runtime/docker.h"
 #include "runtime/oci.h"
 
 namespace ferry::runtime {
@@ -29,7 +28,7 @@ std::optional<ContainerName> parse_container(const std::string& what) {
   const auto colon = what.find(':');
   if (colon == std::string::npos || what.starts_with("pid:")) return std::nullopt;
   const ContainerName name{what.substr(0, colon), what.substr(colon + 1)};
-  if (name.engine != "docker" && !Oci::knows(name.engine)) {
+  if (!Oci::knows(name.engine)) {
     base::refuse(fmt::format("cannot move {}", what),
                  "this version moves containers of docker, podman and runc, processes and `ferry run` workloads only",
                  "name it docker:NAME, podman:NAME or runc:ID, or give a pid or a name that `ferry ps` shows");
@@ -42,10 +41,5 @@ std::optional<ContainerName> parse_container(const std::string& what) {
 }
 
 std::string lock_name(const ContainerName& name) { return fmt::format(".{}-{}", name.engine, name.name); }
-
-std::unique_ptr<Backend> backend_for(const ContainerName& name) {
-  CHECK(name.engine == "docker");
-  return std::make_unique<Docker>();
-}
 
 }  // namespace ferry::runtime
