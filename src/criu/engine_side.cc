@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "base/log.h"
 
@@ -11,6 +13,16 @@ namespace {
 
 // It writes a state file or runs a hook; seconds at most.
 constexpr int kEngineAnswersMs = 15'000;
+
+// CRIU takes a symbolic link for what is to be mounted, not what it leads to (criu/mount-v2.c: open_tree with AT_SYMLINK_NOFOLLOW); the engine
+// meant that (docker's /usr/bin/docker-init, for one).
+void follow_links(criu_opts& options) {
+  for (auto& mount : *options.mutable_ext_mnt()) {
+    std::error_code none;
+    const auto real = std::filesystem::canonical(mount.val(), none);
+    if (!none) mount.set_val(real.string());
+  }
+}
 
 }  // namespace
 
@@ -33,6 +45,7 @@ criu_req EngineSide::with(const criu_req& ours) {
   options->clear_work_dir_fd();
   options->clear_config_file();
   options->clear_parent_img();
+  if (both.type() == RESTORE) follow_links(*options);
   asked_ = true;
   return both;
 }
