@@ -5,6 +5,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_arp.h>
 #include <netlink/socket.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,9 +39,10 @@ class Batch {
  public:
   Batch() { add_frame(NFNL_MSG_BATCH_BEGIN); }
 
-  void add(int message, int flags, const std::function<void(Message&)>& fill) {
+  void add(int message, int flags, const std::function<void(Message&)>& fill,
+           uint8_t family = NFPROTO_NETDEV) {
     Message built(type_of(message), NLM_F_ACK | flags);
-    built.header(nf_header(NFPROTO_NETDEV));
+    built.header(nf_header(family));
     fill(built);
     append(built);
   }
@@ -176,6 +178,31 @@ void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
   }
 }
 
+// inet is IPv4 and IPv6. Its packets are taken before they are routed, so none is passed on either.
+struct WallFamily {
+  uint8_t family;
+  uint32_t in, out;  // hooks
+};
+constexpr std::array<WallFamily, 2> kWall = {
+    {{NFPROTO_INET, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT}, {NFPROTO_ARP, NF_ARP_IN, NF_ARP_OUT}}};
+
+void add_wall(Batch& batch, const std::string& table, const WallFamily& wall) {
+  batch.add(
+      NFT_MSG_NEWTABLE, NLM_F_CREATE,
+      [&](Message& message) { message.text(NFTA_TABLE_NAME, table); }, wall.family);
+  for (const uint32_t hook : {wall.in, wall.out}) {
+    const auto closed = [&](Message& message) {
+      message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, hook == wall.in ? "in" : "out");
+      message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
+        where.number(NFTA_HOOK_HOOKNUM, big(hook))
+            .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
+      });
+      message.number(NFTA_CHAIN_POLICY, big(NF_DROP)).text(NFTA_CHAIN_TYPE, "filter");
+    };
+    batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, closed, wall.family);
+  }
+}
+
 }  // namespace
 
 void Nftables::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
@@ -213,6 +240,23 @@ void Nftables::delete_table(const std::string& name) {
   } catch (const SysError& failure) {
     if (failure.number() != ENOENT) throw;
   }
+}
+
+void Nftables::put_wall(const std::string& name) {
+  Batch batch;
+  for (const auto& wall : kWall) add_wall(batch, name, wall);
+  batch.commit(socket_.get(), "make the table " + name + " (families inet and arp)");
+}
+
+void Nftables::delete_wall(const std::string& name) {
+  Batch batch;
+  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
+  for (const auto& wall :
+       kWall) {  // made if it is not there, so that the other one goes in any case
+    batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named, wall.family);
+    batch.add(NFT_MSG_DELTABLE, 0, named, wall.family);
+  }
+  batch.commit(socket_.get(), "delete the table " + name + " (families inet and arp)");
 }
 
 std::string why_no_link_tables() {

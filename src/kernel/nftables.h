@@ -2,9 +2,10 @@
 //
 // nf_tables (linux/netfilter/nf_tables.h): what comes in on a link, judged before anything else of
 // the kernel sees it, or what leaves it (family netdev, hooks ingress and, from Linux 5.16 on,
-// egress). A table is made whole, in one transaction, or not at all. One that belongs to its
-// Nftables is gone with it, whatever ends the process; a lasting one stays until it is deleted.
-// Plain verbs throw SysError. One thread at a time.
+// egress); and a wall around a whole network namespace, through which nothing comes in or goes out
+// of IPv4, IPv6 (family inet) and ARP, lo included. A table is made whole, in one transaction, or
+// not at all. One that belongs to its Nftables is gone with it, whatever ends the process; a
+// lasting one stays until it is deleted. Plain verbs throw SysError. One thread at a time.
 //
 // The messages are made here: libnftables, which would parse them from text, is not to be had for a
 // static link.
@@ -53,6 +54,9 @@ class Nftables {
   // Instead of one that has the name.
   void put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life);
   void delete_table(const std::string& name);  // gone already is fine
+  // A lasting one. There already is fine, and changes nothing.
+  void put_wall(const std::string& name);
+  void delete_wall(const std::string& name);  // gone already is fine
 
  private:
   struct Closer {
