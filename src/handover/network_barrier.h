@@ -11,6 +11,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "kernel/nftables.h"
 
@@ -28,5 +29,8 @@ class NetworkBarrier {
   static constexpr const char* kTable = "ferry";
   std::optional<kernel::Nftables> tables_;  // in that namespace
 };
+
+// Why this kernel takes none, as a namespace for trial shows; empty when it does.
+std::string why_no_network_barrier();
 
 }  // namespace ferry::handover
