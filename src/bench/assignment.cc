@@ -36,13 +36,13 @@ const std::vector<std::string> kNotes = {
     "CRIU 4.1 runs with CRIU_FAULT=130: it would wait for ever for hardware breakpoints, which not "
     "every virtual machine "
     "has (4.2 notices)",
-    "by hand, CRIU is the host's own; ferry moves processes by the CRIU that came with it, on both "
-    "hosts the same",
+    "by hand, CRIU is the host's own; ferry moves processes and containers by the CRIU that came with "
+    "it, on both hosts the same; docker finds it by `ferry engine setup`",
 };
 
 std::vector<WayMaker> ways() {
   return {[](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); },
-          [](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts); },
+          [](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts, "auto"); },
           [](const Hosts& hosts) {
             return std::make_unique<HandCriu>(hosts, HandCriu::Memory::kCopied, base::Argv{"criu"});
           },

@@ -9,7 +9,7 @@ namespace {
 report::Move move(const std::string& workload, const std::string& result, bool intact = true) {
   report::Move move;
   move.workload = workload;
-  move.way = "ferry (docker, stop)";
+  move.way = "ferry (docker, auto)";
   move.parameters = {{"hosts", "old → new"}};
   move.result = result;
   move.state_intact = intact;
@@ -29,7 +29,7 @@ TEST(Compatibility, SaysWhatHappenedHowOftenAndWhy) {
   }
   experiment.moves[5].state_words = {"it prints nothing any more"};
   const auto text = compatibility_text(experiment);
-  EXPECT_NE(text.find("| old → new | ferry (docker, stop) | 2 moved; 1 refused [1] | 2 failed [1]; "
+  EXPECT_NE(text.find("| old → new | ferry (docker, auto) | 2 moved; 1 refused [1] | 2 failed [1]; "
                       "1 failed, **lost** [2] |\n"),
             std::string::npos)
       << text;

@@ -13,10 +13,10 @@ constexpr const char* kStartDocker = R"sh(
   mkdir -p /usr/local/sbin /etc/criu /etc/docker /var/lib/docker
   printf 'tcp-established\nlog-file {log}\n' >/etc/criu/runc.conf
   printf '{{"experimental": {experimental}}}\n' >/etc/docker/daemon.json
-  rm -f /usr/local/sbin/criu
+  rm -f /usr/sbin/criu
   if [ -n "{criu}" ]; then
-    printf '#!/bin/sh\nexec env {environment} {criu} "$@"\n' >/usr/local/sbin/criu
-    chmod 755 /usr/local/sbin/criu
+    printf '#!/bin/sh\nexec env {environment} {criu} "$@"\n' >/usr/sbin/criu
+    chmod 755 /usr/sbin/criu
   fi
   mountpoint -q /var/lib/docker || mount -t tmpfs docker /var/lib/docker
   setsid dockerd </dev/null >/var/log/dockerd.log 2>&1 &

@@ -165,8 +165,9 @@ MadeMove HandDocker::move(const Leg& leg) {
 
 MadeMove FerryDocker::move(const Leg& leg) {
   MadeMove made = move_by_ferry(
-      hosts_, leg, {"ferry", "move", std::string("docker:") + kName, hosts_.login(leg.to)}, "docker",
-      "stop");
+      hosts_, leg,
+      {"ferry", "move", std::string("docker:") + kName, hosts_.login(leg.to), "--mode", mode_},
+      "docker", mode_);
   if (made.moved()) at_ = leg.to;
   return made;
 }

@@ -48,9 +48,12 @@ class HandDocker final : public DockerWay {
 // `ferry move docker:NAME`.
 class FerryDocker final : public DockerWay {
  public:
-  using DockerWay::DockerWay;
-  std::string name() const override { return "ferry (docker, stop)"; }
+  FerryDocker(const Hosts& hosts, std::string mode) : DockerWay(hosts), mode_(std::move(mode)) {}
+  std::string name() const override { return "ferry (docker, " + mode_ + ")"; }
   MadeMove move(const Leg& leg) override;
+
+ private:
+  std::string mode_;
 };
 
 // The network of what serves, on one host; made once.

@@ -27,7 +27,7 @@ bool has(const std::vector<std::string>& engines, const char* engine) {
 // As for what is done by hand: with ferry's library, without which it cannot dump another user's
 // processes on every machine.
 void put_criu(const Hosts& hosts, const std::string& host) {
-  constexpr const char* kPlace = "/usr/local/sbin/criu";
+  constexpr const char* kPlace = "/usr/sbin/criu";
   hosts.put_file(host, kPlace,
                  fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
   hosts.check(host, {"chmod", "755", kPlace});
@@ -60,6 +60,7 @@ void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) 
   for (const auto& host : {hosts.roles().source, hosts.roles().target}) {
     if (has(engines, "docker")) {
       hosts.shell(host, start_docker_script({}), kEngineStarts);
+      hosts.check(host, {"ferry", "engine", "setup"});
       make_docker_network(hosts, host);
     }
     put_criu(hosts, host);

@@ -73,13 +73,6 @@ void add_container_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
   ways.push_back([](const Hosts& hosts) { return std::make_unique<Hand>(hosts); });
 }
 
-// ferry has one mode for them.
-void add_docker_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
-  if (!scenario.modes.empty()) ways.push_back([](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts); });
-  if (!has_baseline(scenario, "native")) return;
-  ways.push_back([](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); });
-}
-
 }  // namespace
 
 std::vector<WayMaker> ways_of(const Scenario& scenario) {
@@ -88,7 +81,7 @@ std::vector<WayMaker> ways_of(const Scenario& scenario) {
     if (engine == kProcess) add_process_ways(scenario, ways);
     if (engine == "runc") add_container_ways<FerryRunc, HandRunc>(scenario, ways);
     if (engine == "podman") add_container_ways<FerryPodman, HandPodman>(scenario, ways);
-    if (engine == "docker") add_docker_ways(scenario, ways);
+    if (engine == "docker") add_container_ways<FerryDocker, HandDocker>(scenario, ways);
   }
   return ways;
 }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
@@ -21,6 +23,8 @@ namespace {
 
 // Hashing some hundred files that are not in the page cache, and CRIU's start.
 constexpr base::milliseconds kTargetLooks{15'000};
+constexpr base::milliseconds kGuestGoes{2'000};
+constexpr auto kGuestPoll = base::milliseconds(20);
 
 transport::Peer connect_to(const MoveOptions& options, const Observer& observer) {
   transport::ConnectOptions how;
@@ -58,6 +62,16 @@ pid_t started_from_outside(const runtime::Workload& workload) {
   return 0;
 }
 
+// A healthcheck, say, goes by itself.
+pid_t stays_from_outside(const runtime::Workload& workload) {
+  const auto deadline = base::mono_now() + kGuestGoes;
+  for (;;) {
+    const pid_t guest = started_from_outside(workload);
+    if (guest == 0 || base::mono_now() > deadline) return guest;
+    std::this_thread::sleep_for(kGuestPoll);
+  }
+}
+
 // What this host must have for a dump.
 void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
   try {
@@ -84,7 +98,7 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
   if (workload.container) {
     for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
-    if (const pid_t guest = started_from_outside(workload); guest > 0) {
+    if (const pid_t guest = stays_from_outside(workload); guest > 0) {
       reasons.push_back({fmt::format("its process {} ({}) was started from outside, by `{} exec`", guest, kernel::command_of(guest), workload.container->engine),
                          "who has started it stays here", "end it first"});
     }

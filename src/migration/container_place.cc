@@ -35,7 +35,10 @@ bool is_bundle_path(const std::string& path) {
 ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
   container_.name = plan.container().name();
-  if (runtime::oci_engine(container_.engine)->has_daemon()) container_.id = {};  // another one on each host
+  if (const auto engine = runtime::defining_engine(container_.engine)) {
+    if (engine->has_daemon()) container_.id = {};  // another one on each host
+    container_.volumes = engine->volumes_in(plan.container().configuration());
+  }
   std::error_code none;
   bundle_is_new_ = is_ours_to_make(plan.container()) && !fs::exists(container_.bundle, none);
 }

@@ -20,6 +20,7 @@ namespace {
 // 0.3 ms is usual; a task in the middle of a long disk write may take this long.
 constexpr std::chrono::milliseconds kFreezeLimit{5000};
 constexpr std::chrono::milliseconds kAcceptPoll{1};
+constexpr std::chrono::milliseconds kGuestLimit{3000}, kGuestPoll{2};
 
 // When CRIU has died its twin (criu/twin.h) puts the tasks back; milliseconds, and it gives up by itself.
 constexpr std::chrono::milliseconds kTwinLimit{6000};
@@ -76,7 +77,7 @@ Frozen::Frozen(const runtime::Workload& workload, const kernel::Freezer& freezer
     if (!workload.has_own_cgroup()) process::gather(workload.root.pid, freezer);
     require_seizable();
     if (accepts.count() > 0) let_it_accept(accepts);
-    freeze_outside_vfork();
+    freeze_at_a_good_moment();
     require_one_tree();
     // The kernel would go on acknowledging what clients send, after the dump has read the queues.
     shut_gate();
@@ -103,20 +104,27 @@ void Frozen::require_one_tree() const {
   if (!kernel::is_alive(workload_.root)) {
     base::refuse(fmt::format("cannot move {}", workload_.name), "it has ended meanwhile");
   }
+  const pid_t pid = stranger();
+  if (pid == 0) return;
+  if (workload_.container) {
+    base::refuse(fmt::format("cannot move {}", workload_.name),
+                 fmt::format("its process {} ({}) was started from outside, by `{} exec`", pid, kernel::command_of(pid),
+                             workload_.container->engine),
+                 "end it first");
+  }
+  base::refuse(fmt::format("cannot move {}", workload_.name),
+               fmt::format("its process {} ({}) has no parent in it any more; only one tree can be moved", pid,
+                           kernel::command_of(pid)),
+               "wait for that process to end, or start the workload so that it stays in the foreground");
+}
+
+// In its cgroup, and not of its tree; 0: none.
+pid_t Frozen::stranger() const {
   const auto tree = process::read_tree(workload_.root.pid);
   for (const pid_t pid : freezer_.pids()) {
-    if (std::ranges::find(tree.pids, pid) != tree.pids.end()) continue;
-    if (workload_.container) {
-      base::refuse(fmt::format("cannot move {}", workload_.name),
-                   fmt::format("its process {} ({}) was started from outside, by `{} exec`", pid, kernel::command_of(pid),
-                               workload_.container->engine),
-                   "end it first");
-    }
-    base::refuse(fmt::format("cannot move {}", workload_.name),
-                 fmt::format("its process {} ({}) has no parent in it any more; only one tree can be moved", pid,
-                             kernel::command_of(pid)),
-                 "wait for that process to end, or start the workload so that it stays in the foreground");
+    if (std::ranges::find(tree.pids, pid) == tree.pids.end()) return pid;
   }
+  return 0;
 }
 
 void Frozen::shut_gate() {
@@ -128,11 +136,21 @@ void Frozen::shut_gate() {
   if (gate_events_.shut) gate_events_.shut();
 }
 
+// What an engine has started in its container, a healthcheck say, goes by itself.
+bool Frozen::waits_for_guest(base::MonoTime deadline) const {
+  if (!workload_.container || stranger() == 0 || base::mono_now() > deadline) return false;
+  freezer_.thaw();
+  while (stranger() != 0 && base::mono_now() < deadline) std::this_thread::sleep_for(kGuestPoll);
+  return true;
+}
+
 // posix_spawn(3) is in vfork(2) for a millisecond, and some workloads call it all the time.
-void Frozen::freeze_outside_vfork() const {
-  const auto deadline = base::mono_now() + process::kVforkLimit;
+void Frozen::freeze_at_a_good_moment() {
+  const auto guests_end = base::mono_now() + kGuestLimit, deadline = base::mono_now() + process::kVforkLimit;
   for (;;) {
+    since_ns_ = base::mono_ns();
     freezer_.freeze(kFreezeLimit);
+    if (waits_for_guest(guests_end)) continue;
     auto waiting = process::find_vfork(freezer_.pids());
     if (!waiting) return;
     freezer_.thaw();

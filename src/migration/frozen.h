@@ -44,6 +44,8 @@ class Frozen {
   Frozen& operator=(const Frozen&) = delete;
   ~Frozen();
 
+  int64_t since_ns() const { return since_ns_; }  // CLOCK_MONOTONIC of the freeze
+
   // CRIU thaws the cgroup once it has seized the tasks (criu/seize.c): without this, its death would let them run.
   void freeze_again() const;
   // From here on nothing but give_back() brings it back to life: not the end of this object, not our death.
@@ -56,8 +58,10 @@ class Frozen {
 
  private:
   void require_one_tree() const;
+  pid_t stranger() const;
   void require_seizable() const;
-  void freeze_outside_vfork() const;
+  void freeze_at_a_good_moment();
+  bool waits_for_guest(base::MonoTime deadline) const;
   void let_it_accept(base::milliseconds limit);
   void shut_gate();
   void put_back();
@@ -66,6 +70,7 @@ class Frozen {
   const kernel::Freezer& freezer_;
   Origins origins_;
   GateEvents gate_events_;
+  int64_t since_ns_ = 0;
   bool sealed_ = false, ended_ = false, shut_ = false;
 };
 

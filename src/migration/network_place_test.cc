@@ -25,6 +25,7 @@ class NetworkPlaceTest : public kernel::OwnNetworkTest {
   wire::Plan plan() const {
     wire::Plan plan;
     plan.set_name("runc:box");
+    plan.mutable_container()->set_engine("runc");
     plan.mutable_container()->set_configuration(nlohmann::json{
         {"linux", {{"namespaces", {{{"type", "network"}, {"path", name().string()}}}}}}}
                                                     .dump());

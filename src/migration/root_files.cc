@@ -116,9 +116,12 @@ bool RootFiles::send_changes(const std::vector<std::string>& written, const std:
   if (changed_) run(rsync({"--delete"}), "", meanwhile);
   // What a task writes through a mapping may bear the time of its first write only.
   std::string list;
+  const auto below = at_.string() + "/";
   for (const auto& path : written) {
+    if (!path.starts_with(below)) continue;
+    const auto inside = path.substr(at_.string().size());
     struct stat info {};
-    if (::lstat((directory_.string() + path).c_str(), &info) == 0 && S_ISREG(info.st_mode)) list += path + '\0';
+    if (::lstat((directory_.string() + inside).c_str(), &info) == 0 && S_ISREG(info.st_mode)) list += inside + '\0';
   }
   if (!list.empty()) run(rsync({"--ignore-times", "--from0", "--files-from=-"}), list, meanwhile);
   return changed_ || !list.empty();

@@ -19,6 +19,9 @@ class RootFiles {
  public:
   // `changes`: where all that has changed is to be found; the tree itself, or a part of it that is kept apart.
   RootFiles(base::Path directory, base::Path changes, bool read_only, transport::Destination destination, std::vector<std::string> ssh_options);
+  // Where the container sees it; else it is its root.
+  void set_place(base::Path at) { at_ = std::move(at); }
+  const base::Path& place() const { return at_; }
   void go_to(base::Path there) { there_ = std::move(there); }  // else to the same path
   // The same tree, from now on as it is seen elsewhere on both hosts.
   void go_on(base::Path directory, base::Path there) {
@@ -30,7 +33,7 @@ class RootFiles {
   void send(const std::function<void()>& meanwhile);
   // Just frozen: whether something has changed since send() began. Not later: CRIU makes a directory in /tmp when it dumps.
   void look_for_changes();
-  // Then: what has changed. `written`: paths in it that a task has open for writing, or mapped; those go
+  // Then: what has changed. `written`: paths that a task has open for writing, or mapped; those in it go
   // whatever their times say. True: there was something.
   bool send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile);
   // Of files whose times do not say what was written: all of them at once, if there are any or were when it was last asked.
@@ -42,7 +45,7 @@ class RootFiles {
   base::Argv rsync(const std::vector<std::string>& options) const;
   void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
 
-  base::Path directory_, there_, changes_;
+  base::Path directory_, there_, changes_, at_;
   bool changed_ = false;
   bool has_content_ = false;
   bool read_only_;

@@ -85,15 +85,15 @@ void SourceMove::freeze() {
 }
 
 void SourceMove::stop_workload(milliseconds accepts) {
-  frozen_at_ns_ = base::mono_ns();
-  report_.frozen_real_ns = base::real_ns();
   Frozen::GateEvents events;
   if (parking_) {
     events = {[this] { parking_->gate_will_shut(); }, [this] { parking_->gate_is_shut(); }, [this] { parking_->gate_is_open(); }};
   }
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
-  if (root_files_) root_files_->look_for_changes();
+  frozen_at_ns_ = frozen_->since_ns();
+  report_.frozen_real_ns = base::real_ns() - (base::mono_ns() - frozen_at_ns_);
+  look_for_file_changes();
 }
 
 void SourceMove::throw_if_target_failed() {

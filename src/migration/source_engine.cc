@@ -101,6 +101,10 @@ void SourceMove::find_root_files() {
                       engine_files_.changes, engine_files_.read_only, destination,
                       shared_ssh_->options());
   if (!engine_) return;
+  for (const auto& volume : engine_files_.volumes) {
+    volumes_.emplace_back(volume.here, volume.here, false, destination, shared_ssh_->options());
+    volumes_.back().set_place(volume.at);
+  }
   if (!engine_files_.shared_memory.empty()) {
     shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false,
                            destination, shared_ssh_->options());
@@ -137,6 +141,11 @@ void SourceMove::define_there() {
   const auto& defined = answer.engine_defined();
   root_files_->go_to(defined.root());
   if (shared_memory_) shared_memory_->go_to(defined.shared_memory());
+  for (auto& volume : volumes_) {
+    const auto there = std::ranges::find(defined.volumes(), volume.place().string(), &wire::VolumePlace::at);
+    if (there == defined.volumes().end()) throw BrokenProtocol("a volume has no place there");
+    volume.go_to(there->path());
+  }
   log_sent_ = defined.log_bytes();
   send_log();
 }
@@ -158,12 +167,19 @@ void SourceMove::send_engine_files() {
   shared_ssh_->connect();
   if (engine_) define_there();
   root_files_->send(meanwhile);
+  for (auto& volume : volumes_) volume.send(meanwhile);
+}
+
+void SourceMove::look_for_file_changes() {
+  if (root_files_) root_files_->look_for_changes();
+  for (auto& volume : volumes_) volume.look_for_changes();
 }
 
 // And what of them is new, in the pause.
 void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
   const auto meanwhile = [this] { throw_if_target_failed(); };
   root_files_->send_changes(written, meanwhile);
+  for (auto& volume : volumes_) volume.send_changes(written, meanwhile);
   if (shared_memory_) shared_memory_->send_all(meanwhile);
   if (engine_files_.log.empty()) return;
   wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid,

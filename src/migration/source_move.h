@@ -82,6 +82,7 @@ class SourceMove {
   void find_root_files();
   void define_there();
   void send_engine_files();
+  void look_for_file_changes();
   void send_engine_changes(const std::vector<std::string>& written);
   bool start_engine_there();
   void send_engine_notes();
@@ -116,6 +117,7 @@ class SourceMove {
   std::map<std::string, SentFile> sent_files_;
   std::optional<SharedSsh> shared_ssh_;  // of a container
   std::optional<RootFiles> root_files_, shared_memory_;
+  std::vector<RootFiles> volumes_;
   std::unique_ptr<runtime::DefiningEngine> engine_;  // of a container that has such a one
   runtime::OciFiles engine_files_;
   uint64_t log_sent_ = 0;

@@ -152,6 +152,11 @@ void TargetMove::define_engine() {
   auto& defined = *answer.mutable_engine_defined();
   defined.set_root((engine_files_.by_layer ? engine_files_.changes : runtime::Podman().mount(id)).string());
   defined.set_shared_memory(engine_files_.shared_memory.string());
+  for (const auto& volume : engine_files_.volumes) {
+    auto& told_of = *defined.add_volumes();
+    told_of.set_at(volume.at.string());
+    told_of.set_path(volume.here.string());
+  }
   std::error_code none;
   const auto size = std::filesystem::file_size(engine_files_.log, none);
   defined.set_log_bytes(none ? 0 : size);

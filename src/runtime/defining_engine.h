@@ -31,6 +31,8 @@ class DefiningEngine : public Oci {
   virtual void allow_restarts(const OciContainer&) const {}
 
   // ---- at the target ----
+  // The named volumes that will be made with it.
+  virtual std::vector<std::string> volumes_in(const std::string& /*definition*/) const { return {}; }
   // What of a definition cannot be made here.
   virtual process::Reasons reasons_against(const std::string& definition) const = 0;
   virtual bool has_image(const std::string& id) const = 0;

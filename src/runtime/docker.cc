@@ -80,6 +80,7 @@ std::optional<OciState> Docker::find(const std::string& name) const {
   const auto& state = found->at("State");
   OciState known{{engine_, text(*found, "Id"), ""}, text(state, "Status"), state.value("Pid", 0)};
   known.container.name = text(*found, "Name").substr(1);  // "/web"
+  known.container.volumes = docker::named_volumes(docker::portable_configuration(*found));
   const auto policy = docker::restart_policy(*found);
   if (text(policy, "Name") != "no") known.container.restarts = policy.dump();
   if (known.status == "running") {
@@ -115,6 +116,7 @@ Reasons Docker::own_reasons(const OciContainer& container) const {
   }
   for (auto& reason : namespace_reasons(read_configuration(container.bundle)))
     reasons.push_back(std::move(reason));
+  for (auto& reason : volume_reasons(found)) reasons.push_back(std::move(reason));
   const auto root = fmt::format("/proc/{}/root", found.at("State").value("Pid", 0));
   if (text(found, "Driver") != "overlay2") {
     reasons.push_back({fmt::format("docker stores it by {}", text(found, "Driver")),
@@ -128,6 +130,28 @@ Reasons Docker::own_reasons(const OciContainer& container) const {
   return reasons;
 }
 
+// Of its own are those that nobody else has, and that are directories of this host.
+Reasons Docker::volume_reasons(const json& found) const {
+  Reasons reasons;
+  for (const auto& name : docker::named_volumes(docker::portable_configuration(found))) {
+    const auto volume = api_.get("/volumes/" + percent_encode(name));
+    const auto options = volume.value("Options", json());
+    if (text(volume, "Driver") != "local" || (options.is_object() && !options.empty())) {
+      reasons.push_back({fmt::format("its volume {} is not a plain one", name),
+                         fmt::format("it is of the driver {}, or has options of its own", text(volume, "Driver")),
+                         "give both hosts the same storage, and bind it (-v /DIRECTORY:…)"});
+    }
+    const auto filter = percent_encode(json{{"volume", {name}}}.dump());
+    for (const auto& user : api_.get("/containers/json?all=1&filters=" + filter)) {
+      if (text(user, "Id") == text(found, "Id")) continue;
+      reasons.push_back({fmt::format("its volume {} is also that of {}", name,
+                                     user.at("Names").at(0).get<std::string>().substr(1)),
+                         "it would go away from there", "remove that container, or give each a volume"});
+    }
+  }
+  return reasons;
+}
+
 OciFiles Docker::files(const OciContainer& container) const {
   const auto found = require(container);
   OciFiles files;
@@ -135,6 +159,10 @@ OciFiles Docker::files(const OciContainer& container) const {
   files.changes = layer_path(found, "UpperDir");
   files.read_only = found.at("HostConfig").value("ReadonlyRootfs", false);
   files.by_layer = true;
+  for (const auto& mount : found.value("Mounts", json::array())) {
+    if (text(mount, "Type") == "volume")
+      files.volumes.push_back({text(mount, "Destination"), text(mount, "Source")});
+  }
   if (text(found.at("HostConfig").at("LogConfig"), "Type") == "json-file")
     files.log = container_directory(container.id) / (container.id + "-json.log");
   return files;
@@ -174,15 +202,18 @@ void Docker::remove(const OciContainer& container) const {
   const auto deadline = base::mono_now() + kGoes;
   for (;;) {
     api_.remove(fmt::format("/containers/{}?force=1&v=1", id), "docker cannot remove the container");
-    if (!api_.find(fmt::format("/containers/{}/json", id))) return;
-    if (base::mono_now() > deadline) break;
+    if (!api_.find(fmt::format("/containers/{}/json", id))) break;
+    if (base::mono_now() > deadline) {
+      throw base::Error({fmt::format("docker does not remove {}", container.text()),
+                         "it is still there after some seconds",
+                         fmt::format("`docker rm -f {}`", id.substr(0, 12)),
+                         {},
+                         {}});
+    }
     std::this_thread::sleep_for(kGoesPoll);
   }
-  throw base::Error({fmt::format("docker does not remove {}", container.text()),
-                     "it is still there after some seconds",
-                     fmt::format("`docker rm -f {}`", id.substr(0, 12)),
-                     {},
-                     {}});
+  for (const auto& name : container.volumes)
+    api_.remove("/volumes/" + percent_encode(name), "docker cannot remove the volume " + name);
 }
 
 void Docker::settle(const OciContainer& container) const {
@@ -222,6 +253,8 @@ std::string Docker::definition(const OciContainer& container,
                                const std::optional<handover::Identity>& identity) const {
   auto configuration = docker::portable_configuration(require(container));
   if (identity) docker::pin_address(configuration, *identity);
+  for (auto& [name, volume] : configuration["Volumes"].items())
+    volume = {{"Labels", api_.get("/volumes/" + percent_encode(name)).value("Labels", json())}};
   return configuration.dump();
 }
 
@@ -250,6 +283,10 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
   const auto configuration = json::parse(definition);
   const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
   const bool by_name = named && text(*named, "Id") == image.id;
+  for (const auto& [name, volume] : configuration.at("Volumes").items()) {
+    (void)api_.post("/volumes/create", {{"Name", name}, {"Labels", volume.value("Labels", json())}},
+                    "docker cannot create the volume " + name);
+  }
   const auto made = api_.post(
       "/containers/create?name=" + percent_encode(wanted.name),
       docker::create_request(configuration, by_name ? image.name : image.id),
@@ -294,6 +331,10 @@ Reasons daemon_reasons(const json& info) {
 
 }  // namespace
 
+std::vector<std::string> Docker::volumes_in(const std::string& definition) const {
+  return docker::named_volumes(json::parse(definition));
+}
+
 Reasons Docker::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   if (!configuration.is_object() || !configuration.contains("HostConfig"))
@@ -311,6 +352,12 @@ Reasons Docker::reasons_against(const std::string& definition) const {
     reasons.push_back(
         {fmt::format("docker has no network {} here", network), "the container is attached to it",
          fmt::format("`docker network create {}`, with the same driver and subnet as there", network)});
+  }
+  for (const auto& volume : docker::named_volumes(configuration)) {
+    if (!api_.find("/volumes/" + percent_encode(volume))) continue;
+    reasons.push_back({fmt::format("docker has a volume {} here already", volume),
+                       "what is in it may be needed",
+                       fmt::format("`docker volume rm {}` there, when it is not needed", volume)});
   }
   const auto runtime = text(configuration["HostConfig"], "Runtime");
   if (!runtime.empty() && !info.value("Runtimes", json::object()).contains(runtime)) {

@@ -37,6 +37,7 @@ class Docker : public DefiningEngine {
   void forbid_restarts(const OciContainer& container) const override;
   void allow_restarts(const OciContainer& container) const override;
 
+  std::vector<std::string> volumes_in(const std::string& definition) const override;
   process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
   base::Argv load_image_command() const override;
@@ -51,6 +52,7 @@ class Docker : public DefiningEngine {
   nlohmann::json require(const OciContainer& container) const;
   base::Path container_directory(const std::string& id) const;
   base::Path checkpoint_directory(const OciContainer& container) const;
+  process::Reasons volume_reasons(const nlohmann::json& found) const;
   void set_restart_policy(const std::string& id, const nlohmann::json& policy) const;
 
   DockerApi api_;

@@ -67,6 +67,9 @@ void add_host_config_reasons(const json& host_config, process::Reasons& reasons)
                          "the other one would stay behind", "move what uses it over the network instead"});
     }
   }
+  if (text(host_config, "IpcMode") == "shareable") {
+    reasons.push_back({"its /dev/shm can be shared (--ipc shareable)", "this version does not take that along", "start it with --ipc private"});
+  }
   if (text(host_config, "PidMode") == "host") {
     reasons.push_back({"it has the host's pids (--pid host)", "its pids may be taken on another host", "start it without --pid host"});
   }
@@ -75,14 +78,12 @@ void add_host_config_reasons(const json& host_config, process::Reasons& reasons)
   }
 }
 
-void add_volume_reasons(const json& mounts, process::Reasons& reasons) {
-  if (!mounts.is_array()) return;
-  for (const auto& mount : mounts) {
-    if (text(mount, "Type") != "volume") continue;
-    reasons.push_back({fmt::format("it has the volume {} at {}", text(mount, "Name"), text(mount, "Destination")),
-                       "this version does not carry volumes over",
-                       "use a directory that both hosts have (-v /path:/path)"});
-  }
+// "data:/data" among the binds, or the source of a mount.
+bool is_named(const json& host_config, const std::string& volume) {
+  const json &binds = at(host_config, "Binds"), &mounts = at(host_config, "Mounts");
+  const auto names_it = [&](const json& bind) { return bind.get<std::string>().starts_with(volume + ":"); };
+  return (binds.is_array() && std::ranges::any_of(binds, names_it)) ||
+         (mounts.is_array() && std::ranges::any_of(mounts, [&](const json& mount) { return text(mount, "Source") == volume; }));
 }
 
 }  // namespace
@@ -95,6 +96,13 @@ json portable_configuration(const json& inspect) {
     for (const auto& [name, settings] : found.items()) networks[name] = endpoint(settings);
   }
   configuration["Networks"] = std::move(networks);
+  configuration["Volumes"] = json::object();
+  if (const json& mounts = at(inspect, "Mounts"); mounts.is_array()) {
+    for (const auto& mount : mounts) {
+      const auto name = text(mount, "Name");
+      if (text(mount, "Type") == "volume" && is_named(configuration["HostConfig"], name)) configuration["Volumes"][name] = json::object();
+    }
+  }
   configuration["HostConfig"].erase("ContainerIDFile");  // a file of this host's
   return configuration;
 }
@@ -110,13 +118,8 @@ void pin_address(json& configuration, const handover::Identity& identity) {
 
 process::Reasons blockers(const json& inspect) {
   process::Reasons reasons;
-  if (at(inspect, "ExecIDs").is_array() && !at(inspect, "ExecIDs").empty()) {
-    reasons.push_back({"a `docker exec` is under way in it", "what it runs is no child of the container's own processes, and would not come back",
-                       "end it first"});
-  }
   add_owner_reasons(inspect, reasons);
   add_host_config_reasons(at(inspect, "HostConfig"), reasons);
-  add_volume_reasons(at(inspect, "Mounts"), reasons);
   return reasons;
 }
 
@@ -155,6 +158,14 @@ std::vector<std::string> bind_sources(const json& configuration) {
     }
   }
   return sources;
+}
+
+std::vector<std::string> named_volumes(const json& configuration) {
+  std::vector<std::string> names;
+  const json& wanted = at(configuration, "Volumes");
+  if (!wanted.is_object()) return names;
+  for (const auto& [name, volume] : wanted.items()) names.push_back(name);
+  return names;
 }
 
 std::vector<std::string> networks(const json& configuration) {

@@ -27,6 +27,8 @@ nlohmann::json create_request(const nlohmann::json& configuration, const std::st
 nlohmann::json restart_policy(const nlohmann::json& configuration);
 
 std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // paths of the host
+// Those that have a name. (The others come into being with the container, each at its place.)
+std::vector<std::string> named_volumes(const nlohmann::json& configuration);
 // Networks by name, without those that every daemon has.
 std::vector<std::string> networks(const nlohmann::json& configuration);
 

@@ -36,7 +36,7 @@ json to_note(const OciContainer& container) {
   const auto& supervisor = container.supervisor;
   return {{"engine", container.engine}, {"id", container.id}, {"bundle", container.bundle.string()},
           {"cgroup", container.cgroup.string()}, {"keep", container.keep}, {"name", container.name},
-          {"runtime", container.runtime}, {"exits", container.exits.string()}, {"restarts", container.restarts},
+          {"runtime", container.runtime}, {"exits", container.exits.string()}, {"restarts", container.restarts}, {"volumes", container.volumes},
           {"supervisor", {{"pid", supervisor.pid}, {"start_ticks", supervisor.start_ticks}}}};
 }
 
@@ -47,6 +47,7 @@ OciContainer oci_container_from(const json& note) {
   container.runtime = note.value("runtime", base::Argv{});
   container.exits = note.value("exits", "");
   container.restarts = note.value("restarts", "");
+  container.volumes = note.value("volumes", std::vector<std::string>{});
   const auto supervisor = note.value("supervisor", json::object());
   container.supervisor = {supervisor.value("pid", 0), supervisor.value("start_ticks", uint64_t{0})};
   return container;
@@ -114,7 +115,7 @@ void Oci::settle(const OciContainer& container) const {
 OciFiles Oci::files(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
   const auto root = rootfs_of(container.bundle, configuration);
-  return {root, root, is_read_only(configuration), {}, {}, false};
+  return {root, root, is_read_only(configuration), {}, {}, {}, false};
 }
 
 json read_configuration(const base::Path& bundle) {

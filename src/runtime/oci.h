@@ -26,6 +26,7 @@ struct OciContainer {
   base::Argv runtime = {};       // what its engine calls, with that one's options; empty: the engine is its own runtime
   kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
+  std::vector<std::string> volumes = {};  // its own, by name (docker): they go where it goes
   std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }
@@ -42,12 +43,18 @@ struct OciState {
   pid_t pid = 0;
 };
 
+// A directory of this host that a container has mounted.
+struct MountedTree {
+  base::Path at, here;
+};
+
 // What of a container is to be copied, on this host.
 struct OciFiles {
   base::Path root;          // its root filesystem, as it sees that
   base::Path changes;       // where all that has changed since it was made is to be found; `root` when nobody keeps that apart
   bool read_only = false;
   base::Path shared_memory;  // a /dev/shm that its engine has mounted for it; empty: CRIU takes it along
+  std::vector<MountedTree> volumes;  // its own
   base::Path log;            // empty: it is no file that goes along
   bool by_layer = false;     // as long as its engine at the target has not mounted `root`, `changes` is copied as it lies
 };

@@ -187,7 +187,7 @@ TEST(Bench, TheAssignmentBetweenLikeHosts) {
     EXPECT_EQ(move.at("steps") == 1, move.at("via") == "ferry");
   }
   EXPECT_NE(moves[0].at("state_words")[0].get<std::string>().find("docker logs on east ends with"), std::string::npos) << moves[0];
-  EXPECT_NE(written.find("| alike | ferry (docker, stop) | 2 moved |"), std::string::npos) << written;
+  EXPECT_NE(written.find("| alike | ferry (docker, auto) | 2 moved |"), std::string::npos) << written;
 }
 
 using BenchOverSsh = MoveTest;

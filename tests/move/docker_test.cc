@@ -21,9 +21,13 @@ class DockerTest : public ContainerTest {
     LabOptions options{.hosts = {"east", "west", "north"}};
     for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
     lab_ = std::make_unique<Lab>(options);
-    for (const char* host : {"east", "west"}) start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
     for (const char* host : {"east", "west"}) {
-      lab_->check(host, "docker network create -d macvlan --subnet 10.77.0.0/24 -o parent=br0 lan");
+      start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
+      lab_->check(host, "ferry engine setup");
+      // A bridge that both hosts have, and each its own address in it.
+      lab_->check(host,
+                  "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 "
+                  "--gateway $(ip -4 -br addr show br0 | grep -o '10[.0-9]*' | head -n 1) lan");
     }
     const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
     ASSERT_EQ(made.status, 0) << made.err;
@@ -41,7 +45,7 @@ class DockerTest : public ContainerTest {
   }
   void TearDown() override {
     if (!lab_) return;
-    for (const char* host : {"east", "west"}) lab_->shell(host, "docker ps -aq | xargs -r docker rm -f");
+    for (const char* host : {"east", "west"}) lab_->shell(host, "docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm");
   }
 
   Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
@@ -62,6 +66,13 @@ class DockerTest : public ContainerTest {
     const int before = lines(name, host);
     return before > 0 && comes_true([&] { return lines(name, host) > before + 3; });
   }
+  // A service on the network that both hosts have.
+  void run_web_counter(const std::string& options = {}) const {
+    lab_->check("east", fmt::format("docker run -d --name web --network lan --ip {} -v {}/programs:/programs:ro {} "
+                                    "python python3 /programs/web_counter.py {}",
+                                    kAddress, FERRY_BINARY_DIR, options, kPort));
+    ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
+  }
   Json inspect(const std::string& name, const std::string& host) const {
     const auto said = lab_->shell(host, fmt::format("docker inspect {}", name));
     return said.status == 0 ? Json::parse(said.out).at(0) : Json();
@@ -79,25 +90,53 @@ TEST_F(DockerTest, TheLooperGoesOnWithTheNextNumberThereAndBack) {
 
   const auto back = move("looper", "west", "east");
   ASSERT_FALSE(back.is_null());
-  EXPECT_LT(back["bytes_sent"].get<double>(), there["bytes_sent"].get<double>() / 2);  // the image is there by content
   EXPECT_TRUE(goes_on("looper", "east"));
 }
 
-// With an address of its own. Its client feels docker's pause, and neither loses its connection nor an answer.
+// With an address of its own. Its clients notice a pause, and neither lose their connections nor an answer.
 TEST_F(DockerTest, AServiceKeepsItsConnections) {
-  lab_->check("east", fmt::format("docker run -d --name web --network lan --ip {} --mac-address 02:77:00:00:01:09 "
-                                  "-v {}/programs:/programs:ro python python3 /programs/web_counter.py {}",
-                                  kAddress, FERRY_BINARY_DIR, kPort));
-  ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
+  run_web_counter();
   Connection client(*lab_, "north", kAddress, kPort);
   const auto identity = client.get("/id");
   EXPECT_EQ(client.next(), 1);
-  ASSERT_FALSE(move("web", "east", "west").is_null());
+  const auto there = move("web", "east", "west");
+  ASSERT_FALSE(there.is_null());
+  EXPECT_EQ(there["mode"], "pre");
+  EXPECT_EQ(there["parking"]["on"], true);
   EXPECT_EQ(client.next(), 2);
   ASSERT_FALSE(move("web", "west", "east").is_null());
   EXPECT_EQ(client.next(), 3);
   EXPECT_EQ(client.get("/id"), identity);
   EXPECT_EQ(Connection(*lab_, "north", kAddress, kPort).next(), 4);
+}
+
+TEST_F(DockerTest, EveryModeMovesIt) {
+  run_web_counter();
+  Connection client(*lab_, "north", kAddress, kPort);
+  EXPECT_EQ(client.next(), 1);
+  std::string from = "east", to = "west";
+  int expected = 2;
+  for (const char* mode : {"stop", "post", "hybrid"}) {
+    const auto report = move("web", from, to, {"--mode", mode});
+    ASSERT_FALSE(report.is_null()) << mode;
+    EXPECT_EQ(report["mode"], mode);
+    EXPECT_EQ(client.next(), expected++) << mode;
+    std::swap(from, to);
+  }
+}
+
+// Each way in which docker gives containers a network, and what people start them with.
+TEST_F(DockerTest, NetworksUsersAndTheInit) {
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"host", "--network host"}, {"none", "--network none"}, {"published", "-p 8088:80"}, {"user", "--user 1234:1234"},
+      {"init", "--init"},         {"fleeting", "--rm"},       {"fixed", "--read-only --tmpfs /scratch"}};
+  for (const auto& [name, options] : kinds) {
+    run_looper(name, options);
+    ASSERT_FALSE(move(name, "east", "west").is_null()) << name;
+    EXPECT_TRUE(goes_on(name, "west")) << name << log(name, "west");
+  }
+  EXPECT_EQ(lab_->check("west", "docker port published 80").substr(0, 12), "0.0.0.0:8088");
+  EXPECT_EQ(lab_->check("west", "docker stop -t 0 fleeting >/dev/null; sleep 1; docker ps -aq -f name=fleeting"), "");
 }
 
 // As the recipe has it (-itd), with what people give a container.
@@ -118,21 +157,68 @@ TEST_F(DockerTest, ItsConfigurationGoesAlong) {
   EXPECT_EQ(inspect("all", "east")["HostConfig"]["RestartPolicy"]["Name"], "no");
 }
 
+// Also what it writes until the last moment, removes, and puts in the place of something else.
 TEST_F(DockerTest, WhatItHasWrittenGoesAlong) {
-  run_looper("writer");
-  lab_->check("east", "docker exec writer sh -c 'echo kept >/etc/kept; rm /bin/id; mkdir /new && touch /new/file'");
-  ASSERT_FALSE(move("writer", "east", "west").is_null());
-  EXPECT_EQ(lab_->check("west", "docker exec writer cat /etc/kept"), "kept");
-  EXPECT_EQ(lab_->check("west", "docker exec writer ls /new"), "file");
-  EXPECT_NE(lab_->shell("west", "docker exec writer ls /bin/id").status, 0);
+  lab_->check("east", "docker run -d --name writer python sh -c 'i=0; while :; do i=$((i+1)); echo $i >>/etc/log; "
+                      "echo $i >/tmp/last; rm -f /tmp/even; [ $((i%2)) = 1 ] || touch /tmp/even; sleep 0.01; done'");
+  lab_->check("east", "docker exec writer sh -c 'echo kept >/etc/kept; rm /bin/id; mkdir /new && touch /new/file; "
+                      "rm -r /usr/src && mkdir /usr/src && touch /usr/src/other'");
+  std::string from = "east", to = "west";
+  for (int i = 0; i < 2; ++i, std::swap(from, to)) {
+    ASSERT_FALSE(move("writer", from, to).is_null());
+    EXPECT_EQ(lab_->check(to, "docker exec writer cat /etc/kept"), "kept");
+    EXPECT_EQ(lab_->check(to, "docker exec writer ls /new"), "file");
+    EXPECT_EQ(lab_->check(to, "docker exec writer ls /usr/src"), "other");
+    EXPECT_NE(lab_->shell(to, "docker exec writer ls /bin/id").status, 0);
+    lab_->check(to, "docker pause writer");
+    // Line N says N: none was lost, none came twice.
+    EXPECT_EQ(lab_->check(to, "cd $(docker inspect -f '{{.GraphDriver.Data.MergedDir}}' writer) && awk '$1 != NR' etc/log | wc -l"), "0");
+    lab_->check(to, "docker unpause writer");
+  }
+}
+
+// Named and nameless ones, as of the freeze; what is in them stays nowhere else, and an abort leaves none there.
+TEST_F(DockerTest, ItsVolumesGoAlong) {
+  lab_->check("east", "docker volume create --label team=x data; "
+                      "docker run -d --name keeper -v data:/data -v /scratch python sh -c "
+                      "'i=0; while :; do i=$((i+1)); echo $i >>/data/log; echo $i >/scratch/last; sleep 0.01; done'");
+  EXPECT_NE(ferry("east", {"move", "docker:keeper", "root@west"}, "source.sent=fail").status, 0);
+  EXPECT_EQ(lab_->check("west", "docker volume ls -q"), "");
+  std::string from = "east", to = "west";
+  for (int i = 0; i < 2; ++i, std::swap(from, to)) {
+    ASSERT_FALSE(move("keeper", from, to).is_null());
+    EXPECT_EQ(lab_->check(from, "docker volume ls -q"), "");
+    EXPECT_EQ(lab_->check(to, "docker volume inspect -f '{{.Labels.team}}' data"), "x");
+    lab_->check(to, "docker pause keeper");
+    EXPECT_EQ(lab_->check(to, "cd $(docker volume inspect -f '{{.Mountpoint}}' data) && awk '$1 != NR' log | wc -l"), "0");
+    lab_->check(to, "docker unpause keeper");
+    EXPECT_GT(std::stoi(lab_->check(to, "docker exec keeper cat /scratch/last")), 1);
+  }
+  lab_->check("west", "docker volume create data");
+  expect_refused("docker:keeper", "west", "a volume data here already");
+  lab_->check("west", "docker volume rm data");
+  lab_->check("east", "docker create --name other -v data:/data python true");
+  expect_refused("docker:keeper", "west", "its volume data is also that of other");
+}
+
+// Its healthcheck goes on there, and a process of it that is just running is no obstacle.
+TEST_F(DockerTest, ItsHealthcheckGoesOn) {
+  run_looper("healthy", "--health-cmd 'sleep 0.3' --health-interval 100ms");
+  ASSERT_FALSE(move("healthy", "east", "west").is_null());
+  EXPECT_TRUE(comes_true([&] { return inspect("healthy", "west")["State"]["Health"]["Status"] == "healthy"; }, 10'000));
 }
 
 TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   run_looper("stays");
-  lab_->check("east", "docker create --name still python python3; docker run -d --rm --name gone python sleep 1000");
+  lab_->check("east", "docker create --name still python python3; docker run -d --name held python sleep 1000; docker pause held; "
+                      "docker run -d --name many --device /dev/null:/dev/gift --pid host python sleep 1000");
   expect_refused("docker:nobody", "west", "no container of that name");
-  expect_refused("docker:still", "west", "it does not run");
-  expect_refused("docker:gone", "west", "--rm");
+  expect_refused("docker:still", "west", "it is created");
+  expect_refused("docker:held", "west", "docker unpause held");
+  for (const char* words : {"--device", "--pid host"}) expect_refused("docker:many", "west", words);
+  lab_->check("east", "docker exec -d stays sleep 1000");
+  expect_refused("docker:stays", "west", "docker exec");
+  lab_->check("east", "pkill -x sleep");
   expect_refused("docker:stays", "north", "docker is not installed here");
   expect_refused("lxc:stays", "west", "containers of docker, podman and runc");
   EXPECT_TRUE(goes_on("stays", "east"));
@@ -147,7 +233,7 @@ TEST_F(DockerTest, WhatTheTargetLacksIsNamed) {
   std::string reasons;
   const auto told = Json::parse(check.out);
   for (const auto& reason : told["reasons"]) reasons += reason["what"].get<std::string>() + "\n";
-  for (const char* words : {"called lacks is here already", "/srv/only-here is not here", "no network own"}) {
+  for (const char* words : {"called lacks here already", "/srv/only-here is not here", "no network own"}) {
     EXPECT_NE(reasons.find(words), std::string::npos) << words << " in " << reasons;
   }
   EXPECT_EQ(ferry("east", {"move", "docker:lacks", "root@west"}).status, 3);
@@ -159,6 +245,7 @@ TEST_F(DockerTest, ADaemonThatIsNotExperimentalIsNamedWithTheRemedy) {
   const auto restart = [&](bool experimental) {
     lab_->check("west", "kill $(cat /var/run/docker.pid); while pidof dockerd >/dev/null; do sleep 0.05; done");
     start_docker("west", {.criu = FERRY_BINARY_DIR "/criu/criu", .experimental = experimental});
+    lab_->check("west", "ferry engine setup");
   };
   restart(false);
   const auto result = ferry("east", {"move", "docker:looper", "root@west"});
@@ -168,10 +255,30 @@ TEST_F(DockerTest, ADaemonThatIsNotExperimentalIsNamedWithTheRemedy) {
   EXPECT_TRUE(goes_on("looper", "east"));
 }
 
+TEST_F(DockerTest, ATargetWhoseDockerDoesNotFindFerryIsNamedWithTheRemedy) {
+  run_looper("looper");
+  lab_->check("west", "ferry engine undo");
+  const auto result = ferry("east", {"move", "docker:looper", "root@west"});
+  lab_->check("west", "ferry engine setup");
+  EXPECT_EQ(result.status, 3) << result.out;
+  EXPECT_NE(result.err.find("engine setup"), std::string::npos) << result.err;
+  EXPECT_TRUE(goes_on("looper", "east"));
+}
+
+// With ferry in the place of criu, docker's own checkpoint and restore are what they were.
+TEST_F(DockerTest, DockersOwnCheckpointIsAsBefore) {
+  run_looper("own");
+  lab_->check("east", "docker checkpoint create own one");
+  const int before = lines("own", "east");
+  lab_->check("east", "docker start --checkpoint one own");
+  EXPECT_TRUE(comes_true([&] { return lines("own", "east") > before; })) << log("own", "east");
+}
+
 // Wherever it fails before the container runs there, it goes on here, and nothing of it stays there.
 TEST_F(DockerTest, AFailedMoveLeadsBack) {
   run_looper("looper", "--restart always");
-  for (const char* fault : {"target.created=fail", "source.frozen=fail", "source.sent=fail", "target.restoring=fail", "target.resuming=fail"}) {
+  for (const char* fault : {"target.created=fail", "target.defined=fail", "source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail",
+                            "source.sent=fail", "target.restoring=fail", "target.restored=fail", "target.resuming=fail"}) {
     const auto result = ferry("east", {"move", "docker:looper", "root@west"}, fault);
     EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
     EXPECT_NE(result.err.find("goes on here, unharmed"), std::string::npos) << fault << result.err;
@@ -183,16 +290,43 @@ TEST_F(DockerTest, AFailedMoveLeadsBack) {
 
 // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
 TEST_F(DockerTest, AKilledFerryIsFinishedByItsGuard) {
-  run_looper("looper");
-  for (const char* fault : {"source.frozen=kill", "source.sent=kill", "target.restoring=kill"}) {
+  run_looper("looper", "--restart always");
+  for (const char* fault : {"target.created=kill", "source.frozen=kill", "source.sent=kill", "target.restoring=kill", "target.restored=kill"}) {
     EXPECT_NE(ferry("east", {"move", "docker:looper", "root@west"}, fault).status, 0) << fault;
     EXPECT_TRUE(comes_true([&] { return goes_on("looper", "east"); }, 30'000)) << fault << log("looper", "east");
     EXPECT_TRUE(comes_true([&] { return inspect("looper", "west").is_null(); }, 30'000)) << fault;
+    EXPECT_TRUE(comes_true([&] { return inspect("looper", "east")["HostConfig"]["RestartPolicy"]["Name"] == "always"; }, 30'000)) << fault;
   }
   ASSERT_NE(ferry("east", {"move", "docker:looper", "root@west"}, "source.granted=kill").status, 0);
   EXPECT_TRUE(comes_true([&] { return lines("looper", "west") > 0 && inspect("looper", "east").is_null(); }, 60'000))
       << ferry("east", {"resolve", "docker:looper"}).out;
   EXPECT_TRUE(goes_on("looper", "west"));
+  EXPECT_TRUE(comes_true([&] { return inspect("looper", "west")["HostConfig"]["RestartPolicy"]["Name"] == "always"; }));
+}
+
+// Of a service: at the target, past the commit, its clients reach it whoever has been killed.
+TEST_F(DockerTest, AKilledTargetStillLetsItsClientsIn) {
+  run_web_counter();
+  Connection client(*lab_, "north", kAddress, kPort);
+  EXPECT_EQ(client.next(), 1);
+  ASSERT_NE(ferry("east", {"move", "docker:web", "root@west"}, "source.sent=fail").status, 0);
+  EXPECT_EQ(client.next(), 2);
+  (void)ferry("east", {"move", "docker:web", "root@west"}, "target.running=kill");
+  EXPECT_TRUE(comes_true([&] { return inspect("web", "east").is_null(); }, 60'000)) << ferry("east", {"resolve"}).out;
+  EXPECT_EQ(client.next(), 3);
+}
+
+// Neither engine nor host starts the copy that was kept, nor is the one there forgotten by its own.
+TEST_F(DockerTest, ADaemonThatStartsAnewKeepsToIt) {
+  run_looper("looper", "--restart always");
+  ASSERT_FALSE(move("looper", "east", "west", {"--keep-source"}).is_null());
+  for (const char* host : {"east", "west"}) {
+    lab_->check(host, "kill $(cat /var/run/docker.pid); while pidof dockerd >/dev/null; do sleep 0.05; done");
+    start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
+    lab_->check(host, "ferry engine setup");
+  }
+  EXPECT_EQ(inspect("looper", "east")["State"]["Running"], false);
+  EXPECT_TRUE(comes_true([&] { return inspect("looper", "west")["State"]["Running"] == true; }));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ const std::set<std::string> kBeforeTheCommit = {
     "source.sent",      "source.restored", "target.preparing", "target.ready",         "target.restoring", "target.restored",
     "target.chunk",
 };
-const std::set<std::string> kOfContainers = {"target.created", "target.started",  // DockerTest
+const std::set<std::string> kOfContainers = {"target.created",   // DockerTest
                                              "target.defined"};                   // PodmanTest
 const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
