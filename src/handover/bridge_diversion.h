@@ -40,6 +40,8 @@ class BridgeDiversion : public Diversion {
 
  protected:
   void lead_to_workload() override;
+  BridgeTap& tap() { return *tap_; }
+  const kernel::MacAddr& mac() const { return identity_.mac; }
 
  private:
   std::optional<BridgeTap> tap_;

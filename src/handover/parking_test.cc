@@ -180,7 +180,7 @@ TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
     segment.client_sends(0, 5);
     EXPECT_TRUE(segment.client.received().empty());
     segment.net.set_master(segment.workload.port(), "br0");
-    parking.stop_holding();
+    parking.let_workload_speak();
     EXPECT_EQ(parking.release().held, 50U);
     for (int i = 50; i < 60; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
     EXPECT_EQ(segment.client.received(60), numbers(0, 60));
@@ -221,7 +221,7 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
     const std::string datagrams(5000, 'x');
     ASSERT_EQ(::sendto(socket.get(), datagrams.data(), datagrams.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 5000);
     segment.net.set_master(segment.workload.port(), "br0");
-    parking.stop_holding();
+    parking.let_workload_speak();
     EXPECT_EQ(parking.release().held, 1U);
     int seen = 0;
     wire.take(100, [&](Frame frame) {

@@ -11,7 +11,7 @@
 #include "criu/restorer.h"
 #include "criu/session.h"
 #include "files/staged.h"
-#include "handover/identity.h"
+#include "handover/attachment.h"
 #include "migration/container_place.h"
 #include "migration/container_settle.h"
 #include "migration/host.h"
@@ -163,9 +163,10 @@ class Arrival {
   void let_clients_into(const ContainerPlace& place) {
     const auto& network = place.network();
     if (!network || !network->identity()) return;
-    handover::Port(*network->attachment()).open();
     const auto root = book_.process(kNoteCapsule).value();
-    handover::Announcer(kernel::open_namespace(root.pid, "net").get(), *network->identity()).announce();
+    const auto gate = handover::gate_of(*network->attachment(), *network->identity(), [root] { return kernel::open_namespace(root.pid, "net"); });
+    gate->open();
+    gate->announce();
   }
 
   void remove_all() {

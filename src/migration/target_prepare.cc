@@ -8,8 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "handover/address_diversion.h"
-#include "handover/bridge_diversion.h"
-#include "handover/port_gate.h"
+#include "handover/attachment.h"
 #include "migration/check.h"
 #include "migration/engine_criu.h"
 #include "migration/host.h"
@@ -188,12 +187,11 @@ void TargetMove::make_capsule() {
 void TargetMove::make_port() {
   identity_ = identity_from(plan_.identity());
   runtime::require_free_addresses(plan_.name(), *identity_);
-  const auto attachment = place_ ? *place_->network()->attachment() : handover::attachment_of(plan_.name(), *identity_);
-  port_ = handover::Port::create(netns_.get(), attachment, *identity_);
+  attachment_ = place_ ? *place_->network()->attachment() : handover::attachment_of(plan_.name(), *identity_);
+  handover::make_link(netns_.get(), *attachment_, *identity_);
   handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
-  auto gate = std::make_unique<handover::PortGate>(*port_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
-  gate->get_ready();
-  gate_ = std::move(gate);
+  gate_ = handover::gate_of(*attachment_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
+  gate_->get_ready();
 }
 
 // From here on nothing that comes for the address reaches this host's own IP, which may have the address then.
@@ -211,8 +209,9 @@ std::string TargetMove::make_parking() {
     if (service_) {
       parking_device_.emplace(std::make_unique<handover::AddressDiversion>(service_->here(), kernel::Nftables::Life::kLasting));
     } else {
-      parking_device_.emplace(std::make_unique<handover::BridgeDiversion>(port_->bridge(), *identity_, port_->link()));
-      parking_device_->hold(port_->link());
+      if (const auto why = handover::why_no_diversion(*attachment_); !why.empty()) return fmt::format("{}: {}", host_name(), why);
+      parking_device_.emplace(handover::diversion_of(*attachment_, *identity_, netns_));
+      if (!attachment_->is_macvlan()) parking_device_->hold(attachment_->link);
     }
   } catch (const base::SysError& failure) {
     return fmt::format("{}: {}", host_name(), failure.what());
