@@ -77,6 +77,26 @@ TEST_F(RuncTest, AMacvlanInANamelessNetworkGoesAlongToo) {
   EXPECT_TRUE(has_left_no_macvlan(*lab_, "west"));
 }
 
+// Its frames are dropped in the pause; TCP repeats them.
+TEST_F(RuncTest, AMacvlanOnALinkThatIsNoBridgeGoesAlongWithoutParking) {
+  for (const char* host : {"east", "west"}) {
+    lab_->check(host,
+                "ip link add uplink type veth peer name vbox && ip link set vbox master br0 up && "
+                "ip link set uplink up");
+  }
+  run_web_counter(Name::kNetns, Kind::kMacvlan, "uplink");
+  auto open = connect();
+  EXPECT_EQ(open.next(), 1);
+  const auto report = move("east", "west");
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report["parking"]["on"], false);
+  EXPECT_EQ(report["parking"]["why_not"], "its macvlan stands on uplink, which is no bridge");
+  EXPECT_EQ(open.next(), 2);
+  EXPECT_EQ(
+      lab_->shell("west", "ip -n box -d -o link show eth0 | grep -c 'macvlan mode bridge'").out,
+      "1\n");
+}
+
 TEST_F(RuncTest, WithAMacvlanClientsDoNotNoticeAMoveThatIsGivenUp) {
   run_web_counter(Name::kNetns, Kind::kMacvlan);
   auto open = connect();

@@ -89,7 +89,7 @@ void RuncTest::run_looper() const {
   ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
 }
 
-void RuncTest::run_web_counter(Name name, Kind kind) const {
+void RuncTest::run_web_counter(Name name, Kind kind, const std::string& segment) const {
   const Argv counter{"python3", "/programs/web_counter.py", std::to_string(kPort)};
   if (name == Name::kNone) run(counter);
   const auto space =
@@ -99,9 +99,9 @@ void RuncTest::run_web_counter(Name name, Kind kind) const {
   if (name == Name::kNetns) lab_->check("east", "ip netns add box && ip -n box link set lo up");
   const char* link =
       kind == Kind::kVeth
-          ? "ip link add vbox type veth peer name eth0 netns {} && ip link set vbox master br0 up"
-          : "ip link add link br0 name eth0 netns {} type macvlan mode bridge";
-  lab_->check("east", fmt::format(fmt::runtime(link), space));
+          ? "ip link add vbox type veth peer name eth0 netns {0} && ip link set vbox master {1} up"
+          : "ip link add link {1} name eth0 netns {0} type macvlan mode bridge";
+  lab_->check("east", fmt::format(fmt::runtime(link), space, segment));
   const auto inside =
       name == Name::kNone ? fmt::format("nsenter --net -t {} ip", space) : "ip -n box";
   lab_->check("east", fmt::format("{0} link set eth0 up mtu 1400 && {0} addr add {1}/24 dev eth0 "
