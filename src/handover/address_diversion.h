@@ -26,6 +26,7 @@ class AddressDiversion : public Diversion {
     return is_to(here_, frame) || asks_for(here_, frame);
   }
   bool is_for_it_alone(Frame frame) const override { return is_to(here_, frame); }
+  bool opens_gate() const override { return life_ == kernel::Nftables::Life::kLasting; }
   void give(Frame frame) override;
   void announce() override;
   // The host's own network sends by itself.

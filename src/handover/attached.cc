@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/if_link.h>
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+
+#include "handover/network_barrier.h"
 
 namespace ferry::handover {
 
@@ -16,8 +19,9 @@ using process::Reasons;
 
 namespace {
 
-constexpr const char* kOneVeth =
-    "give it one veth whose other end is a port of a bridge, as `ferry run --ip` does";
+constexpr const char* kOneLink =
+    "give it one veth whose other end is a port of a bridge, as `ferry run --ip` does, or one "
+    "macvlan";
 
 // Every new namespace has them where such a module is loaded; nobody uses them there until they are
 // up.
@@ -49,36 +53,83 @@ Inside look_into(int netns) {
   return found;
 }
 
-// Its other end and the bridge that this is in; empty, and a reason, when there is none.
-Attachment find_attachment(const Inside& inside, const Link& link, Reasons& reasons) {
-  const auto refuse = [&](std::string what, std::string why) -> Attachment {
-    reasons.push_back({std::move(what), std::move(why), kOneVeth});
+class LinkFinder {
+ public:
+  LinkFinder(const Inside& inside, const Link& link, Reasons& reasons)
+      : inside_(inside), link_(link), reasons_(reasons), links_(Netlink().links()) {}
+
+  // Empty, and a reason, when it is none that can be made again.
+  Attachment find() const {
+    if (link_.kind == "veth") return find_port();
+    if (link_.kind == "macvlan") return find_macvlan();
+    return refuse(fmt::format("its link {} is {}", link_.name,
+                              link_.kind.empty() ? "hardware" : "a " + link_.kind),
+                  "this version moves the address of a veth or of a macvlan only");
+  }
+
+ private:
+  Attachment refuse(std::string what, std::string why, std::string remedy = kOneLink) const {
+    reasons_.push_back({std::move(what), std::move(why), std::move(remedy)});
     return {};
-  };
-  if (link.kind != "veth") {
-    return refuse(fmt::format("its link {} is {}", link.name,
-                              link.kind.empty() ? "hardware" : "a " + link.kind),
-                  "this version moves the address of a veth only");
   }
-  const auto links = Netlink().links();
-  const auto with_index = [&](int index) {
-    return std::ranges::find_if(links, [index](const Link& one) { return one.index == index; });
-  };
-  const auto end = with_index(link.peer);
-  const bool is_here =
-      inside.host && link.peer_netns == inside.host && end != links.end() && end->kind == "veth";
-  if (!is_here)
-    return refuse(
-        fmt::format("the other end of its link {} is not in this host's network", link.name),
-        "ferry cannot shut it while it moves");
-  const auto bridge = with_index(end->master);
-  if (end->master == 0 || bridge == links.end() || bridge->kind != "bridge") {
-    return refuse(fmt::format("{}, the other end of its link {}, is no port of a bridge", end->name,
-                              link.name),
-                  "its address is not on a network segment that another host can have, too");
+
+  const Link* with_index(int index) const {
+    const auto found = std::ranges::find(links_, index, &Link::index);
+    return index == 0 || found == links_.end() ? nullptr : &*found;
   }
-  return {end->name, bridge->name};
-}
+
+  // A veth's other end, or a macvlan's parent; none: it is not in this host's network.
+  const Link* other_end() const {
+    return inside_.host && link_.peer_netns == inside_.host ? with_index(link_.peer) : nullptr;
+  }
+
+  Attachment find_port() const {
+    const auto* end = other_end();
+    if (!end || end->kind != "veth") {
+      return refuse(
+          fmt::format("the other end of its link {} is not in this host's network", link_.name),
+          "ferry cannot shut it while it moves");
+    }
+    const auto* bridge = with_index(end->master);
+    if (!bridge || bridge->kind != "bridge") {
+      return refuse(fmt::format("{}, the other end of its link {}, is no port of a bridge",
+                                end->name, link_.name),
+                    "its address is not on a network segment that another host can have, too");
+    }
+    return {end->name, bridge->name};
+  }
+
+  Attachment find_macvlan() const {
+    const auto* parent = other_end();
+    if (!parent) {
+      return refuse(
+          fmt::format("the parent of its macvlan {} is not in this host's network", link_.name),
+          "ferry cannot tell which segment it is on");
+    }
+    if (link_.macvlan_mode == MACVLAN_MODE_PASSTHRU) {
+      return refuse(
+          fmt::format("its macvlan {} has {} for itself (mode passthru)", link_.name, parent->name),
+          "the target would lose that interface to it", "make it in mode bridge");
+    }
+    if (link_.macvlan_mode == MACVLAN_MODE_SOURCE) {
+      return refuse(
+          fmt::format("its macvlan {} takes only from some senders (mode source)", link_.name),
+          "ferry does not carry that list", "make it in mode bridge");
+    }
+    if (const auto why = why_no_network_barrier(); !why.empty()) {
+      return refuse(
+          fmt::format("its macvlan {} cannot be shut while it moves", link_.name),
+          "this kernel cannot keep packets from it (nf_tables, families inet and arp): " + why,
+          "load the module nf_tables, or use a kernel that has it");
+    }
+    return {"", parent->name, link_.macvlan_mode};
+  }
+
+  const Inside& inside_;
+  const Link& link_;
+  Reasons& reasons_;
+  const std::vector<Link> links_;
+};
 
 void take_addresses(const Inside& inside, const Link& link, Identity& identity, Reasons& reasons) {
   for (const auto& one : inside.addresses) {
@@ -129,11 +180,11 @@ Attached find_attached(int netns) {
     std::string names;
     for (const auto& link : inside.links) names += (names.empty() ? "" : ", ") + link.name;
     found.reasons.push_back({fmt::format("it has {} links ({})", inside.links.size(), names),
-                             "this version moves the address of one", kOneVeth});
+                             "this version moves the address of one", kOneLink});
     return found;
   }
   const Link& link = inside.links.front();
-  found.attachment = find_attachment(inside, link, found.reasons);
+  found.attachment = LinkFinder(inside, link, found.reasons).find();
   Identity identity;
   identity.mac = link.mac;
   identity.link = link.name;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The identity of a network namespace that others have made, as a container's is: one veth whose
-// other end is a port of a bridge of this host. Whatever else is in it that a move would lose is a
-// reason against the move.
+// other end is a port of a bridge of this host, or one macvlan on a link of this host. Whatever
+// else is in it that a move would lose is a reason against the move.
 #pragma once
 
 #include <optional>

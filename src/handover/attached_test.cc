@@ -4,12 +4,15 @@
 // is said.
 #include "handover/attached.h"
 
+#include <fcntl.h>
+#include <linux/if_link.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 
 #include "base/error.h"
+#include "handover/attachment.h"
 #include "kernel/named_network.h"
 #include "kernel/test_network.h"
 
@@ -61,7 +64,7 @@ TEST_F(AttachedTest, OneVethInABridgeIsFoundAndCanBeMadeAgain) {
     EXPECT_EQ(found.identity->mac, kMac);
     EXPECT_EQ(found.identity->mtu, 1400);
     EXPECT_EQ(found.attachment.link, "vbox");
-    EXPECT_EQ(found.attachment.bridge, "br0");
+    EXPECT_EQ(found.attachment.segment, "br0");
     EXPECT_EQ(found.identity->routes.size(), 3U);
 
     host.delete_link("vbox");
@@ -76,6 +79,67 @@ TEST_F(AttachedTest, OneVethInABridgeIsFoundAndCanBeMadeAgain) {
     EXPECT_EQ(again.identity->mtu, 1400);
     EXPECT_TRUE(std::ranges::is_permutation(again.identity->routes, found.identity->routes));
     EXPECT_EQ(again.attachment.link, "again");
+  });
+}
+
+TEST_F(AttachedTest, AMacvlanIsFoundAndCanBeMadeAgain) {
+  with_container([](Netlink& host, int netns) {
+    host.delete_link("vbox");
+    host.set_up("br0", true);
+    const Attachment place{"", "br0", MACVLAN_MODE_VEPA};
+    const auto made = parse_identity("10.55.0.9/24,fd55::9/64", kMac, "10.55.0.1");
+    make_link(netns, place, made);
+    const auto found = find_attached(netns);
+    ASSERT_TRUE(found.identity) << reasons(netns);
+    EXPECT_EQ(found.identity->addresses, made.addresses);
+    EXPECT_EQ(found.identity->mac, kMac);
+    EXPECT_EQ(found.identity->routes.size(), 1U);
+    EXPECT_EQ(found.attachment.segment, "br0");
+    EXPECT_EQ(found.attachment.macvlan_mode, unsigned{MACVLAN_MODE_VEPA});
+
+    const base::Fd inside(::dup(netns));
+    remove_link(found.attachment, *found.identity, inside);
+    EXPECT_FALSE(find_attached(netns).identity);
+    remove_link(found.attachment, *found.identity, inside);
+    make_link(netns, found.attachment, *found.identity);
+    EXPECT_TRUE(find_attached(netns).identity) << reasons(netns);
+  });
+}
+
+TEST_F(AttachedTest, AMacvlanThatCannotBeMadeAgainIsAReason) {
+  with_container([](Netlink& host, int netns) {
+    const auto refused = [&](uint32_t mode, const std::string& words) {
+      host.delete_link("vbox");
+      const base::Fd here = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+      host.add_veth("vbox", "parent", here.get());
+      host.set_up("parent", true);
+      make_link(netns, {"", "parent", mode}, parse_identity("10.55.0.9/24", kMac, ""));
+      EXPECT_NE(reasons(netns).find(words), std::string::npos) << reasons(netns);
+    };
+    refused(MACVLAN_MODE_PASSTHRU, "has parent for itself");
+    refused(MACVLAN_MODE_SOURCE, "takes only from some senders");
+    refused(MACVLAN_MODE_BRIDGE, "");
+    std::string said;
+    kernel::in_network_namespace(kernel::make_network().get(), [&] { said = reasons(netns); });
+    EXPECT_NE(said.find("the parent of its macvlan eth0 is not in this host's network"),
+              std::string::npos)
+        << said;
+  });
+}
+
+TEST_F(AttachedTest, AMacvlansParentIsTheOneOfThatNameIfItCanBeOne) {
+  in_own_network([](Netlink& host) {
+    const auto identity = parse_identity("10.55.0.9/24", kMac, "");
+    EXPECT_THROW((void)find_parent(host, "port", identity), base::Error);
+    const base::Fd here = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
+    host.add_bridge("br0");
+    host.add_address("br0", IpPrefix::parse("10.55.0.1/24"));
+    host.add_veth("port", "end", here.get());
+    for (const char* link : {"br0", "port", "end"}) host.set_up(link, true);
+    EXPECT_EQ(find_parent(host, "port", identity), "port");
+    host.set_master("port", "br0");
+    EXPECT_EQ(find_parent(host, "port", identity), "br0");
+    EXPECT_EQ(find_parent(host, "none", identity), "br0");
   });
 }
 

@@ -5,8 +5,9 @@
 
 namespace ferry::handover {
 
-BridgeDiversion::BridgeDiversion(const std::string& bridge, const Identity& identity)
-    : tap_(std::in_place, bridge, kMostWaiting), identity_(identity) {}
+BridgeDiversion::BridgeDiversion(const std::string& bridge, const Identity& identity,
+                                 std::string port)
+    : tap_(std::in_place, bridge, kMostWaiting), identity_(identity), port_(std::move(port)) {}
 
 // Not what the workload itself says to all, which comes here, too.
 bool BridgeDiversion::is_for_workload(Frame frame) const {

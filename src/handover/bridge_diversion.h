@@ -16,8 +16,9 @@ namespace ferry::handover {
 
 class BridgeDiversion : public Diversion {
  public:
-  // Makes the device; nothing changes on the segment. Throws SysError, Error.
-  BridgeDiversion(const std::string& bridge, const Identity& identity);
+  // `port`: the workload's link; empty: attach() says it. Makes the device; nothing changes on the
+  // segment. Throws SysError, Error.
+  BridgeDiversion(const std::string& bridge, const Identity& identity, std::string port);
 
   void attach(const std::string& port) override { port_ = port; }
   void stand_by() override { tap_->set_up(true); }
@@ -40,6 +41,8 @@ class BridgeDiversion : public Diversion {
 
  protected:
   void lead_to_workload() override;
+  BridgeTap& tap() { return *tap_; }
+  const kernel::MacAddr& mac() const { return identity_.mac; }
 
  private:
   std::optional<BridgeTap> tap_;

@@ -33,6 +33,7 @@ class BridgeTap {
   void write(Frame frame, const kernel::Unfinished& unfinished) const { tap_.write(frame, unfinished); }
   void claim(const kernel::MacAddr& mac, kernel::Netlink::Hold hold) { host_.direct(name(), mac, hold); }
   void disclaim(const kernel::MacAddr& mac) { host_.forget(name(), mac); }
+  void keep_little() { host_.set_queue_length(name(), 1); }  // of what still comes
   uint64_t dropped() const { return host_.dropped(name()); }
   const std::string& name() const { return tap_.name(); }
   int fd() const { return tap_.fd(); }

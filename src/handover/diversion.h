@@ -37,6 +37,10 @@ class Diversion {
   // The workload's: its own, or to many. And those that no other host has been given, too.
   virtual bool is_for_workload(Frame frame) const = 0;
   virtual bool is_for_it_alone(Frame frame) const = 0;
+  // It is this that opens the workload's gate, when all that has waited is through: hand_over(). Nobody else does so before.
+  virtual bool opens_gate() const { return false; }
+  // Right before hand_over(), from any thread: what the workload says goes out from now on.
+  virtual void let_workload_speak() {}
   // To the workload, past the diversion, as if it had come in from the segment. Throws SysError.
   virtual void give(Frame frame) = 0;
   virtual void announce() = 0;  // on the segment: what is led here is here

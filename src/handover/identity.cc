@@ -42,18 +42,6 @@ void add_routes(Netlink& inside, const Identity& identity) {
   for (const auto& gateway : identity.gateways) inside.add_default_route(gateway, identity.link);
 }
 
-void set_up_inside(int netns, const Identity& identity) {
-  kernel::in_network_namespace(netns, [&] {
-    Netlink inside;
-    kernel::make_ipv6_static(identity.link);
-    inside.set_up("lo", true);
-    if (identity.mtu > 0) inside.set_mtu(identity.link, identity.mtu);
-    for (const auto& address : identity.addresses) inside.add_address(identity.link, address);
-    inside.set_up(identity.link, true);
-    add_routes(inside, identity);
-  });
-}
-
 template <typename List>
 std::string joined(const List& list) {
   std::string text;
@@ -111,6 +99,18 @@ std::string find_bridge(const Netlink& host, const Identity& identity) {
                "no bridge of this host has an address in that network",
                "make the host's interface a port of a bridge (as for virtual machines) and give the bridge the "
                "host's address");
+}
+
+void set_up_inside(int netns, const Identity& identity) {
+  kernel::in_network_namespace(netns, [&] {
+    Netlink inside;
+    kernel::make_ipv6_static(identity.link);
+    inside.set_up("lo", true);
+    if (identity.mtu > 0) inside.set_mtu(identity.link, identity.mtu);
+    for (const auto& address : identity.addresses) inside.add_address(identity.link, address);
+    inside.set_up(identity.link, true);
+    add_routes(inside, identity);
+  });
 }
 
 Port Port::create(int netns, const Attachment& attachment, const Identity& identity) {

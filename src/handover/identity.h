@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The network identity of a workload with an address of its own: a network namespace with one link whose host
-// end is a port of a bridge of the host, so that it stands on the host's network segment. The identity is the MAC and
+// The network identity of a workload with an address of its own: a network namespace with one link by which it stands on the host's
+// network segment: a veth whose host end is a port of a bridge of the host, or a macvlan. The identity is the MAC and
 // its IP addresses (IPv4, IPv6 or both); it exists on one host at a time. Of a capsule ferry has made all of that; of a container
 // others have, and attached.h finds it.
 //
-// The port is the gate: off the bridge, no packet reaches the workload's sockets.
+// Of a veth the port is the gate: off the bridge, no packet reaches the workload's sockets. attachment.h has what depends on the kind.
 #pragma once
 
 #include <string>
@@ -38,21 +38,27 @@ struct KnownNeighbour {
 // The bridge of this host that has an address in a network of the identity. Throws Error (refused) when there is none.
 std::string find_bridge(const kernel::Netlink& host, const Identity& identity);
 
-// The host end of a workload's link, and the bridge whose port it is while it is open.
+// How a workload's link stands on this host's segment.
 struct Attachment {
-  std::string link, bridge;
+  std::string link;           // a veth's host end; empty: a macvlan, all of which is in the workload's namespace
+  std::string segment;        // the bridge whose port that is while it is open; or the macvlan's parent, a bridge or any other link
+  uint32_t macvlan_mode = 0;  // MACVLAN_MODE_… (linux/if_link.h); 0: a veth
+  bool is_macvlan() const { return macvlan_mode != 0; }
 };
 // That ferry gives it on this host. Throws as find_bridge() does.
 Attachment attachment_of(const std::string& workload, const Identity& identity);
 std::string host_link_of(const std::string& workload);
 
-// The host end of a workload's link and its place on the bridge.
+// Addresses and routes, in the network namespace, of its link, which is up then.
+void set_up_inside(int netns, const Identity& identity);
+
+// The host end of a veth and its place on the bridge.
 class Port {
  public:
   // Makes the link into the network namespace, with addresses and routes; the port is shut. What had the host end's name is gone.
   static Port create(int netns, const Attachment& attachment, const Identity& identity);
   // Of a workload that is already here.
-  explicit Port(Attachment attachment) : link_(std::move(attachment.link)), bridge_(std::move(attachment.bridge)) {}
+  explicit Port(Attachment attachment) : link_(std::move(attachment.link)), bridge_(std::move(attachment.segment)) {}
 
   void open();   // onto the bridge
   void shut();   // off the bridge; the link stays up, so the routes in the namespace stay

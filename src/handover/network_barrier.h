@@ -24,6 +24,8 @@ class NetworkBarrier {
   // Throw SysError.
   void shut() { tables_->put_wall(kTable); }
   void open() { tables_->delete_wall(kTable); }
+  // Of one that is shut: all goes out, and only what has this sender's MAC comes in.
+  void let_in(const kernel::MacAddr& sender) { tables_->put_half_wall(kTable, sender); }
 
  private:
   static constexpr const char* kTable = "ferry";

@@ -85,8 +85,8 @@ bool passes(const base::Fd& from, const base::Fd& to, const Place& where, int wa
 bool answers_ping(const std::string& address) {
   const auto place = place_at(address, 0);
   const bool is_v4 = place.family() == AF_INET;
-  const base::Fd ping(
-      ::socket(place.family(), SOCK_RAW | SOCK_CLOEXEC, is_v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6));
+  const int protocol = is_v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+  const base::Fd ping(::socket(place.family(), SOCK_RAW | SOCK_CLOEXEC, protocol));
   std::array<uint8_t, 8> question{uint8_t(is_v4 ? 8 : 128)};
   if (is_v4) question[2] = 0xf7, question[3] = 0xff;  // its checksum; of ICMPv6 the kernel makes it
   (void)::sendto(ping.get(), question.data(), question.size(), 0, place.get(), place.size);
@@ -189,6 +189,25 @@ TEST_F(NetworkBarrierTest, ItStaysShutWhenItsMakerHasGone) {
   });
 }
 
+TEST_F(NetworkBarrierTest, AllGoesOutAndOneSenderComesIn) {
+  with_two_networks([](Netlink& here, int netns) {
+    const base::Fd outside = own_network();
+    const Talk talk(netns, outside.get(), "10.55.0.9", "10.55.0.1");
+    ASSERT_EQ(talk.passing(kComesMs), 4);
+    NetworkBarrier barrier(netns);
+    barrier.shut();
+    barrier.let_in(kernel::MacAddr::parse("02:55:00:00:00:77"));
+    EXPECT_TRUE(passes(talk.in_datagrams, talk.out_datagrams, talk.out_place, kComesMs));
+    EXPECT_FALSE(passes(talk.out_datagrams, talk.in_datagrams, talk.in_place, kStaysAwayMs));
+    barrier.shut();
+    EXPECT_FALSE(passes(talk.in_datagrams, talk.out_datagrams, talk.out_place, kStaysAwayMs));
+    barrier.let_in(here.find_link("out")->mac);
+    EXPECT_TRUE(passes(talk.out_datagrams, talk.in_datagrams, talk.in_place, kComesMs));
+    barrier.open();
+    EXPECT_EQ(talk.passing(kComesMs), 4);
+  });
+}
+
 // The kernel answers questions for an address, and pings, whatever the workload does.
 TEST_F(NetworkBarrierTest, ItsKernelAnswersNobody) {
   with_two_networks([](Netlink& here, int netns) {
@@ -198,8 +217,10 @@ TEST_F(NetworkBarrierTest, ItsKernelAnswersNobody) {
                          std::chrono::milliseconds(200))
           .itself;
     };
+    // A new link takes a moment to have IPv6.
+    const auto deadline = base::mono_now() + std::chrono::milliseconds(kComesMs);
+    while (!answers("fd55::9/64")) ASSERT_GT(base::ms_until(deadline), 0);
     ASSERT_TRUE(answers("10.55.0.9/24"));
-    ASSERT_TRUE(answers("fd55::9/64"));
     for (const auto& [address, length] : identity.addresses)
       here.replace_neighbour("out", address, kBarrierMac);
     ASSERT_TRUE(answers_ping("10.55.0.9") && answers_ping("fd55::9"));

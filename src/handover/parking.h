@@ -45,9 +45,12 @@ class Parking {
     here_->attach(link);
     held_.emplace(link);
   }
-  // The port is open. From any thread, once.
-  void stop_holding() const {
+  // It is release() that opens the gate, not whoever calls it.
+  bool opens_gate() const { return here_->opens_gate(); }
+  // The workload may speak: the port is open, or what it says goes out in another way. From any thread, once.
+  void let_workload_speak() const {
     if (held_) held_->stop();
+    here_->let_workload_speak();
   }
   // Came to the other host; goes before all that came here.
   void add_straggler(Frame frame);

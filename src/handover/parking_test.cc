@@ -80,11 +80,7 @@ class End {
 
 constexpr const char* kWorkPort = "work-port";  // of Segment::workload
 
-std::unique_ptr<Diversion> on_bridge() {
-  auto diversion = std::make_unique<BridgeDiversion>("br0", kIdentity);
-  diversion->attach(kWorkPort);
-  return diversion;
-}
+std::unique_ptr<Diversion> on_bridge() { return std::make_unique<BridgeDiversion>("br0", kIdentity, kWorkPort); }
 
 void add_straggler(Parking& parking, int number) {
   const std::string bytes = frame(kClient, kParkedMac, number);
@@ -184,7 +180,7 @@ TEST_F(ParkingTest, WhatTheWorkloadSendsBeforeItsPortIsOpenGoesOutThen) {
     segment.client_sends(0, 5);
     EXPECT_TRUE(segment.client.received().empty());
     segment.net.set_master(segment.workload.port(), "br0");
-    parking.stop_holding();
+    parking.let_workload_speak();
     EXPECT_EQ(parking.release().held, 50U);
     for (int i = 50; i < 60; ++i) segment.workload.send(frame(kParkedMac, kClient, i));
     EXPECT_EQ(segment.client.received(60), numbers(0, 60));
@@ -225,7 +221,7 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
     const std::string datagrams(5000, 'x');
     ASSERT_EQ(::sendto(socket.get(), datagrams.data(), datagrams.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 5000);
     segment.net.set_master(segment.workload.port(), "br0");
-    parking.stop_holding();
+    parking.let_workload_speak();
     EXPECT_EQ(parking.release().held, 1U);
     int seen = 0;
     wire.take(100, [&](Frame frame) {
@@ -340,8 +336,7 @@ class DiversionTest : public ParkingTest {
   void beside_a_workload(const std::function<void(Segment&, Diversion&)>& work) {
     on_a_segment([&](Segment& segment) {
       put_on_bridge(segment);
-      BridgeDiversion diversion("br0", kIdentity);
-      diversion.attach(kWorkPort);
+      BridgeDiversion diversion("br0", kIdentity, kWorkPort);
       diversion.stand_by();
       work(segment, diversion);
     });

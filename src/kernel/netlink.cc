@@ -30,6 +30,12 @@ std::optional<MacAddr> mac_in(const nlattr* attribute) {
   return mac;
 }
 
+uint32_t macvlan_mode_in(nlattr* data) {
+  nlattr* found[IFLA_MACVLAN_MAX + 1];
+  if (!data || nla_parse_nested(found, IFLA_MACVLAN_MAX, data, nullptr) != 0 || !found[IFLA_MACVLAN_MODE]) return 0;
+  return nla_get_u32(found[IFLA_MACVLAN_MODE]);
+}
+
 Link link_in(nlmsghdr* head) {
   const auto [header, attributes] = parse<ifinfomsg>(head, IFLA_MAX);
   Link link;
@@ -46,6 +52,7 @@ Link link_in(nlmsghdr* head) {
     if (nla_parse_nested(info, IFLA_INFO_MAX, attributes[IFLA_LINKINFO], nullptr) == 0 &&
         info[IFLA_INFO_KIND]) {
       link.kind = nla_get_string(info[IFLA_INFO_KIND]);
+      if (link.kind == "macvlan") link.macvlan_mode = macvlan_mode_in(info[IFLA_INFO_DATA]);
     }
   }
   return link;
@@ -176,6 +183,16 @@ void Netlink::add_veth(const std::string& name, const std::string& peer, int pee
     });
   });
   request(socket_.get(), message, "add veth " + name);
+}
+
+void Netlink::add_macvlan(const std::string& name, const std::string& parent, uint32_t mode, int netns, const MacAddr& mac) {
+  Message message(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  message.header(link_header()).text(IFLA_IFNAME, name).number(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
+  message.number(IFLA_LINK, static_cast<uint32_t>(link_named(*this, parent).index));
+  message.put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size()).nest(IFLA_LINKINFO, [&](Message& info) {
+    info.text(IFLA_INFO_KIND, "macvlan").nest(IFLA_INFO_DATA, [&](Message& data) { data.number(IFLA_MACVLAN_MODE, mode); });
+  });
+  request(socket_.get(), message, "add the macvlan " + name + " on " + parent);
 }
 
 void Netlink::delete_link(const std::string& name) {

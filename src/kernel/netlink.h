@@ -56,8 +56,9 @@ struct Link {
   int master = 0;  // index of its bridge; 0: none
   int mtu = 0;
   bool up = false;
-  int peer = 0;                    // index of a veth's other end, there where that is; 0: none
+  int peer = 0;                    // index of a veth's other end, or of a macvlan's parent, there where that is; 0: none
   std::optional<int> peer_netns;   // that network namespace, by the number that this one has for it; nothing: it is this one
+  uint32_t macvlan_mode = 0;       // of a macvlan: MACVLAN_MODE_… (linux/if_link.h)
 };
 
 struct Address {
@@ -107,6 +108,8 @@ class Netlink {
   // `peer` is made in the namespace that `peer_netns` (a descriptor) is; its MAC may be given.
   void add_veth(const std::string& name, const std::string& peer, int peer_netns,
                 std::optional<MacAddr> peer_mac = {});
+  // In that namespace, on a link of this one, down. Throws SysError, also when the parent takes none: it is a bridge's port, say.
+  void add_macvlan(const std::string& name, const std::string& parent, uint32_t mode, int netns, const MacAddr& mac);
   void delete_link(const std::string& name);  // gone already is fine
   void set_up(const std::string& name, bool up);
   void set_mac(const std::string& name, const MacAddr& mac);

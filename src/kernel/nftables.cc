@@ -21,7 +21,8 @@ using base::SysError;
 
 namespace {
 
-constexpr int kPriority = -500;  // before others' chains on the same link
+constexpr uint32_t kSenderAt = 6;  // in an Ethernet frame
+constexpr int kPriority = -500;    // before others' chains on the same link
 constexpr uint32_t kRegister = NFT_REG_1;
 constexpr uint32_t kEgress = 1;            // NF_NETDEV_EGRESS, which older headers lack
 constexpr size_t kAnswerBytes = 16 << 10;  // some tens of acknowledgements
@@ -186,21 +187,35 @@ struct WallFamily {
 constexpr std::array<WallFamily, 2> kWall = {
     {{NFPROTO_INET, NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT}, {NFPROTO_ARP, NF_ARP_IN, NF_ARP_OUT}}};
 
-void add_wall(Batch& batch, const std::string& table, const WallFamily& wall) {
+// `passes`: comes in by that sender's MAC, and all goes out.
+void add_wall(Batch& batch, const std::string& table, const WallFamily& wall,
+              const std::optional<MacAddr>& passes) {
   batch.add(
       NFT_MSG_NEWTABLE, NLM_F_CREATE,
       [&](Message& message) { message.text(NFTA_TABLE_NAME, table); }, wall.family);
   for (const uint32_t hook : {wall.in, wall.out}) {
-    const auto closed = [&](Message& message) {
+    const bool is_open = passes && hook == wall.out;
+    const auto chain = [&](Message& message) {
       message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, hook == wall.in ? "in" : "out");
       message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
         where.number(NFTA_HOOK_HOOKNUM, big(hook))
             .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
       });
-      message.number(NFTA_CHAIN_POLICY, big(NF_DROP)).text(NFTA_CHAIN_TYPE, "filter");
+      message.number(NFTA_CHAIN_POLICY, big(is_open ? NF_ACCEPT : NF_DROP))
+          .text(NFTA_CHAIN_TYPE, "filter");
     };
-    batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, closed, wall.family);
+    batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, wall.family);
   }
+  if (!passes) return;
+  const LinkRule sender{
+      {},
+      {{FrameMatch::Header::kLink, kSenderAt, {passes->bytes.begin(), passes->bytes.end()}}},
+      LinkRule::Verdict::kAccept};
+  const auto rule = [&](Message& message) {
+    message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, "in");
+    message.nest(NFTA_RULE_EXPRESSIONS, [&](Message& list) { add_expressions(list, sender); });
+  };
+  batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule, wall.family);
 }
 
 }  // namespace
@@ -244,8 +259,14 @@ void Nftables::delete_table(const std::string& name) {
 
 void Nftables::put_wall(const std::string& name) {
   Batch batch;
-  for (const auto& wall : kWall) add_wall(batch, name, wall);
+  for (const auto& wall : kWall) add_wall(batch, name, wall, {});
   batch.commit(socket_.get(), "make the table " + name + " (families inet and arp)");
+}
+
+void Nftables::put_half_wall(const std::string& name, const MacAddr& passes) {
+  Batch batch;
+  for (const auto& wall : kWall) add_wall(batch, name, wall, passes);
+  batch.commit(socket_.get(), "change the table " + name + " (families inet and arp)");
 }
 
 void Nftables::delete_wall(const std::string& name) {

@@ -56,6 +56,8 @@ class Nftables {
   void delete_table(const std::string& name);  // gone already is fine
   // A lasting one. There already is fine, and changes nothing.
   void put_wall(const std::string& name);
+  // In place of it one through which all goes out, and only what has this sender's MAC comes in.
+  void put_half_wall(const std::string& name, const MacAddr& passes);
   void delete_wall(const std::string& name);  // gone already is fine
 
  private:

@@ -11,7 +11,7 @@
 #include "criu/restorer.h"
 #include "criu/session.h"
 #include "files/staged.h"
-#include "handover/identity.h"
+#include "handover/attachment.h"
 #include "migration/container_place.h"
 #include "migration/host.h"
 #include "migration/service_place.h"
@@ -160,10 +160,11 @@ class Arrival {
 
   void let_clients_into(const ContainerPlace& place) {
     const auto& network = place.network();
-    if (network && network->attachment()) {
-      handover::Port(*network->attachment()).open();
+    if (network && network->identity()) {
       const auto root = book_.process(kNoteCapsule).value();
-      handover::Announcer(kernel::open_namespace(root.pid, "net").get(), *network->identity()).announce();
+      const auto gate = handover::gate_of(*network->attachment(), *network->identity(), [root] { return kernel::open_namespace(root.pid, "net"); });
+      gate->open();
+      gate->announce();
     }
     place.settle_in();
   }

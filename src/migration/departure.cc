@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration/departure.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <thread>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "capsule/spawn.h"
 #include "criu/image_set.h"
+#include "handover/attachment.h"
 #include "kernel/named_network.h"
 #include "migration/conversation.h"
 #include "migration/dump.h"
@@ -42,9 +44,17 @@ void record_as_moved(const runtime::Workload& workload, const Burial& burial) {
   capsule::save_record(record);
 }
 
+// Of a container; by its name, when it has gone. None: nobody can find it any more.
+base::Fd netns_of(const runtime::Workload& workload) {
+  if (!workload.container || !workload.identity) return {};
+  if (kernel::is_alive(workload.root)) return kernel::open_namespace(workload.root.pid, "net");
+  const auto& name = workload.network.name;
+  return !name.empty() && kernel::is_network(name) ? base::open_file(name, O_RDONLY) : base::Fd();
+}
+
 // Nothing answers here for the address any more: its link goes, and the name of its namespace, which has gone along.
-void leave_network(const runtime::Workload& workload) {
-  if (workload.identity) kernel::Netlink().delete_link(workload.network.attachment.link);
+void leave_network(const runtime::Workload& workload, const base::Fd& netns) {
+  if (workload.identity) handover::remove_link(workload.network.attachment, *workload.identity, netns);
   const auto& name = workload.network.name;
   if (!workload.container->keep && kernel::is_network(name)) kernel::forget_network(name);
 }
@@ -69,6 +79,8 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
       untidy = failure.what();
     }
   };
+  base::Fd netns;  // before nothing of it is left that leads there
+  attempt([&] { netns = netns_of(workload); });
   if (workload.container) attempt([&] { runtime::oci_engine(workload.container->engine)->dismiss_supervisor(*workload.container); });
   attempt([&] { frozen.kill_all(); });
   attempt([&] { burial.end_criu([&frozen] { frozen.thaw_killed(); }); });
@@ -77,7 +89,7 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
     attempt([&] { record_as_moved(workload, burial); });
   } else {
     attempt([&] { runtime::oci_engine(workload.container->engine)->settle(*workload.container); });
-    attempt([&] { leave_network(workload); });
+    attempt([&] { leave_network(workload, netns); });
   }
   attempt([&] { freezer.remove(); });
   return untidy;
@@ -305,7 +317,7 @@ class Departure {
     result_.done = "the frozen copy here was removed";
     if (workload_.container && !Frozen::find_freezer(workload_)) {
       runtime::oci_engine(workload_.container->engine)->settle(*workload_.container);
-      if (book_.same_boot) leave_network(workload_);  // else it has gone, and what has those names now is another one
+      if (book_.same_boot) leave_network(workload_, netns_of(workload_));  // else it has gone, and what has those names now is another one
     } else if (is_still_the_same()) {
       const auto freezer = Frozen::freezer_of(workload_);
       Frozen frozen(workload_, freezer, {}, Frozen::LeftBehind{});

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "handover/attached.h"
+#include "handover/attachment.h"
 #include "handover/network_barrier.h"
 #include "kernel/named_network.h"
 #include "kernel/procfs.h"
@@ -42,7 +43,7 @@ std::string use_of(const base::Path& name) {
   std::string links;
   kernel::in_network_namespace(base::open_file(name, O_RDONLY).get(), [&] {
     for (const auto& link : kernel::Netlink().links()) {
-      if (link.name != "lo" && (link.up || link.kind == "veth"))
+      if (link.name != "lo" && (link.up || link.kind == "veth" || link.kind == "macvlan"))
         links += (links.empty() ? "" : ", ") + link.name;
     }
   });
@@ -56,13 +57,16 @@ std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
   if (runtime::oci_engine(plan.container().engine())->has_daemon()) {
     if (!plan.container().own_network()) return std::nullopt;
     place.is_by_daemon_ = true;
-    if (plan.has_identity()) place.identity_ = identity_from(plan.identity());
+    if (!plan.has_identity()) return place;
+    place.identity_ = identity_from(plan.identity());
+    place.attachment_ = attachment_for(plan.identity(), plan.name());
+    place.attachment_->link = {};  // as the daemon calls it
     return place;
   }
   place.name_ = name_in(plan.container());
   if (plan.has_identity()) {
     place.identity_ = identity_from(plan.identity());
-    place.attachment_ = {handover::host_link_of(plan.name()), bridge_for(plan.identity())};
+    place.attachment_ = attachment_for(plan.identity(), plan.name());
   }
   if (!place.identity_ && place.name_.empty()) return std::nullopt;
   place.name_is_new_ = !place.name_.empty() && !is_there(place.name_);
@@ -130,21 +134,29 @@ void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
                        "give its network there the same driver and subnet", {}, {}});
   }
   attachment_ = found.attachment;
+  if (attachment_->is_macvlan()) return;  // the barrier is its gate
   handover::Port(*attachment_).shut();
   handover::NetworkBarrier(netns).open();
 }
 
 void NetworkPlace::remove() const {
   if (is_by_daemon_) return;  // the daemon's
-  if (attachment_) kernel::Netlink().delete_link(attachment_->link);
+  if (attachment_) {
+    const bool is_here = !name_.empty() && kernel::is_network(name_);
+    handover::remove_link(*attachment_, *identity_,
+                          is_here ? base::open_file(name_, O_RDONLY) : base::Fd());
+  }
   if (name_is_new_) kernel::forget_network(name_);
 }
 
-std::string bridge_for(const wire::Identity& told) {
+handover::Attachment attachment_for(const wire::Identity& told, const std::string& name) {
   const kernel::Netlink host;
-  if (const auto same = host.find_link(told.bridge()); same && same->kind == "bridge")
-    return same->name;
-  return handover::find_bridge(host, identity_from(told));
+  const auto identity = identity_from(told);
+  if (told.macvlan_mode() != 0)
+    return {"", handover::find_parent(host, told.segment(), identity), told.macvlan_mode()};
+  const auto same = host.find_link(told.segment());
+  const bool fits = same && same->kind == "bridge";
+  return {handover::host_link_of(name), fits ? same->name : handover::find_bridge(host, identity)};
 }
 
 json to_note(const handover::Identity& identity) {
@@ -161,11 +173,13 @@ handover::Identity noted_identity(const json& note) {
 }
 
 json to_note(const handover::Attachment& attachment) {
-  return {{"link", attachment.link}, {"bridge", attachment.bridge}};
+  return {{"link", attachment.link},
+          {"segment", attachment.segment},
+          {"macvlan_mode", attachment.macvlan_mode}};
 }
 
 handover::Attachment noted_attachment(const json& note) {
-  return {note.value("link", ""), note.value("bridge", "")};
+  return {note.value("link", ""), note.value("segment", ""), note.value("macvlan_mode", 0u)};
 }
 
 }  // namespace ferry::migration

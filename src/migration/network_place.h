@@ -42,15 +42,16 @@ class NetworkPlace {
 
  private:
   std::optional<handover::Identity> identity_;
-  std::optional<handover::Attachment> attachment_;  // with an identity; by a daemon: once filled
+  std::optional<handover::Attachment> attachment_;  // with an identity; by a daemon: its link once filled
   base::Path name_;                                 // empty: it has none
   bool name_is_new_ = false;
   bool is_by_daemon_ = false;
 };
 
-// The bridge of this host that is to have the identity's port: of the same name as at the source,
-// else the one with an address in that network. Throws Error (refused).
-std::string bridge_for(const wire::Identity& told);
+// How the identity is to stand on this host's segment: on the bridge, or as a macvlan on the link,
+// of the same name as at the source, else on the one with an address in that network. `name`: of
+// the workload. Throws Error (refused).
+handover::Attachment attachment_for(const wire::Identity& told, const std::string& name);
 
 // Of notes: what an announcement and a port need.
 nlohmann::json to_note(const handover::Identity& identity);

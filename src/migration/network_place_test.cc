@@ -4,10 +4,14 @@
 #include "migration/network_place.h"
 
 #include <fcntl.h>
+#include <linux/if_link.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "handover/attached.h"
+#include "handover/attachment.h"
 #include "kernel/named_network.h"
 #include "kernel/test_network.h"
 
@@ -33,7 +37,7 @@ class NetworkPlaceTest : public kernel::OwnNetworkTest {
     identity.set_address("10.55.0.9/24");
     identity.set_mac("02:55:00:00:00:09");
     identity.set_link("net0");
-    identity.set_bridge("br7");
+    identity.set_segment("br7");
     return plan;
   }
   base::Path directory_;
@@ -44,7 +48,7 @@ TEST_F(NetworkPlaceTest, IsMadeAsNotedAndRemovedByTheNote) {
     host.add_bridge("br7");
     const auto place = NetworkPlace::of(plan());
     ASSERT_TRUE(place);
-    EXPECT_EQ(place->attachment()->bridge, "br7");
+    EXPECT_EQ(place->attachment()->segment, "br7");
     const base::Fd netns = place->make();
     EXPECT_TRUE(kernel::is_network(name()));
     auto port = handover::Port::create(netns.get(), *place->attachment(), *place->identity());
@@ -63,6 +67,42 @@ TEST_F(NetworkPlaceTest, IsMadeAsNotedAndRemovedByTheNote) {
     EXPECT_FALSE(std::filesystem::exists(name()));
     EXPECT_FALSE(host.find_link(place->attachment()->link));
     again->remove();
+  });
+}
+
+TEST_F(NetworkPlaceTest, AMacvlanIsMadeShutAndRemovedByTheNote) {
+  in_own_network([this](kernel::Netlink& host) {
+    host.add_bridge("br7");
+    host.set_up("br7", true);
+    kernel::name_network(kernel::make_network().get(), name());
+    auto told = plan();
+    told.mutable_identity()->set_macvlan_mode(MACVLAN_MODE_BRIDGE);
+    const auto place = NetworkPlace::of(told);
+    ASSERT_TRUE(place);
+    const base::Fd netns = place->make();
+    handover::make_link(netns.get(), *place->attachment(), *place->identity());
+    EXPECT_FALSE(NetworkPlace::reasons_against(told.container()).empty());
+    const auto can_speak = [&] {
+      bool can = false;
+      kernel::in_network_namespace(netns.get(), [&] {
+        const base::Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+        const sockaddr_in self{AF_INET, htons(9), {htonl(INADDR_LOOPBACK)}, {}};
+        can = ::sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&self),
+                       sizeof self) == 1;
+      });
+      return can;
+    };
+    EXPECT_FALSE(can_speak());
+
+    const auto again = NetworkPlace::from(place->note());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->attachment()->segment, "br7");
+    EXPECT_TRUE(again->attachment()->is_macvlan());
+    again->remove();
+    EXPECT_TRUE(NetworkPlace::reasons_against(told.container())
+                    .empty());  // it was there before, and is as it was
+    EXPECT_TRUE(can_speak());
+    kernel::forget_network(name());
   });
 }
 

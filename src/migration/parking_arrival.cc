@@ -16,6 +16,7 @@ constexpr base::milliseconds kAttaches{1'000};
 
 ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link)
     : parking_(std::move(parking)),
+      opens_gate_(parking_.opens_gate()),
       netns_(std::move(netns)),
       workload_link_(std::move(workload_link)),
       lane_(std::move(lane), -1,
@@ -45,7 +46,7 @@ void ParkingArrival::commit() {
 }
 
 void ParkingArrival::release() {
-  parking_.stop_holding();
+  parking_.let_workload_speak();
   lane_.post([this] {
     const auto parked = parking_.release();
     released_ = true;

@@ -23,6 +23,7 @@ class ParkingArrival {
   // The workload's link, when that is made after this. Throws SysError.
   void attach(const std::string& link);
   void stand_by();  // the freeze has begun
+  bool opens_gate() const { return opens_gate_; }  // release() does, when all that waited is through
   void commit();    // the source has committed: silence means nothing any more
   // The workload may have them: sends what it had to say before, and gives it what waits, in the background.
   void release();
@@ -35,6 +36,7 @@ class ParkingArrival {
   void end();
 
   handover::Parking parking_;
+  const bool opens_gate_;
   base::Fd netns_;
   std::string workload_link_;
   // On the lane's thread.

@@ -2,6 +2,7 @@
 #include "migration/plan.h"
 
 #include <fmt/format.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
@@ -81,7 +82,8 @@ void describe_address(const runtime::Workload& workload, wire::Identity& told) {
   if (!workload.container) return;
   told.set_link(identity.link);
   told.set_mtu(identity.mtu);
-  told.set_bridge(workload.network.attachment.bridge);
+  told.set_segment(workload.network.attachment.segment);
+  told.set_macvlan_mode(workload.network.attachment.macvlan_mode);
   for (const auto& route : identity.routes) {
     auto& one = *told.add_routes();
     one.set_to(route.to.text());
@@ -167,6 +169,7 @@ handover::Identity identity_from(const wire::Identity& told) {
   auto identity = handover::parse_identity(told.address(), kernel::MacAddr::parse(told.mac()), told.gateway());
   if (!told.link().empty()) identity.link = told.link();
   if (told.mtu() < 0 || identity.link.size() >= IFNAMSIZ) throw BrokenProtocol("an impossible link");
+  if (told.macvlan_mode() > MACVLAN_MODE_BRIDGE) throw BrokenProtocol("an impossible macvlan");
   identity.mtu = told.mtu();
   for (const auto& route : told.routes()) {
     auto& one = identity.routes.emplace_back();

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "capsule/record.h"
 #include "handover/address_probe.h"
+#include "handover/network_barrier.h"
 #include "migration/network_place.h"
 #include "migration/plan.h"
 #include "migration/requirement_kinds.h"
@@ -73,6 +74,17 @@ std::string holder_here(const kernel::Netlink& host, const kernel::IpAddr& addre
   return "";
 }
 
+void check_macvlan(const kernel::Netlink& host, const std::string& parent, const handover::Identity& identity, Reasons& reasons) {
+  if (const auto link = host.find_link(parent); link && link->mtu < identity.mtu) {
+    reasons.push_back({fmt::format("its macvlan cannot have the MTU {} here", identity.mtu), fmt::format("{} has {}", parent, link->mtu),
+                       fmt::format("`ip link set {} mtu {}` there", parent, identity.mtu)});
+  }
+  if (const auto why = handover::why_no_network_barrier(); !why.empty()) {
+    reasons.push_back({"its macvlan cannot be shut here until it may run", "this kernel cannot keep packets from it (nf_tables, families inet and arp): " + why,
+                       "load the module nf_tables, or use a kernel that has it"});
+  }
+}
+
 void check_identity(const wire::Identity& told, Reasons& reasons) {
   const auto identity = identity_from(told);
   const auto taken = [&](const kernel::IpAddr& address, const std::string& why) {
@@ -83,16 +95,19 @@ void check_identity(const wire::Identity& told, Reasons& reasons) {
     if (const auto holder = holder_here(host, own.address); !holder.empty()) taken(own.address, holder);
   }
   if (!reasons.empty()) return;
-  const auto bridge = bridge_for(told);
-  const auto owners = handover::find_owners(bridge, identity, kProbeLimit);
+  const auto attachment = attachment_for(told, "");
+  const auto& segment = attachment.segment;
+  if (attachment.is_macvlan()) check_macvlan(host, segment, identity, reasons);
+  const auto owners = handover::find_owners(segment, identity, kProbeLimit);
   for (const auto& other : owners.others) {
-    taken(other.address, fmt::format("{} on {} answers for it, besides the workload ({})", other.mac.text(), bridge, identity.mac.text()));
+    taken(other.address, fmt::format("{} on {} answers for it, besides the workload ({})", other.mac.text(), segment, identity.mac.text()));
   }
   // Of a capsule somebody has said that it is to be on this network. A container's bridge may be the host's own affair, as docker0 is.
-  if (told.bridge().empty() || owners.itself || !owners.others.empty()) return;
-  reasons.push_back({fmt::format("the bridge {} is not on the container's network segment", bridge),
+  if (told.segment().empty() || owners.itself || !owners.others.empty()) return;
+  const char* kind = attachment.is_macvlan() ? "link" : "bridge";
+  reasons.push_back({fmt::format("the {} {} is not on the container's network segment", kind, segment),
                      fmt::format("{} does not answer there, so its clients could not reach it either", identity.addresses_text()),
-                     fmt::format("join {} with the bridge {} of the source (a port, VLAN or tunnel of the same network in both)", bridge, told.bridge())});
+                     fmt::format("join {} with the {} {} of the source (a port, VLAN or tunnel of the same network in both)", segment, kind, told.segment())});
 }
 
 }  // namespace

@@ -138,7 +138,9 @@ void SourceMove::choose_parking() {
     parking.why_not = "through the SSH pipe there is no lane for it";
     observer_.notice("packets that arrive in the pause are dropped: parking needs a direct connection");
   } else {
-    parking.on = true;
+    parking.why_not = subject_.workload.why_no_diversion();
+    parking.on = parking.why_not.empty();
+    if (!parking.on) observer_.notice(fmt::format("packets that arrive in the pause are dropped: {}", parking.why_not));
   }
 }
 

@@ -269,11 +269,11 @@ void TargetMove::conclude() {
   talk_.send(answer);
 }
 
-// What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail. Packets for a service address wait
-// until those that came before them are through: parking itself opens the barrier.
+// What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail. Where a barrier keeps packets
+// away, new ones wait until those that came before them are through: parking itself opens it.
 void TargetMove::open_gate() {
   if (!gate_) return;
-  if (!service_ || !parking_) gate_->open();
+  if (!parking_ || !parking_->opens_gate()) gate_->open();
   if (parking_) parking_->release();
   try {
     gate_->announce();
@@ -284,12 +284,12 @@ void TargetMove::open_gate() {
 
 // Whatever has become of parking. And the host learns whom it will speak to; within the pause many of them would take too long.
 void TargetMove::settle_address() {
-  if (!service_) return;
+  if (!gate_) return;
   try {
-    gate_->open();
-    handover::add_unknown_neighbours(service_->here().link, neighbours_from(plan_.service().neighbours()));
+    if (parking_ && parking_->opens_gate()) gate_->open();
+    if (service_) handover::add_unknown_neighbours(service_->here().link, neighbours_from(plan_.service().neighbours()));
   } catch (const base::SysError& failure) {
-    base::log("the address {}: {}", service_->here().text(), failure.what());
+    base::log("its address: {}", failure.what());
   }
 }
 

@@ -48,8 +48,8 @@ class TargetMove {
   void start_engine();
   void append_log();
   criu::Pages pages() const;
-  void make_port(const handover::Attachment& attachment);
-  void adopt_port(const handover::Attachment& attachment);
+  void make_port();
+  void adopt_port();
   void guard_port();
   void make_service();
   std::string make_parking();
@@ -84,7 +84,7 @@ class TargetMove {
   std::optional<Guard> guard_;
   base::Fd netns_;  // of a workload with an identity or a container with a named network
   std::optional<handover::Identity> identity_;
-  std::optional<handover::Port> port_;
+  std::optional<handover::Attachment> attachment_;  // of the identity
   std::optional<ServicePlace> service_;  // without an identity: the host's address that comes with it
   std::unique_ptr<handover::Gate> gate_;
   std::optional<handover::Parking> parking_device_;

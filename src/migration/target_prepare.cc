@@ -8,8 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "handover/address_diversion.h"
-#include "handover/bridge_diversion.h"
-#include "handover/port_gate.h"
+#include "handover/attachment.h"
 #include "migration/check.h"
 #include "migration/engine_criu.h"
 #include "migration/host.h"
@@ -68,7 +67,8 @@ void TargetMove::prepare(const wire::Plan& plan) {
     if (plan.has_identity()) {
       identity_ = identity_from(plan.identity());
       runtime::require_free_addresses(plan.name(), *identity_);
-      make_port(handover::attachment_of(plan.name(), *identity_));
+      attachment_ = handover::attachment_of(plan.name(), *identity_);
+      make_port();
     }
     if (plan.has_service()) make_service();
     restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
@@ -127,7 +127,8 @@ void TargetMove::make_place() {
   if (!plan_.has_identity()) return;
   identity_ = identity_from(plan_.identity());
   runtime::require_free_addresses(plan_.name(), *identity_);
-  if (!place_->network()->is_by_daemon()) make_port(*place_->network()->attachment());
+  attachment_ = *place_->network()->attachment();
+  if (!place_->network()->is_by_daemon()) make_port();
 }
 
 // The engine makes the container, and does not start it; what that needs has come before. The source copies its files into it.
@@ -188,7 +189,7 @@ void TargetMove::start_engine() {
   place_->know_cgroup(freezer_->path());
   if (network && network->is_by_daemon()) {
     place_->fill_network(restore_->criu().pid, netns_.get());
-    if (network->attachment()) adopt_port(*network->attachment());
+    if (network->identity()) adopt_port();
   }
   walk_->journal().note(kNotePlace, place_->note());
 }
@@ -206,23 +207,22 @@ void TargetMove::make_capsule() {
   if (spec.own_network) netns_ = kernel::open_namespace(capsule_->init().pid, "net");
 }
 
-void TargetMove::make_port(const handover::Attachment& attachment) {
-  port_ = handover::Port::create(netns_.get(), attachment, *identity_);
+void TargetMove::make_port() {
+  handover::make_link(netns_.get(), *attachment_, *identity_);
   guard_port();
 }
 
 // Its engine's daemon has made it, and it is shut.
-void TargetMove::adopt_port(const handover::Attachment& attachment) {
-  port_.emplace(attachment);
+void TargetMove::adopt_port() {
+  attachment_ = *place_->network()->attachment();
   guard_port();
-  if (parking_) parking_->attach(port_->link());
+  if (parking_ && !attachment_->is_macvlan()) parking_->attach(attachment_->link);
 }
 
 void TargetMove::guard_port() {
   handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
-  auto gate = std::make_unique<handover::PortGate>(*port_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
-  gate->get_ready();
-  gate_ = std::move(gate);
+  gate_ = handover::gate_of(*attachment_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
+  gate_->get_ready();
 }
 
 // From here on nothing that comes for the address reaches this host's own IP, which may have the address then.
@@ -240,9 +240,9 @@ std::string TargetMove::make_parking() {
     if (service_) {
       parking_device_.emplace(std::make_unique<handover::AddressDiversion>(service_->here(), kernel::Nftables::Life::kLasting));
     } else {
-      const auto bridge = port_ ? port_->bridge() : bridge_for(plan_.identity());
-      parking_device_.emplace(std::make_unique<handover::BridgeDiversion>(bridge, *identity_));
-      if (port_) parking_device_->attach(port_->link());
+      if (const auto why = handover::why_no_diversion(*attachment_); !why.empty()) return fmt::format("{}: {}", host_name(), why);
+      parking_device_.emplace(handover::diversion_of(*attachment_, *identity_, netns_));
+      if (!attachment_->link.empty()) parking_device_->attach(attachment_->link);
     }
   } catch (const base::SysError& failure) {
     return fmt::format("{}: {}", host_name(), failure.what());

@@ -101,7 +101,8 @@ ContainerNetwork network_of(pid_t root, const OciContainer& container) {
   auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
   const bool by_daemon = oci_engine(container.engine)->has_daemon();  // which makes it anew there
   if (by_daemon) network.is_given = true;
-  if (by_daemon && is_private(attached.attachment.bridge)) return network;
+  const auto& attachment = attached.attachment;
+  if (by_daemon && !attachment.is_macvlan() && is_private(attachment.segment)) return network;
   network.identity = std::move(attached.identity);
   network.attachment = std::move(attached.attachment);
   network.reasons = std::move(attached.reasons);

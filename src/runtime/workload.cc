@@ -10,8 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "handover/address_diversion.h"
-#include "handover/bridge_diversion.h"
-#include "handover/port_gate.h"
+#include "handover/attachment.h"
 #include "kernel/freezer.h"
 #include "runtime/container_name.h"
 #include "runtime/defining_engine.h"
@@ -140,22 +139,23 @@ std::optional<handover::Identity> identity_of(const capsule::Record& record) {
   return handover::parse_identity(record.ip, kernel::MacAddr::parse(record.mac), record.gateway);
 }
 
-handover::Port Workload::port() const {
-  return handover::Port(container ? network.attachment : handover::attachment_of(name, *identity));
+handover::Attachment Workload::attachment() const {
+  return container ? network.attachment : handover::attachment_of(name, *identity);
 }
 
 std::unique_ptr<handover::Gate> Workload::gate() const {
   if (service) return std::make_unique<handover::HostAddressGate>(*service);
   if (!identity) return nullptr;
-  return std::make_unique<handover::PortGate>(port(), *identity, [pid = root.pid] { return kernel::open_namespace(pid, "net"); });
+  return handover::gate_of(attachment(), *identity, [pid = root.pid] { return kernel::open_namespace(pid, "net"); });
+}
+
+std::string Workload::why_no_diversion() const {
+  return service ? "" : handover::why_no_diversion(attachment());
 }
 
 std::unique_ptr<handover::Diversion> Workload::diversion() const {
   if (service) return std::make_unique<handover::AddressDiversion>(*service, kernel::Nftables::Life::kWithThis);
-  const auto its_port = port();
-  auto diversion = std::make_unique<handover::BridgeDiversion>(its_port.bridge(), *identity);
-  diversion->attach(its_port.link());
-  return diversion;
+  return handover::diversion_of(attachment(), *identity, {});
 }
 
 kernel::TimeOffsets Workload::time_offsets() const { return kernel::time_offsets_of(root.pid); }

@@ -30,11 +30,12 @@ struct Workload {
 
   std::optional<handover::HostAddress> service = {};  // of the host's own network: the address that moves with it
 
-  // With an identity: where that is attached to this host's segment.
-  handover::Port port() const;
+  // With an identity: how that stands on this host's segment.
+  handover::Attachment attachment() const;
   // What lets its packets in; none: it has no address that moves.
   std::unique_ptr<handover::Gate> gate() const;
-  // With a gate: leads its packets elsewhere. Throws SysError.
+  // With a gate: why its packets cannot be led elsewhere (empty: they can), and what does that. Throws SysError.
+  std::string why_no_diversion() const;
   std::unique_ptr<handover::Diversion> diversion() const;
 
   bool is_capsule() const { return record.has_value(); }

@@ -63,7 +63,8 @@ void RuncTest::TearDown() {
                 "runc list -q | xargs -r -n 1 runc delete -f; ip netns del box; ip link del vbox; "
                 "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
   }
-  lab_->shell("north", "ip neigh flush all");  // the next one has another MAC, which nobody announces
+  lab_->shell("north",
+              "ip neigh flush all");  // the next one has another MAC, which nobody announces
 }
 
 std::string RuncTest::bundle() {
@@ -88,7 +89,7 @@ void RuncTest::run_looper() const {
   ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
 }
 
-void RuncTest::run_web_counter(Name name) const {
+void RuncTest::run_web_counter(Name name, Kind kind, const std::string& segment) const {
   const Argv counter{"python3", "/programs/web_counter.py", std::to_string(kPort)};
   if (name == Name::kNone) run(counter);
   const auto space =
@@ -96,11 +97,11 @@ void RuncTest::run_web_counter(Name name) const {
           ? lab_->check("east", "runc state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p'")
           : "box";
   if (name == Name::kNetns) lab_->check("east", "ip netns add box && ip -n box link set lo up");
-  lab_->check(
-      "east",
-      fmt::format(
-          "ip link add vbox type veth peer name eth0 netns {} && ip link set vbox master br0 up",
-          space));
+  const char* link =
+      kind == Kind::kVeth
+          ? "ip link add vbox type veth peer name eth0 netns {0} && ip link set vbox master {1} up"
+          : "ip link add link {1} name eth0 netns {0} type macvlan mode bridge";
+  lab_->check("east", fmt::format(fmt::runtime(link), space, segment));
   const auto inside =
       name == Name::kNone ? fmt::format("nsenter --net -t {} ip", space) : "ip -n box";
   lab_->check("east", fmt::format("{0} link set eth0 up mtu 1400 && {0} addr add {1}/24 dev eth0 "

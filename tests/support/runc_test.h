@@ -25,10 +25,12 @@ class RuncTest : public ContainerTest {
            const std::string& network = "") const;
   void run_looper() const;
   // The web counter in a network of its own on east's segment, as people make it with ip-netns(8):
-  // kNetwork, with kAddress on a veth in br0. Nameless: its engine makes one for it, and the veth
-  // comes when it runs.
+  // kNetwork, with kAddress on a veth in `segment` or a macvlan on it. Nameless: its engine makes
+  // one for it, and the link comes when it runs.
   enum class Name { kNone, kNetns };
-  void run_web_counter(Name name = Name::kNetns) const;
+  enum class Kind { kVeth, kMacvlan };
+  void run_web_counter(Name name = Name::kNetns, Kind kind = Kind::kVeth,
+                       const std::string& segment = "br0") const;
   Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
     return FerryTest::move("runc:box", from, to, options);
