@@ -203,6 +203,8 @@ TEST_F(NetworkBarrierTest, AllGoesOutAndOneSenderComesIn) {
     EXPECT_FALSE(passes(talk.in_datagrams, talk.out_datagrams, talk.out_place, kStaysAwayMs));
     barrier.let_in(here.find_link("out")->mac);
     EXPECT_TRUE(passes(talk.out_datagrams, talk.in_datagrams, talk.in_place, kComesMs));
+    barrier.shut();
+    EXPECT_EQ(talk.passing(kStaysAwayMs), 0);
     barrier.open();
     EXPECT_EQ(talk.passing(kComesMs), 4);
   });

@@ -206,13 +206,17 @@ void add_wall(Batch& batch, const std::string& table, const WallFamily& wall,
     };
     batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, wall.family);
   }
+  const auto rules_in = [&](Message& message) {
+    message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, "in");
+  };
+  batch.add(NFT_MSG_DELRULE, 0, rules_in, wall.family);  // all that it had
   if (!passes) return;
   const LinkRule sender{
       {},
       {{FrameMatch::Header::kLink, kSenderAt, {passes->bytes.begin(), passes->bytes.end()}}},
       LinkRule::Verdict::kAccept};
   const auto rule = [&](Message& message) {
-    message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, "in");
+    rules_in(message);
     message.nest(NFTA_RULE_EXPRESSIONS, [&](Message& list) { add_expressions(list, sender); });
   };
   batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule, wall.family);

@@ -66,6 +66,21 @@ TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) {
   EXPECT_EQ(traces("west"), "");
 }
 
+TEST_F(PodmanTest, AMacvlanAndItsConnectionsGoAlong) {
+  run_web_counter("", kMacvlan);
+  auto open = connect();
+  EXPECT_EQ(open.next(), 1);
+  for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
+    const auto report = move(from, to);
+    ASSERT_FALSE(report.is_null());
+    EXPECT_EQ(report["parking"]["on"], true) << report["parking"];
+    EXPECT_GT(open.next(), 1) << to;
+    EXPECT_TRUE(comes_true([&] { return traces(from).empty(); })) << traces(from);
+  }
+  EXPECT_EQ(open.next(), 4);
+  EXPECT_TRUE(open.is_established());
+}
+
 // One that it opens for each line, and one that it keeps open.
 TEST_F(PodmanTest, FilesThatItWritesAreAsOfTheFreeze) {
   run("--network none", fmt::format("python3 -c '{}'", kBusyFiles));

@@ -68,13 +68,11 @@ void PodmanTest::run_looper(const std::string& options) const {
   ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
 }
 
-void PodmanTest::run_web_counter(const std::string& options) const {
-  lab_->check("east",
-              fmt::format("ip netns add box && ip -n box link set lo up && "
-                          "ip link add vbox type veth peer name eth0 netns box && ip link set vbox "
-                          "master br0 up && ip -n box link set eth0 up && "
-                          "ip -n box addr add {}/24 dev eth0",
-                          kAddress));
+void PodmanTest::run_web_counter(const std::string& options, const std::string& link) const {
+  lab_->check("east", fmt::format("ip netns add box && ip -n box link set lo up && {} && "
+                                  "ip -n box link set eth0 up && "
+                                  "ip -n box addr add {}/24 dev eth0",
+                                  link, kAddress));
   run("--network ns:/run/netns/box " + options,
       fmt::format("python3 /programs/web_counter.py {}", kPort));
   ASSERT_TRUE(comes_true([&] { return log("east").starts_with("READY"); })) << log("east");

@@ -20,7 +20,11 @@ class PodmanTest : public ContainerTest {
   void run(const std::string& options, const std::string& command) const;
   void run_looper(const std::string& options = "--network none") const;
   // The web counter, at kAddress in a network namespace that has been made for it.
-  void run_web_counter(const std::string& options = "") const;
+  // `link`: makes eth0 there.
+  static constexpr const char* kVeth =
+      "ip link add vbox type veth peer name eth0 netns box && ip link set vbox master br0 up";
+  static constexpr const char* kMacvlan = "ip link add link br0 name eth0 netns box type macvlan";
+  void run_web_counter(const std::string& options = "", const std::string& link = kVeth) const;
   Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
     return FerryTest::move("podman:box", from, to, options);
