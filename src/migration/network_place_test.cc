@@ -128,6 +128,7 @@ TEST_F(NetworkPlaceTest, WithoutABridgeItIsRefused) {
 
 TEST_F(NetworkPlaceTest, NothingIsMadeForThoseWhoHaveNone) {
   wire::Plan none;
+  none.mutable_container()->set_engine("runc");
   none.mutable_container()->set_configuration("{}");
   EXPECT_FALSE(NetworkPlace::of(none));
   EXPECT_FALSE(NetworkPlace::from({}));

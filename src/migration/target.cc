@@ -112,7 +112,8 @@ void TargetMove::answer_engine_start() {
   append_log();
   start_engine();
   wire::ToSource answer;
-  if (engine_files_.by_layer) answer.mutable_engine_waits()->set_root(engine_files_.root.string());
+  auto& waits = *answer.mutable_engine_waits();
+  if (engine_files_.by_layer) waits.set_root(engine_files_.root.string());
   talk_.send(answer);
 }
 
