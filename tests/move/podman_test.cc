@@ -142,8 +142,9 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   also("--network container:box", "shares namespaces with another container");
   lab_->check("east", "mkdir -p /srv/box");
   also("--network none -v /srv/box:/data", "/srv/box is not here");
-  lab_->check("east", "podman exec -d box sleep 4");
+  lab_->check("east", "podman exec -d box sleep 1000");
   expect_refused("podman:box", "west", "was started from outside, by `podman exec`");
+  lab_->check("east", "pkill -x sleep");
   EXPECT_TRUE(comes_true([&] { return lab_->check("east", "podman top box pid | wc -l") == "2"; }));
   lab_->check("east", "podman pause box");
   expect_refused("podman:box", "west", "it is paused");
