@@ -172,6 +172,9 @@ void add_connection_blockers(const View& view, const BlockerOptions& options, Re
     reasons.push_back({what, "a workload with open TCP connections is not to be moved (--tcp refuse)",
                        may_go_along ? "move it when they have ended; or say --tcp keep, and they go along"
                                     : "move it when they have ended; or say --tcp close to let them end"});
+  } else if (options.container) {
+    reasons.push_back({what, "open TCP connections on an address that does not move with it: its network is its engine's own, or the host's",
+                       "put it on a network that both hosts have (docs/containers.md), or say --tcp close to let the connections end"});
   } else if (options.address.empty()) {
     reasons.push_back({what, "open TCP connections on this host's own address, which does not move with it",
                        "start it with an address of its own (ferry run --ip), name a service address that may move (--address), or say --tcp close to "

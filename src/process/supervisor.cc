@@ -117,10 +117,12 @@ Reason explain(const Supervisor& supervisor, const std::string& label) {
   constexpr size_t kShortId = 12;  // as engines print it
   const std::string id = supervisor.name.substr(0, kShortId);
   const auto restarted = [&](const std::string& by) { return fmt::format("{} would start it again here once it has moved away", by); };
-  const auto container = [&](const char* engine) {
+  const auto container = [&](const char* engine, std::string remedy) {
     return Reason{fmt::format("{} belongs to the {} container {}", label, engine, id), fmt::format("{} keeps its files, network and state", engine),
-                  fmt::format("`ferry move {}:{}` does not exist yet: move what is started with `ferry run`", engine, id)};
+                  std::move(remedy)};
   };
+  constexpr const char* kOthers = "ferry does not move its containers: move what docker, podman or `ferry run` starts";
+  const auto by_name = [](const char* engine) { return fmt::format("move the container: `ferry move {0}:NAME` (`{0} ps` shows its name)", engine); };
   switch (supervisor.kind) {
     case Kind::kSystemd:
       return {fmt::format("{} belongs to the systemd unit {}", label, supervisor.name), restarted("systemd"),
@@ -131,10 +133,10 @@ Reason explain(const Supervisor& supervisor, const std::string& label) {
     case Kind::kRunit:
       return {fmt::format("{} belongs to the supervised service {}", label, supervisor.name), restarted("its supervisor"),
               fmt::format("sv down {0} (s6: s6-svc -d {0}) and start it with `ferry run --name NAME -- CMD`", supervisor.name)};
-    case Kind::kDocker: return container("docker");
-    case Kind::kPodman: return container("podman");
-    case Kind::kContainerd: return container("containerd");
-    case Kind::kCrio: return container("crio");
+    case Kind::kDocker: return container("docker", by_name("docker"));
+    case Kind::kPodman: return container("podman", by_name("podman"));
+    case Kind::kContainerd: return container("containerd", kOthers);
+    case Kind::kCrio: return container("crio", kOthers);
     case Kind::kKubernetes:
       return {fmt::format("{} belongs to the Kubernetes container {}", label, id), restarted("the kubelet"),
               "let Kubernetes place it: kubectl cordon and kubectl drain"};

@@ -56,8 +56,7 @@ TEST(Supervisor, IsExplainedWithTheRightCommand) {
   EXPECT_NE(explain({Kind::kSystemd, "nginx.service"}, "nginx (pid 7)").remedy.find("systemctl stop nginx.service"), std::string::npos);
   const auto docker = explain({Kind::kDocker, kId}, "app (pid 7)");
   EXPECT_EQ(docker.what, "app (pid 7) belongs to the docker container aaaaaaaaaaaa");
-  EXPECT_NE(docker.remedy.find("ferry move docker:aaaaaaaaaaaa"), std::string::npos);
-  EXPECT_NE(docker.remedy.find("does not exist yet"), std::string::npos);
+  EXPECT_NE(docker.remedy.find("ferry move docker:NAME"), std::string::npos);
 }
 
 }  // namespace

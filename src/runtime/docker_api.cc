@@ -104,10 +104,4 @@ void DockerApi::remove(const std::string& target, const std::string& failed) con
   if (answer.status != 404 && answer.status != 409) (void)content_of(answer, failed);
 }
 
-base::Argv DockerApi::client(const base::Argv& words) const {
-  base::Argv argv{"docker", "--host", "unix://" + socket_.string()};
-  argv.insert(argv.end(), words.begin(), words.end());
-  return argv;
-}
-
 }  // namespace ferry::runtime

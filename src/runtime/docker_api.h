@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/subprocess.h"
 #include "runtime/local_http.h"
 
 namespace ferry::runtime {
@@ -25,8 +24,6 @@ class DockerApi {
                       const std::string& failed) const;
   void remove(const std::string& target, const std::string& failed) const;  // 404, 409: it goes
 
-  // Its client, for what goes through pipes, talking to this daemon.
-  base::Argv client(const base::Argv& words) const;
   // containerd and runc inherit it from the daemon, and look CRIU up in it.
   static std::string daemon_search_path();
 

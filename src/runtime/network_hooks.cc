@@ -20,7 +20,8 @@ base::Child start_stand_in(int netns) {
   base::SpawnOptions options;
   options.new_session = true;
   options.in_child = [netns] {
-    if (::setns(netns, CLONE_NEWNET) < 0) throw base::SysError("setns", errno, "a container's network");
+    if (::setns(netns, CLONE_NEWNET) < 0)
+      throw base::SysError("setns", errno, "a container's network");
   };
   return base::spawn({"sleep", "infinity"}, options);
 }
@@ -33,11 +34,12 @@ void run_hook(const json& hook, const std::string& state) {
   if (argv.empty()) argv = {options.program};
   const auto told = base::run(argv, state, options);
   if (told.status == 0) return;
-  throw base::Error({fmt::format("the container gets no network: its engine's hook {} failed", argv[0]),
-                     base::one_line(told.err.empty() ? told.out : told.err),
-                     "see what the log of the engine's daemon says",
-                     {},
-                     {}});
+  throw base::Error(
+      {fmt::format("the container gets no network: its engine's hook {} failed", argv[0]),
+       base::one_line(told.err.empty() ? told.out : told.err),
+       "see what the log of the engine's daemon says",
+       {},
+       {}});
 }
 
 }  // namespace

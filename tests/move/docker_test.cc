@@ -139,6 +139,19 @@ TEST_F(DockerTest, NetworksUsersAndTheInit) {
   EXPECT_EQ(lab_->check("west", "docker stop -t 0 fleeting >/dev/null; sleep 1; docker ps -aq -f name=fleeting"), "");
 }
 
+// In a network that only docker here knows: its address stays, and so would its connections.
+TEST_F(DockerTest, OfAPublishedServiceConnectionsEndOrItStays) {
+  lab_->check("east", fmt::format("docker run -d --name web -p 8088:{0} -v {1}/programs:/programs:ro python python3 /programs/web_counter.py {0}",
+                                  kPort, FERRY_BINARY_DIR));
+  ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
+  Connection client(*lab_, "north", "10.77.0.1", 8088);
+  EXPECT_EQ(client.next(), 1);
+  expect_refused("docker:web", "west", "--tcp close");
+  EXPECT_EQ(client.next(), 2);
+  ASSERT_FALSE(move("web", "east", "west", {"--tcp", "close"}).is_null());
+  EXPECT_EQ(Connection(*lab_, "north", "10.77.0.2", 8088).next(), 3);
+}
+
 // As the recipe has it (-itd), with what people give a container.
 TEST_F(DockerTest, ItsConfigurationGoesAlong) {
   run_looper("all", "-it --restart always --hostname box -e COLOUR=blue --label team=x -w /programs --memory 256m --cap-add NET_RAW "

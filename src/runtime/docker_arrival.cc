@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// docker at the target: what it must have, and how it makes a container and starts it.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/program.h"
+#include "criu/shim.h"
+#include "runtime/docker.h"
+#include "runtime/docker_config.h"
+
+namespace ferry::runtime {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using process::Reasons;
+
+namespace {
+
+constexpr const char* kCheckpoint = "ferry";  // a directory of the container's
+
+std::string word(const json& object, const char* key) { return object.value(key, std::string()); }
+
+}  // namespace
+
+bool Docker::has_image(const std::string& id) const {
+  return api_.find(fmt::format("/images/{}/json", percent_encode(id))).has_value();
+}
+
+base::Argv Docker::load_image_command() const { return {"docker", "load", "--quiet"}; }
+
+// As the API wants it: the part before the last colon, unless that is one of a registry's port.
+void Docker::give_name(const Image& image) const {
+  if (image.name.empty() || image.id.ends_with(image.name) ||
+      api_.find(fmt::format("/images/{}/json", percent_encode(image.name))))
+    return;
+  const auto colon = image.name.rfind(':');
+  const bool has_tag =
+      colon != std::string::npos && image.name.find('/', colon) == std::string::npos;
+  const auto repository = image.name.substr(0, has_tag ? colon : std::string::npos);
+  const auto tag = has_tag ? image.name.substr(colon + 1) : "latest";
+  (void)api_.post(fmt::format("/images/{}/tag?repo={}&tag={}", percent_encode(image.id),
+                              percent_encode(repository), percent_encode(tag)),
+                  {}, fmt::format("cannot name the image {}", image.name));
+}
+
+OciContainer Docker::define(OciContainer wanted, const std::string& definition,
+                            const Image& image) const {
+  const auto configuration = json::parse(definition);
+  const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
+  const bool by_name = named && word(*named, "Id") == image.id;
+  for (const auto& [name, volume] : configuration.at("Volumes").items()) {
+    (void)api_.post("/volumes/create", {{"Name", name}, {"Labels", volume.value("Labels", json())}},
+                    "docker cannot create the volume " + name);
+  }
+  const auto made =
+      api_.post("/containers/create?name=" + percent_encode(wanted.name),
+                docker::create_request(configuration, by_name ? image.name : image.id),
+                fmt::format("docker cannot create {}", wanted.name));
+  wanted.id = word(made, "Id");
+  const auto policy = docker::restart_policy(configuration);
+  if (word(policy, "Name") != "no") wanted.restarts = policy.dump();
+  return wanted;
+}
+
+void Docker::settle_in(const OciContainer& container) const {
+  std::error_code untidy;
+  fs::remove_all(checkpoint_directory(container), untidy);
+  allow_restarts(container);
+}
+
+base::Path Docker::checkpoint_directory(const OciContainer& container) const {
+  return container_directory(container.id) / "checkpoints" / kCheckpoint;
+}
+
+void Docker::prepare_restore(const OciContainer& container, const base::Path& images) const {
+  const auto directory = checkpoint_directory(container);
+  fs::create_directories(directory);
+  ::chmod(directory.c_str(), 0700);
+  base::replace_file(directory / kEngineNotes, base::read_file(images / kEngineNotes),
+                     base::Durable::kNo);
+}
+
+base::Argv Docker::restore_command(const OciContainer& container, const std::string&,
+                                   const base::Path&) const {
+  return {"docker", "start", "--checkpoint", kCheckpoint, container.id};
+}
+
+namespace {
+
+Reasons daemon_reasons(const json& info) {
+  Reasons reasons;
+  if (!info.value("ExperimentalBuild", false)) {
+    reasons.push_back(
+        {"docker's daemon is not in experimental mode", "without it, it does not restore",
+         "put {\"experimental\": true} into /etc/docker/daemon.json and restart docker"});
+  }
+  if (word(info, "Driver") != "overlay2") {
+    reasons.push_back({fmt::format("docker stores containers by {} here", word(info, "Driver")),
+                       "what the container has written is stored by overlay2 there",
+                       "use the storage driver overlay2"});
+  }
+  const auto path = DockerApi::daemon_search_path();
+  const auto criu = base::find_in_path("criu", path);
+  if (criu.empty() || !criu::is_shim(criu)) {
+    reasons.push_back({criu.empty() ? fmt::format("docker finds no criu on its PATH ({})", path)
+                                    : fmt::format("docker finds {} before ferry", criu.string()),
+                       "ferry holds the restore as the criu that docker's runtime calls",
+                       fmt::format("run `{} engine setup` there, once",
+                                   fs::read_symlink("/proc/self/exe").string())});
+  }
+  return reasons;
+}
+
+}  // namespace
+
+std::vector<std::string> Docker::volumes_in(const std::string& definition) const {
+  return docker::named_volumes(json::parse(definition));
+}
+
+Reasons Docker::reasons_against(const std::string& definition) const {
+  const auto configuration = json::parse(definition, nullptr, false);
+  if (!configuration.is_object() || !configuration.contains("HostConfig"))
+    return {{"the plan cannot be read", "it has no definition of docker's",
+             "use the same version of ferry on both hosts"}};
+  const auto info = api_.get("/info");
+  auto reasons = daemon_reasons(info);
+  for (const auto& source : docker::bind_sources(configuration)) {
+    std::error_code none;
+    if (fs::exists(source, none)) continue;
+    reasons.push_back({fmt::format("{} is not here", source), "it is bound into the container",
+                       "bring it over first (rsync -a)"});
+  }
+  for (const auto& network : docker::networks(configuration)) {
+    if (api_.find("/networks/" + percent_encode(network))) continue;
+    reasons.push_back(
+        {fmt::format("docker has no network {} here", network), "the container is attached to it",
+         fmt::format("`docker network create {}`, with the same driver and subnet as there",
+                     network)});
+  }
+  for (const auto& volume : docker::named_volumes(configuration)) {
+    if (!api_.find("/volumes/" + percent_encode(volume))) continue;
+    reasons.push_back({fmt::format("docker has a volume {} here already", volume),
+                       "what is in it may be needed",
+                       fmt::format("`docker volume rm {}` there, when it is not needed", volume)});
+  }
+  const auto runtime = word(configuration["HostConfig"], "Runtime");
+  if (!runtime.empty() && !info.value("Runtimes", json::object()).contains(runtime)) {
+    reasons.push_back({fmt::format("docker has no runtime {} here", runtime),
+                       "the container runs by it", "configure it in daemon.json"});
+  }
+  return reasons;
+}
+
+}  // namespace ferry::runtime
