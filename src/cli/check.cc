@@ -24,25 +24,8 @@ struct Arguments {
   bool json = false;
 };
 
-nlohmann::ordered_json to_json(const migration::CheckReport& report) {
-  auto reasons = nlohmann::ordered_json::array();
-  const auto add = [&](const process::Reasons& some, const std::string& host) {
-    for (const auto& one : some) {
-      reasons.push_back({{"host", host}, {"what", one.what}, {"why", one.why}, {"remedy", one.remedy}});
-    }
-  };
-  add(report.own, report.source);
-  add(report.there, report.target);
-  return {{"name", report.name},       {"source", report.source}, {"target", report.target},
-          {"can_move", report.can_move()}, {"reasons", reasons},      {"warnings", report.warnings},
-          {"tcp", {{"policy", name_of(report.tcp)}, {"connections", report.connections}}}};
-}
-
-nlohmann::ordered_json to_json(const MoveOptions& options, const base::Error& failure) {
-  const auto& e = failure.explanation();
-  return {{"name", options.what},
-          {"can_move", false},
-          {"error", {{"what", e.what}, {"why", e.why}, {"remedy", e.remedy}, {"host", e.host}, {"log", e.log}}}};
+nlohmann::ordered_json unasked(const MoveOptions& options, const base::Error& failure) {
+  return {{"name", options.what}, {"can_move", false}, {"error", to_json(failure.explanation())}};
 }
 
 void print_reasons(const process::Reasons& reasons, const std::string& where) {
@@ -77,6 +60,33 @@ base::Exit run(Arguments& arguments) {
 
 }  // namespace
 
+nlohmann::ordered_json to_json(const base::Explanation& error) {
+  return {{"what", error.what}, {"why", error.why}, {"remedy", error.remedy}, {"host", error.host}, {"log", error.log}};
+}
+
+nlohmann::ordered_json reasons_to_json(const migration::CheckReport& report) {
+  auto reasons = nlohmann::ordered_json::array();
+  const auto add = [&](const process::Reasons& some, const std::string& host) {
+    for (const auto& one : some) {
+      reasons.push_back({{"host", host}, {"what", one.what}, {"why", one.why}, {"remedy", one.remedy}});
+    }
+  };
+  add(report.own, report.source);
+  add(report.there, report.target);
+  return reasons;
+}
+
+nlohmann::ordered_json to_json(const migration::CheckReport& report) {
+  return {{"name", report.name},
+          {"source", report.source},
+          {"target", report.target},
+          {"can_move", report.can_move()},
+          {"reasons", reasons_to_json(report)},
+          {"warnings", report.warnings},
+          {"memory_bytes", report.memory_bytes},
+          {"tcp", {{"policy", name_of(report.tcp)}, {"connections", report.connections}}}};
+}
+
 CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp) {
   return verb
       .add_option("--tcp", tcp,
@@ -110,7 +120,7 @@ base::Exit check_and_print(const MoveOptions& options, bool json) {
     report = migration::check_move(options, observer);
   } catch (const base::Error& failure) {  // no such workload, or the target cannot be asked
     if (!json) throw;
-    fmt::print("{}\n", to_json(options, failure).dump(2));
+    fmt::print("{}\n", unasked(options, failure).dump(2));
     return failure.exit();
   }
   if (json) {

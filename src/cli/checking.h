@@ -4,8 +4,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
+#include "migration/check.h"
 #include "migration/source.h"
 
 namespace ferry::cli {
@@ -16,6 +18,11 @@ CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
 CLI::Option* add_address_option(CLI::App& verb, std::string& address);
 // Throws Error (usage) when it is none, or does not fit what is to move.
 void check_address(const std::string& address, const std::string& what);
+
+nlohmann::ordered_json to_json(const base::Explanation& error);
+// As `ferry check --json` prints it; and its reasons alone.
+nlohmann::ordered_json to_json(const migration::CheckReport& report);
+nlohmann::ordered_json reasons_to_json(const migration::CheckReport& report);
 
 // Asks, and prints every reason with its remedy on stdout, in words or as JSON. kDone when it can move, else kRefused.
 base::Exit check_and_print(const migration::MoveOptions& options, bool json);

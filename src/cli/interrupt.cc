@@ -21,6 +21,8 @@ Interrupt::Interrupt() {
   if (!fd_) throw base::SysError("signalfd", errno, "");
 }
 
+bool Interrupt::has_come() const { return base::wait_readable(fd_.get(), 0); }
+
 void require_root(const char* verb) {
   if (::geteuid() == 0) return;
   base::refuse(std::string("cannot ") + verb, "namespaces, cgroups and CRIU need root", "run it as root (sudo)");

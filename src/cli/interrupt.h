@@ -12,6 +12,7 @@ class Interrupt {
  public:
   Interrupt();
   int fd() const { return fd_.get(); }
+  bool has_come() const;
 
  private:
   base::Fd fd_;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <poll.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "base/units.h"
 #include "cli/checking.h"
 #include "cli/interrupt.h"
+#include "cli/move_all.h"
+#include "cli/moving.h"
 #include "cli/verbs.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
@@ -21,70 +20,8 @@ struct Arguments {
   migration::MoveOptions move;
   std::string port_range, tcp = "keep";
   std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth, throttle, post_copy_timeout = "60s";
+  bool all = false, keep_going = false;
   bool json = false, quiet = false, dry_run = false;
-};
-
-// Whoever reads stderr may have gone (a closed terminal, `| head`); fmt::print would throw, and that must not end a move halfway.
-// And a stopped one (Ctrl-S) must not stop a workload that is frozen meanwhile.
-void say(const std::string& text) {
-  pollfd terminal{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&terminal, 1, 0) != 1 || (terminal.revents & POLLOUT) == 0) return;
-  std::fputs(text.c_str(), stderr);
-  std::fflush(stderr);
-}
-
-std::string text_of(const migration::Round& round) {
-  auto text = fmt::format("round {}: {} in {}, {}", round.number, base::format_bytes(round.dirty_bytes), base::format_ms(round.ms),
-                          base::format_rate(round.copied_bytes_per_s));
-  if (round.number > 1) {
-    text += fmt::format("; it writes {}, the pause would have been {}", base::format_rate(round.dirty_bytes_per_s),
-                        base::format_ms(round.expected_pause_ms));
-  }
-  if (round.throttle_percent > 0) text += fmt::format("; slowed by {} %", round.throttle_percent);
-  return text;
-}
-
-// On a terminal one line that is written over; elsewhere a line per phase. All on stderr: stdout is for the result.
-class ProgressPrinter {
- public:
-  explicit ProgressPrinter(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
-
-  migration::Observer observer() {
-    migration::Observer observer;
-    if (quiet_) return observer;
-    observer.phase = [this](std::string_view phase) {
-      phase_ = phase;
-      show("");
-    };
-    observer.notice = [this](std::string_view text) {
-      clear();
-      say(fmt::format("ferry: {}\n", text));
-    };
-    observer.round = [this](const migration::Round& round) {
-      clear();
-      say(fmt::format("ferry: {}\n", text_of(round)));
-    };
-    if (terminal_) {
-      observer.bytes = [this](uint64_t done, uint64_t total) {
-        if (total > 0) show(fmt::format(" {} of {}", base::format_bytes(done), base::format_bytes(total)));
-      };
-    }
-    return observer;
-  }
-  void clear() {
-    if (terminal_ && !quiet_) say("\r\033[K");
-  }
-
- private:
-  void show(const std::string& detail) {
-    if (terminal_) {
-      say(fmt::format("\r\033[K{} …{}", phase_, detail));
-    } else {
-      say(fmt::format("ferry: {}\n", phase_));
-    }
-  }
-  bool quiet_, terminal_;
-  std::string phase_;
 };
 
 void print_parking(const migration::ParkingReport& parking) {
@@ -100,8 +37,7 @@ void print_throttle(const migration::ThrottleReport& throttle) {
 
 void print_report(const migration::Report& report) {
   if (report.result == "moved") {
-    fmt::print("{} runs on {} now: frozen {}, moved in {}, {} sent ({})\n", report.name, report.target,
-               base::format_ms(report.frozen_ms), base::format_ms(report.total_ms), base::format_bytes(report.bytes_sent),
+    fmt::print("{}, {} sent ({})\n", moved_text(report), base::format_bytes(report.bytes_sent),
                report.via == "tls" ? "direct TLS" : "through the SSH pipe");
     for (const auto& phase : report.phases) fmt::print("  {:<8} {:>9}\n", phase.name, base::format_ms(phase.ms));
     if (report.tcp.connections > 0) {
@@ -117,18 +53,7 @@ void print_report(const migration::Report& report) {
     if (!report.rounds.empty()) fmt::print("  {} rounds; frozen then because {}\n", report.rounds.size(), report.freeze_reason);
     return;
   }
-  say(fmt::format("ferry: {}\n", base::Error(report.error).what()));
-  if (report.unharmed && !report.name.empty()) {
-    say(fmt::format("  {} goes on here, unharmed\n", report.name));
-  }
-}
-
-base::Exit exit_of(const std::string& result) {
-  if (result == "moved") return base::Exit::kDone;
-  if (result == "refused") return base::Exit::kRefused;
-  if (result == "cancelled") return base::Exit::kCancelled;
-  if (result == "in-doubt") return base::Exit::kInDoubt;
-  return base::Exit::kFailed;
+  say_failure(report);
 }
 
 double parse_ms(const std::string& text) {
@@ -151,7 +76,37 @@ int throttle_from(const Arguments& arguments) {
   return percent;
 }
 
+base::Error wrong_with_all(const std::string& what, const std::string& why) {
+  return base::Error({what, why, "", {}, {}}, base::Exit::kUsage);
+}
+
+// With --all what comes first is the engine, if anything does. As CLI11 says it, who counts other words.
+void sort_words(Arguments& arguments) {
+  auto& move = arguments.move;
+  if (arguments.all && move.destination.empty()) std::swap(move.what, move.destination);
+  if (move.what.empty() && !arguments.all) throw CLI::RequiredError("what");
+  if (move.destination.empty()) throw CLI::RequiredError("destination");
+  if (!arguments.all) {
+    if (arguments.keep_going) throw wrong_with_all("--keep-going is for --all", "a single workload has none that could go on without it");
+    return;
+  }
+  if (!move.arrival_name.empty()) throw wrong_with_all("--name cannot be with --all", "it names one workload");
+  if (!move.address.empty()) throw wrong_with_all("--address cannot be with --all", "it moves with one workload");
+}
+
+base::Exit run_all(const Arguments& arguments, const Interrupt& interrupt) {
+  const auto& what = arguments.move.what;
+  return move_all({.options = arguments.move,
+                   .engine = what.empty() ? "" : parse_engine(what),
+                   .keep_going = arguments.keep_going,
+                   .dry_run = arguments.dry_run,
+                   .json = arguments.json,
+                   .quiet = arguments.quiet},
+                  interrupt);
+}
+
 base::Exit run(Arguments& arguments) {
+  sort_words(arguments);
   require_root("move");
   auto& options = arguments.move;
   transport::parse_destination(options.destination);
@@ -164,11 +119,12 @@ base::Exit run(Arguments& arguments) {
   if (!arguments.bandwidth.empty()) options.bandwidth = base::parse_rate(arguments.bandwidth);
   if (!arguments.throttle.empty()) options.throttle = throttle_from(arguments);
   options.post_copy_timeout = std::chrono::duration_cast<base::milliseconds>(base::parse_duration(arguments.post_copy_timeout));
-  if (options.keep_source && options.what.find(':') == std::string::npos) {
+  if (options.keep_source && !arguments.all && options.what.find(':') == std::string::npos) {
     throw base::Error({"--keep-source is for containers", "of a process nothing stays here to be kept", "", {}, {}}, base::Exit::kUsage);
   }
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
+  if (arguments.all) return run_all(arguments, interrupt);
   if (arguments.dry_run) return check_and_print(options, arguments.json);
   ProgressPrinter progress(arguments.quiet);
   const auto report = migration::run_source(options, progress.observer());
@@ -187,8 +143,13 @@ void add_move(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = app.add_subcommand("move", "move a workload to another host while it runs");
   auto& move = arguments->move;
-  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, podman:NAME or docker:NAME")->required();
-  verb->add_option("destination", move.destination, "[user@]host, as for ssh")->required();
+  // Not required by the parser: with --all the destination may be the only one.
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, podman:NAME or docker:NAME; with --all nothing, or docker:, podman:, runc:");
+  verb->add_option("destination", move.destination, "[user@]host, as for ssh");
+  verb->add_flag("--all", arguments->all,
+                 "all that runs here, one after another: workloads of `ferry run` and containers, or the containers of one engine; stops at the first that does "
+                 "not move, and moves nothing if one of them cannot");
+  verb->add_flag("--keep-going", arguments->keep_going, "with --all: leave here what cannot move, and move the others");
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);
   add_address_option(*verb, move.address);

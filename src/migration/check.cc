@@ -135,6 +135,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   report.name = workload.name;
   report.source = host_name();
   const auto memory = memory_need(view.tree);
+  report.memory_bytes = memory.whole;
   report.own = own_reasons(options, view, memory, workload);
   report.tcp = options.tcp;
   report.connections = process::connections_of(view).size();

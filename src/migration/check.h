@@ -18,6 +18,7 @@ struct CheckReport {
   std::vector<std::string> warnings;
   process::TcpPolicy tcp = process::TcpPolicy::kKeep;
   size_t connections = 0;            // open TCP connections to others
+  uint64_t memory_bytes = 0;         // of the workload
   bool can_move() const { return own.empty() && there.empty(); }
 };
 

@@ -36,6 +36,20 @@ constexpr milliseconds kBetweenDumps{50};
 constexpr milliseconds kCancelPoll{10};
 constexpr int kBuryNice = 10;
 
+// Nothing is urgent: whoever wants the CPU goes before this thread. The next move is as urgent as the one before.
+class Unhurried {
+ public:
+  Unhurried() : before_(::getpriority(PRIO_PROCESS, self())) { set(kBuryNice); }
+  ~Unhurried() { set(before_); }
+  Unhurried(const Unhurried&) = delete;
+  Unhurried& operator=(const Unhurried&) = delete;
+
+ private:
+  static id_t self() { return static_cast<id_t>(::gettid()); }
+  static void set(int nice) { (void)::setpriority(PRIO_PROCESS, self(), nice); }
+  int before_;
+};
+
 }  // namespace
 
 Mode parse_mode(std::string_view name) {
@@ -288,8 +302,7 @@ void SourceMove::remember_cost() const {
 // It lives over there: what is frozen here is only a copy.
 void SourceMove::end_here() {
   clock_.start("bury");
-  // It runs there: nothing here is urgent any more, and whoever wants the CPU goes first (client and target may share this machine).
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBuryNice);
+  const Unhurried unhurried;  // it runs there; client and target may share this machine
   if (serving_) serving_->stop();
   const auto kill = [this](const auto& thaw) { dump_->kill(thaw); };
   const std::string untidy = bury(subject_.workload, *frozen_, *freezer_, {report_.target, subject_.files, kill});

@@ -86,6 +86,8 @@ std::optional<OciState> Docker::find(const std::string& name) const {
   return known;
 }
 
+std::vector<OciListed> Docker::running() const { return docker::listing(api_.get("/containers/json")); }
+
 // Of a container that must be there.
 json Docker::require(const OciContainer& container) const {
   auto found = api_.find(fmt::format("/containers/{}/json", container.id));

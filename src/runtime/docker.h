@@ -19,8 +19,10 @@ class Docker : public DefiningEngine {
   Docker() : DefiningEngine("docker") {}
 
   bool has_daemon() const override { return true; }
+  bool is_installed() const override { return api_.is_installed(); }
   process::Reasons host_reasons() const override;
   std::optional<OciState> find(const std::string& name) const override;
+  std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
   void prepare_restore(const OciContainer& container, const base::Path& images) const override;

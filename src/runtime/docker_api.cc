@@ -41,7 +41,7 @@ json content_of(const HttpAnswer& answer, const std::string& failed) {
 
 constexpr const char* kNoAnswer = "docker does not answer as it should";
 
-bool is_docker_installed() {
+bool has_dockerd() {
   return !base::find_in_path("dockerd", DockerApi::daemon_search_path()).empty();
 }
 
@@ -66,6 +66,11 @@ std::string DockerApi::daemon_search_path() {
   return own ? own : "";
 }
 
+bool DockerApi::is_installed() const {
+  std::error_code none;
+  return has_dockerd() || std::filesystem::is_socket(socket_, none);
+}
+
 HttpAnswer DockerApi::ask_daemon(const HttpRequest& request) const {
   if (!remote_.empty()) {
     base::refuse("cannot use docker",
@@ -75,7 +80,7 @@ HttpAnswer DockerApi::ask_daemon(const HttpRequest& request) const {
   try {
     return ask(socket_, request, kDaemonAnswers);
   } catch (const base::SysError& failure) {
-    if (!is_docker_installed()) {
+    if (!has_dockerd()) {
       base::refuse("docker is not installed here",
                    "there is no dockerd on PATH, and nobody answers at " + socket_.string(),
                    "install it; a process or a workload of `ferry run` is named without "

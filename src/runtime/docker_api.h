@@ -16,6 +16,8 @@ class DockerApi {
   // Finds the daemon as `docker` does: DOCKER_HOST, else the usual socket. Nothing is asked yet.
   DockerApi();
 
+  bool is_installed() const;  // it may still not run
+
   // Throw Error: refused when there is no daemon of this host, else with its own words after
   // `failed`.
   nlohmann::json get(const std::string& target) const;

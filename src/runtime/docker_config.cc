@@ -168,6 +168,20 @@ std::vector<std::string> named_volumes(const json& configuration) {
   return names;
 }
 
+std::vector<OciListed> listing(const json& containers) {
+  std::vector<OciListed> listed;
+  for (const auto& one : containers) {
+    std::string name = text(one, "Id");
+    const json& names = at(one, "Names");  // "/web", and "/db/web" as others call it (--link)
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto whole = names[i].get<std::string>();
+      if (whole.rfind('/') == 0) name = whole.substr(1);
+    }
+    listed.push_back({name, text(one, "Image")});
+  }
+  return listed;
+}
+
 std::vector<std::string> networks(const json& configuration) {
   std::vector<std::string> names;
   const json& wanted = at(configuration, "Networks");

@@ -10,6 +10,7 @@
 
 #include "handover/identity.h"
 #include "process/reason.h"
+#include "runtime/oci.h"
 
 namespace ferry::runtime::docker {
 
@@ -29,6 +30,8 @@ nlohmann::json restart_policy(const nlohmann::json& configuration);
 std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // paths of the host
 // Those that have a name. (The others come into being with the container, each at its place.)
 std::vector<std::string> named_volumes(const nlohmann::json& configuration);
+// The answer to GET /containers/json: running ones, paused or about to be restarted included.
+std::vector<OciListed> listing(const nlohmann::json& containers);
 // Networks by name, without those that every daemon has.
 std::vector<std::string> networks(const nlohmann::json& configuration);
 

@@ -110,5 +110,15 @@ TEST(DockerConfig, AnAddressThatMovesIsPinned) {
   EXPECT_EQ(request["MacAddress"], "02:77:00:00:01:09");
 }
 
+// The answer to GET /containers/json; a link of another container (--link) is a name, too.
+TEST(DockerListing, ByItsOwnNameWithItsImage) {
+  const auto containers = json::parse(R"([
+    {"Id": "5aa6", "Names": ["/web"], "Image": "nginx:1", "State": "running"},
+    {"Id": "dfe7", "Names": ["/web/store", "/db"], "Image": "sha256:9526", "State": "paused"}
+  ])");
+  EXPECT_EQ(listing(containers), (std::vector<OciListed>{{"web", "nginx:1"}, {"db", "sha256:9526"}}));
+  EXPECT_TRUE(listing(json::array()).empty());
+}
+
 }  // namespace
 }  // namespace ferry::runtime::docker

@@ -67,8 +67,10 @@ std::unique_ptr<DefiningEngine> defining_engine(const std::string& engine) {
   return nullptr;
 }
 
+bool Oci::is_installed() const { return !base::find_in_path(engine_, program_path()).empty(); }
+
 Reasons Oci::host_reasons() const {
-  if (base::find_in_path(engine_, program_path()).empty()) {
+  if (!is_installed()) {
     return {{fmt::format("{} is not installed here", engine_), "there is none on PATH", fmt::format("install it (the package {})", engine_)}};
   }
   return {};
@@ -82,6 +84,35 @@ std::optional<OciState> Oci::find(const std::string& id) const {
   }
   const auto state = json::parse(told.out);
   return OciState{{engine_, id, state.value("bundle", "")}, state.value("status", ""), state.value("pid", 0)};
+}
+
+json parse_list(const std::string& engine, const std::string& text) {
+  auto list = json::parse(text, nullptr, false);
+  if (list.is_null()) return json::array();
+  if (!list.is_array()) {
+    throw base::Error({fmt::format("{} does not tell its containers", engine), "its answer cannot be read", "report its version", {}, {}});
+  }
+  return list;
+}
+
+std::vector<OciListed> runc_listing(const json& list) {
+  constexpr const char* kManager = "io.container.manager";  // podman's and CRI-O's
+  std::vector<OciListed> listed;
+  for (const auto& one : list) {
+    const auto status = one.value("status", "");
+    const auto annotations = one.value("annotations", json::object());
+    if ((status != "running" && status != "paused") || annotations.contains(kManager)) continue;
+    listed.push_back({one.value("id", ""), kernel::command_of(one.value("pid", 0))});
+  }
+  return listed;
+}
+
+std::vector<OciListed> Oci::running() const {
+  const auto told = base::run({engine_, "list", "--format", "json"});
+  if (told.status != 0) {
+    throw base::Error({fmt::format("{} does not tell its containers", engine_), base::one_line(told.err), "", {}, {}});
+  }
+  return runc_listing(parse_list(engine_, told.out));
 }
 
 // Left running, as far as it knows: else it would forget the container when it has been dumped. What becomes of the tasks ferry

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/subprocess.h"
@@ -43,6 +44,13 @@ struct OciState {
   pid_t pid = 0;
 };
 
+// One that runs, for people.
+struct OciListed {
+  std::string name;   // without its engine's: "web"
+  std::string about;  // its image, or its command where the engine knows of no images
+  bool operator==(const OciListed&) const = default;
+};
+
 // A directory of this host that a container has mounted.
 struct MountedTree {
   base::Path at, here;
@@ -67,9 +75,13 @@ class Oci {
   static bool knows(const std::string& engine);  // is of this kind
   // One gives its containers their networks, also the one that ferry has made, and calls CRIU itself: who is called only asks it to.
   virtual bool has_daemon() const { return false; }
+  // This host has it, be it of use (host_reasons) or not.
+  virtual bool is_installed() const;
   // Why this host cannot checkpoint or restore with it at all.
   virtual process::Reasons host_reasons() const;
   virtual std::optional<OciState> find(const std::string& name) const;  // throws Error
+  // Of its containers those that have not come to their end: paused ones, too. Throws Error.
+  virtual std::vector<OciListed> running() const;
   // What of it a move cannot carry: every reason.
   virtual process::Reasons own_reasons(const OciContainer& container) const;
   virtual OciFiles files(const OciContainer& container) const;
@@ -91,6 +103,11 @@ class Oci {
 };
 // Of one that knows() knows.
 std::unique_ptr<Oci> oci_engine(const std::string& engine);
+
+// What an engine says when it is asked for a list as JSON; nothing in it may be "null". Throws Error.
+nlohmann::json parse_list(const std::string& engine, const std::string& text);
+// Of `runc list`. Engines that call it by its usual directory (podman) have theirs there, too: those are not its own.
+std::vector<OciListed> runc_listing(const nlohmann::json& list);
 
 // The long one of podman and docker; it becomes part of commands.
 bool is_long_id(const std::string& text);

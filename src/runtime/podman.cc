@@ -104,7 +104,7 @@ void run(const base::Argv& argv, const std::string& failed) {
 }  // namespace
 
 Reasons Podman::host_reasons() const {
-  if (base::find_in_path(engine_, program_path()).empty()) {
+  if (!is_installed()) {
     return {{"podman is not installed here", "there is none on PATH",
              "install it (the package podman), with runc"}};
   }
@@ -122,6 +122,26 @@ std::optional<OciState> Podman::find(const std::string& name) const {
   known.container.name = found.value("Name", "");
   if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
   return known;
+}
+
+std::vector<OciListed> podman_listing(const json& list) {
+  std::vector<OciListed> listed;
+  for (const auto& one : list) {
+    const auto names = one.value("Names", json::array());
+    listed.push_back({names.empty() ? one.value("Id", "") : names[0].get<std::string>(),
+                      one.value("Image", "")});
+  }
+  return listed;
+}
+
+std::vector<OciListed> Podman::running() const {
+  const auto told = base::run({"podman", "ps", "--filter", "status=running", "--filter",
+                               "status=paused", "--format", "json"});
+  if (told.status != 0) {
+    throw base::Error(
+        {"podman does not tell its containers", base::one_line(told.err), "", {}, {}});
+  }
+  return podman_listing(parse_list(engine_, told.out));
 }
 
 namespace {

@@ -20,6 +20,7 @@ class Podman : public DefiningEngine {
 
   process::Reasons host_reasons() const override;
   std::optional<OciState> find(const std::string& name) const override;
+  std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
@@ -55,6 +56,8 @@ class Podman : public DefiningEngine {
   // or was removed. Throws Error.
   base::Path mount(const std::string& id) const;
 };
+
+std::vector<OciListed> podman_listing(const nlohmann::json& list);  // of `podman ps`
 
 // What `podman inspect` says of it that a move cannot carry.
 process::Reasons inspected_reasons(const nlohmann::json& inspected);

@@ -66,5 +66,16 @@ TEST(PodmanReasons, ItsOwnMountsAreThoseBelowItsId) {
   EXPECT_FALSE(is_engines_own("", "abc"));
 }
 
+// As `podman ps --format json` of 4.3.1 has it.
+TEST(PodmanListing, ByNameWithItsImage) {
+  const auto list = json::parse(R"([
+    {"Id": "5aa6", "Image": "localhost/box:1", "Names": ["box"], "Pid": 67, "Pod": "", "Labels": null},
+    {"Id": "dfe7", "Image": "", "Names": null, "Pid": 99, "Pod": ""}
+  ])");
+  EXPECT_EQ(podman_listing(list),
+            (std::vector<OciListed>{{"box", "localhost/box:1"}, {"dfe7", ""}}));
+  EXPECT_TRUE(podman_listing(json::array()).empty());
+}
+
 }  // namespace
 }  // namespace ferry::runtime

@@ -342,5 +342,18 @@ TEST_F(DockerTest, ADaemonThatStartsAnewKeepsToIt) {
   EXPECT_TRUE(comes_true([&] { return inspect("looper", "west")["State"]["Running"] == true; }));
 }
 
+TEST_F(DockerTest, AllThatRunMoveOneAfterAnother) {
+  for (const char* name : {"one", "two"}) run_looper(name);
+  lab_->check("east", "docker create --name never python true");
+  const auto moved = ferry("east", {"move", "--all", "docker:", "root@west", "--json"});
+  ASSERT_EQ(moved.status, 0) << moved.out << moved.err;
+  const auto report = Json::parse(moved.out);
+  ASSERT_EQ(report["moves"].size(), 2u) << report.dump(1);
+  EXPECT_EQ(report["moves"][0]["name"], "docker:one");
+  EXPECT_EQ(report["moves"][1]["name"], "docker:two");
+  EXPECT_EQ(lab_->check("east", "docker ps -a --format '{{.Names}}'"), "never");
+  for (const char* name : {"one", "two"}) EXPECT_TRUE(goes_on(name, "west")) << name;
+}
+
 }  // namespace
 }  // namespace ferry::testing

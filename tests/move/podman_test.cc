@@ -205,5 +205,19 @@ TEST_F(PodmanTest, AKilledFerryIsFinishedByItsGuard) {
   EXPECT_TRUE(comes_true([&] { return goes_on("west"); }, 30'000)) << log("west");
 }
 
+// runc, which podman has called, knows them as well: they are not listed twice.
+TEST_F(PodmanTest, AllThatRunAreListedOnceAndMove) {
+  run_looper();
+  lab_->check("east", "podman create --name never localhost/box:1 true");
+  const auto all = ferry("east", {"move", "--all", "root@west"});
+  EXPECT_EQ(all.status, 0) << all.err;
+  EXPECT_NE(all.out.find("\npodman:box  localhost/box:1 "), std::string::npos) << all.out;
+  EXPECT_TRUE(all.out.ends_with("\n1 of 1 moved; 0 stay\n")) << all.out;
+  EXPECT_TRUE(goes_on("west")) << log("west");
+  const auto none = ferry("east", {"move", "--all", "podman:", "root@west"});
+  EXPECT_EQ(none.status, 0) << none.err;
+  EXPECT_EQ(none.out, "no container of podman runs on east: nothing to move\n");
+}
+
 }  // namespace
 }  // namespace ferry::testing
