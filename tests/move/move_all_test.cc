@@ -192,6 +192,21 @@ TEST_F(RuncMoveAllTest, CtrlCCancelsTheOneThatMovesAndTriesNoOther) {
   expect_goes_on("first", "east");
 }
 
+// A move gives way when its workload runs on the target; the next one's freeze must not wait for
+// others.
+TEST_F(RuncMoveAllTest, ALaterMoveIsAsUrgentAsTheFirst) {
+  Background all = lab_->start("east", {"sh", "-c", "exec ferry move --all root@west 2>&1"});
+  std::string nice, said;
+  while (const auto line = all.read_line()) {
+    said += *line + "\n";
+    if (*line == "ferry: move second")
+      nice = lab_->check("east", "ps -o ni= -p $(pgrep -of '^ferry move --all')");
+  }
+  EXPECT_EQ(all.wait(), 0) << said;
+  EXPECT_EQ(std::atoi(nice.c_str()), 0) << nice;
+  EXPECT_FALSE(nice.empty()) << said;
+}
+
 TEST_F(RuncMoveAllTest, WhatMakesNoSenseAndWhatIsNotThere) {
   const auto says = [&](const Argv& words, int status, const std::string& says_so) {
     const auto result = ferry("east", words);
