@@ -4,13 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <thread>
-
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
 #include "migration/container_place.h"
 #include "migration/conversation.h"
+#include "migration/frozen.h"
 #include "migration/host.h"
 #include "migration/logbook.h"
 #include "migration/plan.h"
@@ -24,7 +23,6 @@ namespace {
 // Hashing some hundred files that are not in the page cache, and CRIU's start.
 constexpr base::milliseconds kTargetLooks{15'000};
 constexpr base::milliseconds kGuestGoes{2'000};
-constexpr auto kGuestPoll = base::milliseconds(20);
 
 transport::Peer connect_to(const MoveOptions& options, const Observer& observer) {
   transport::ConnectOptions how;
@@ -45,31 +43,6 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
   report.target = answer.host().empty() ? host : answer.host();
   for (const auto& one : answer.reasons()) report.there.push_back({one.what(), one.why(), one.remedy()});
   for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
-}
-
-bool is_below(pid_t pid, pid_t root) {
-  while (pid > 1 && pid != root) pid = kernel::parent_of(pid).value_or(root);  // gone: nobody's
-  return pid == root;
-}
-
-// In its cgroup, and not of its tree; 0: none.
-pid_t started_from_outside(const runtime::Workload& workload) {
-  const auto tasks = kernel::Freezer::at(workload.container->cgroup);
-  if (!tasks) return 0;
-  for (const pid_t pid : tasks->pids()) {
-    if (!is_below(pid, workload.root.pid)) return pid;
-  }
-  return 0;
-}
-
-// A healthcheck, say, goes by itself.
-pid_t stays_from_outside(const runtime::Workload& workload) {
-  const auto deadline = base::mono_now() + kGuestGoes;
-  for (;;) {
-    const pid_t guest = started_from_outside(workload);
-    if (guest == 0 || base::mono_now() > deadline) return guest;
-    std::this_thread::sleep_for(kGuestPoll);
-  }
 }
 
 // What this host must have for a dump.
@@ -98,7 +71,8 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
   if (workload.container) {
     for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
-    if (const pid_t guest = stays_from_outside(workload); guest > 0) {
+    const auto tasks = kernel::Freezer::at(workload.container->cgroup);
+    if (const pid_t guest = tasks ? wait_for_strangers(*tasks, workload.root.pid, base::mono_now() + kGuestGoes) : 0; guest > 0) {
       reasons.push_back({fmt::format("its process {} ({}) was started from outside, by `{} exec`", guest, kernel::command_of(guest), workload.container->engine),
                          "who has started it stays here", "end it first"});
     }

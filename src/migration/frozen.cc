@@ -43,7 +43,27 @@ std::string cgroup_name(const runtime::Workload& workload) {
   return workload.is_capsule() ? workload.name : fmt::format(".pid-{}", workload.root.pid);
 }
 
+bool is_below(pid_t pid, pid_t root) {
+  while (pid > 1 && pid != root) pid = kernel::parent_of(pid).value_or(root);
+  return pid == root;
+}
+
 }  // namespace
+
+pid_t stranger_in(const kernel::Freezer& tasks, pid_t root) {
+  for (const pid_t pid : tasks.pids()) {
+    if (!is_below(pid, root)) return pid;
+  }
+  return 0;
+}
+
+pid_t wait_for_strangers(const kernel::Freezer& tasks, pid_t root, base::MonoTime deadline) {
+  for (;;) {
+    const pid_t stranger = stranger_in(tasks, root);
+    if (stranger == 0 || base::mono_now() > deadline) return stranger;
+    std::this_thread::sleep_for(kGuestPoll);
+  }
+}
 
 kernel::Freezer Frozen::freezer_of(const runtime::Workload& workload) {
   if (auto found = find_freezer(workload)) return std::move(*found);
@@ -104,7 +124,7 @@ void Frozen::require_one_tree() const {
   if (!kernel::is_alive(workload_.root)) {
     base::refuse(fmt::format("cannot move {}", workload_.name), "it has ended meanwhile");
   }
-  const pid_t pid = stranger();
+  const pid_t pid = stranger_in(freezer_, workload_.root.pid);
   if (pid == 0) return;
   if (workload_.container) {
     base::refuse(fmt::format("cannot move {}", workload_.name),
@@ -118,15 +138,6 @@ void Frozen::require_one_tree() const {
                "wait for that process to end, or start the workload so that it stays in the foreground");
 }
 
-// In its cgroup, and not of its tree; 0: none.
-pid_t Frozen::stranger() const {
-  const auto tree = process::read_tree(workload_.root.pid);
-  for (const pid_t pid : freezer_.pids()) {
-    if (std::ranges::find(tree.pids, pid) == tree.pids.end()) return pid;
-  }
-  return 0;
-}
-
 void Frozen::shut_gate() {
   const auto gate = shut_ ? nullptr : workload_.gate();
   if (!gate) return;
@@ -136,11 +147,11 @@ void Frozen::shut_gate() {
   if (gate_events_.shut) gate_events_.shut();
 }
 
-// What an engine has started in its container, a healthcheck say, goes by itself.
 bool Frozen::waits_for_guest(base::MonoTime deadline) const {
-  if (!workload_.container || stranger() == 0 || base::mono_now() > deadline) return false;
+  const pid_t root = workload_.root.pid;
+  if (!workload_.container || stranger_in(freezer_, root) == 0 || base::mono_now() > deadline) return false;
   freezer_.thaw();
-  while (stranger() != 0 && base::mono_now() < deadline) std::this_thread::sleep_for(kGuestPoll);
+  (void)wait_for_strangers(freezer_, root, deadline);
   return true;
 }
 

@@ -58,7 +58,6 @@ class Frozen {
 
  private:
   void require_one_tree() const;
-  pid_t stranger() const;
   void require_seizable() const;
   void freeze_at_a_good_moment();
   bool waits_for_guest(base::MonoTime deadline) const;
@@ -73,5 +72,10 @@ class Frozen {
   int64_t since_ns_ = 0;
   bool sealed_ = false, ended_ = false, shut_ = false;
 };
+
+// In a workload's cgroup, and not of the tree below its root (`docker exec`, an orphan); 0: none. A task that has just gone is nobody's.
+pid_t stranger_in(const kernel::Freezer& tasks, pid_t root);
+// What an engine has started in its container, a healthcheck say, goes by itself. Who is still there then.
+pid_t wait_for_strangers(const kernel::Freezer& tasks, pid_t root, base::MonoTime deadline);
 
 }  // namespace ferry::migration

@@ -48,6 +48,7 @@ class TargetMove {
   void start_engine();
   void append_log();
   criu::Pages pages() const;
+  void take_identity();
   void make_port();
   void adopt_port();
   void guard_port();

@@ -65,8 +65,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   } else {
     make_capsule();
     if (plan.has_identity()) {
-      identity_ = identity_from(plan.identity());
-      runtime::require_free_addresses(plan.name(), *identity_);
+      take_identity();
       attachment_ = handover::attachment_of(plan.name(), *identity_);
       make_port();
     }
@@ -125,8 +124,7 @@ void TargetMove::make_place() {
   place_->make_bundle(plan_.container().configuration());
   if (place_->network()) netns_ = place_->network()->make();
   if (!plan_.has_identity()) return;
-  identity_ = identity_from(plan_.identity());
-  runtime::require_free_addresses(plan_.name(), *identity_);
+  take_identity();
   attachment_ = *place_->network()->attachment();
   if (!place_->network()->is_by_daemon()) make_port();
 }
@@ -205,6 +203,11 @@ void TargetMove::make_capsule() {
   capsule_ = capsule::Capsule::start(spec);
   walk_->journal().note(kNoteCapsule, to_note(capsule_->init()));
   if (spec.own_network) netns_ = kernel::open_namespace(capsule_->init().pid, "net");
+}
+
+void TargetMove::take_identity() {
+  identity_ = identity_from(plan_.identity());
+  runtime::require_free_addresses(plan_.name(), *identity_);
 }
 
 void TargetMove::make_port() {

@@ -14,6 +14,7 @@ namespace ferry::runtime {
 
 namespace fs = std::filesystem;
 using base::milliseconds;
+using docker::text;
 using nlohmann::json;
 using process::Reasons;
 
@@ -22,8 +23,6 @@ namespace {
 // A container that has ended is removed by the daemon itself (--rm), or it is about to notice.
 constexpr milliseconds kGoes{10'000};
 constexpr auto kGoesPoll = milliseconds(5);
-
-std::string text(const json& object, const char* key) { return object.value(key, std::string()); }
 
 // "/var/lib/docker/overlay2/…", of a container that may not have run yet.
 base::Path layer_path(const json& found, const char* which) {
@@ -78,8 +77,7 @@ std::optional<OciState> Docker::find(const std::string& name) const {
   OciState known{{engine_, text(*found, "Id"), ""}, text(state, "Status"), state.value("Pid", 0)};
   known.container.name = text(*found, "Name").substr(1);  // "/web"
   known.container.volumes = docker::named_volumes(docker::portable_configuration(*found));
-  const auto policy = docker::restart_policy(*found);
-  if (text(policy, "Name") != "no") known.container.restarts = policy.dump();
+  known.container.restarts = docker::restarts_of(*found);
   if (known.status == "running") {
     (void)read_containerd_shim(kernel::parent_of(known.pid).value_or(0), known.container);
   }
@@ -115,7 +113,7 @@ Reasons Docker::own_reasons(const OciContainer& container) const {
   }
   for (auto& reason : namespace_reasons(read_configuration(container.bundle)))
     reasons.push_back(std::move(reason));
-  for (auto& reason : volume_reasons(found)) reasons.push_back(std::move(reason));
+  for (auto& reason : volume_reasons(container)) reasons.push_back(std::move(reason));
   const auto root = fmt::format("/proc/{}/root", found.at("State").value("Pid", 0));
   if (text(found, "Driver") != "overlay2") {
     reasons.push_back({fmt::format("docker stores it by {}", text(found, "Driver")),
@@ -130,9 +128,9 @@ Reasons Docker::own_reasons(const OciContainer& container) const {
 }
 
 // Of its own are those that nobody else has, and that are directories of this host.
-Reasons Docker::volume_reasons(const json& found) const {
+Reasons Docker::volume_reasons(const OciContainer& container) const {
   Reasons reasons;
-  for (const auto& name : docker::named_volumes(docker::portable_configuration(found))) {
+  for (const auto& name : container.volumes) {
     const auto volume = api_.get("/volumes/" + percent_encode(name));
     const auto options = volume.value("Options", json());
     if (text(volume, "Driver") != "local" || (options.is_object() && !options.empty())) {
@@ -143,7 +141,7 @@ Reasons Docker::volume_reasons(const json& found) const {
     }
     const auto filter = percent_encode(json{{"volume", {name}}}.dump());
     for (const auto& user : api_.get("/containers/json?all=1&filters=" + filter)) {
-      if (text(user, "Id") == text(found, "Id")) continue;
+      if (text(user, "Id") == container.id) continue;
       reasons.push_back({fmt::format("its volume {} is also that of {}", name,
                                      user.at("Names").at(0).get<std::string>().substr(1)),
                          "it would go away from there",

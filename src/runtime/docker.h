@@ -54,7 +54,7 @@ class Docker : public DefiningEngine {
   nlohmann::json require(const OciContainer& container) const;
   base::Path container_directory(const std::string& id) const;
   base::Path checkpoint_directory(const OciContainer& container) const;
-  process::Reasons volume_reasons(const nlohmann::json& found) const;
+  process::Reasons volume_reasons(const OciContainer& container) const;
   void set_restart_policy(const std::string& id, const nlohmann::json& policy) const;
 
   DockerApi api_;

@@ -15,14 +15,13 @@
 namespace ferry::runtime {
 
 namespace fs = std::filesystem;
+using docker::text;
 using nlohmann::json;
 using process::Reasons;
 
 namespace {
 
 constexpr const char* kCheckpoint = "ferry";  // a directory of the container's
-
-std::string word(const json& object, const char* key) { return object.value(key, std::string()); }
 
 }  // namespace
 
@@ -51,7 +50,7 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
                             const Image& image) const {
   const auto configuration = json::parse(definition);
   const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
-  const bool by_name = named && word(*named, "Id") == image.id;
+  const bool by_name = named && text(*named, "Id") == image.id;
   for (const auto& [name, volume] : configuration.at("Volumes").items()) {
     (void)api_.post("/volumes/create", {{"Name", name}, {"Labels", volume.value("Labels", json())}},
                     "docker cannot create the volume " + name);
@@ -60,9 +59,8 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
       api_.post("/containers/create?name=" + percent_encode(wanted.name),
                 docker::create_request(configuration, by_name ? image.name : image.id),
                 fmt::format("docker cannot create {}", wanted.name));
-  wanted.id = word(made, "Id");
-  const auto policy = docker::restart_policy(configuration);
-  if (word(policy, "Name") != "no") wanted.restarts = policy.dump();
+  wanted.id = text(made, "Id");
+  wanted.restarts = docker::restarts_of(configuration);
   return wanted;
 }
 
@@ -98,8 +96,8 @@ Reasons daemon_reasons(const json& info) {
         {"docker's daemon is not in experimental mode", "without it, it does not restore",
          "put {\"experimental\": true} into /etc/docker/daemon.json and restart docker"});
   }
-  if (word(info, "Driver") != "overlay2") {
-    reasons.push_back({fmt::format("docker stores containers by {} here", word(info, "Driver")),
+  if (text(info, "Driver") != "overlay2") {
+    reasons.push_back({fmt::format("docker stores containers by {} here", text(info, "Driver")),
                        "what the container has written is stored by overlay2 there",
                        "use the storage driver overlay2"});
   }
@@ -147,7 +145,7 @@ Reasons Docker::reasons_against(const std::string& definition) const {
                        "what is in it may be needed",
                        fmt::format("`docker volume rm {}` there, when it is not needed", volume)});
   }
-  const auto runtime = word(configuration["HostConfig"], "Runtime");
+  const auto runtime = text(configuration["HostConfig"], "Runtime");
   if (!runtime.empty() && !info.value("Runtimes", json::object()).contains(runtime)) {
     reasons.push_back({fmt::format("docker has no runtime {} here", runtime),
                        "the container runs by it", "configure it in daemon.json"});

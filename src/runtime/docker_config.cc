@@ -19,10 +19,16 @@ const json& at(const json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? kNothing : *found;
 }
+
+}  // namespace
+
 std::string text(const json& object, const char* key) {
   const json& value = at(object, key);
   return value.is_string() ? value.get<std::string>() : "";
 }
+
+namespace {
+
 bool is_true(const json& object, const char* key) {
   const json& value = at(object, key);
   return value.is_boolean() && value.get<bool>();
@@ -141,6 +147,11 @@ json create_request(const json& configuration, const std::string& image) {
 json restart_policy(const json& configuration) {
   const json& policy = at(at(configuration, "HostConfig"), "RestartPolicy");
   return policy.is_object() ? policy : json{{"Name", "no"}, {"MaximumRetryCount", 0}};
+}
+
+std::string restarts_of(const json& configuration) {
+  const auto policy = restart_policy(configuration);
+  return text(policy, "Name") == "no" ? "" : policy.dump();
 }
 
 std::vector<std::string> bind_sources(const json& configuration) {

@@ -14,6 +14,9 @@
 
 namespace ferry::runtime::docker {
 
+// Of an object; empty: it has none, or null.
+std::string text(const nlohmann::json& object, const char* key);
+
 // Of an inspect answer: what create_request() needs, nothing of this host's own (ids, paths of its data).
 nlohmann::json portable_configuration(const nlohmann::json& inspect);
 
@@ -26,6 +29,8 @@ process::Reasons blockers(const nlohmann::json& inspect);
 // The body of POST /containers/create. It is not to be restarted by anyone: the policy is set once it runs.
 nlohmann::json create_request(const nlohmann::json& configuration, const std::string& image);
 nlohmann::json restart_policy(const nlohmann::json& configuration);
+// The same as OciContainer has it; empty: nobody restarts it.
+std::string restarts_of(const nlohmann::json& configuration);
 
 std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // paths of the host
 // Those that have a name. (The others come into being with the container, each at its place.)

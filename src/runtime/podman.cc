@@ -205,10 +205,7 @@ Reasons inspected_reasons(const json& inspected) {
 }
 
 Reasons Podman::own_reasons(const OciContainer& container) const {
-  const auto configuration = read_configuration(container.bundle);
-  auto reasons = terminal_reasons(configuration);
-  for (auto& reason : namespace_reasons(configuration)) reasons.push_back(std::move(reason));
-
+  auto reasons = configuration_reasons(read_configuration(container.bundle));
   for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
   return reasons;
 }
