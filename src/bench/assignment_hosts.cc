@@ -99,7 +99,6 @@ report::Host AssignmentHosts::set_up(const std::string& host, const HostKind& ki
   hosts_.shell(host,
                start_docker_script({.criu = kind.criu, .criu_environment = kind.criu_environment}),
                kSetUp);
-  hosts_.check(host, {"ferry", "engine", "setup"});
   make_docker_network(hosts_, host);
   report::Host facts;
   std::istringstream lines(hosts_.shell(host, kFacts));

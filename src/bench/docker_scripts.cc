@@ -18,6 +18,7 @@ constexpr const char* kStartDocker = R"sh(
     printf '#!/bin/sh\nexec env {environment} {criu} "$@"\n' >/usr/sbin/criu
     chmod 755 /usr/sbin/criu
   fi
+  ferry engine setup >/dev/null
   mountpoint -q /var/lib/docker || mount -t tmpfs docker /var/lib/docker
   setsid dockerd </dev/null >/var/log/dockerd.log 2>&1 &
   for i in $(seq 300); do

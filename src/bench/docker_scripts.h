@@ -19,7 +19,8 @@ struct DockerSetup {
 // Where CRIU writes its log for docker (runc.conf): without that, it goes with the container that
 // could not be restored.
 inline constexpr const char* kCriuLog = "/var/log/criu.log";
-// Starts dockerd and waits until it answers; prints "VERSION". Fails with the end of its log.
+// Starts dockerd, which finds ferry as its criu (`ferry engine setup`), and waits until it answers;
+// prints "VERSION". Fails with the end of its log.
 std::string start_docker_script(const DockerSetup& setup);
 
 // `bash -c SCRIPT bash NAME`: imports an image called NAME with busybox and the host's own Python, and

@@ -60,7 +60,6 @@ void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) 
   for (const auto& host : {hosts.roles().source, hosts.roles().target}) {
     if (has(engines, "docker")) {
       hosts.shell(host, start_docker_script({}), kEngineStarts);
-      hosts.check(host, {"ferry", "engine", "setup"});
       make_docker_network(hosts, host);
     }
     put_criu(hosts, host);

@@ -12,15 +12,6 @@ namespace {
 
 constexpr double kLostPacketMs = 200;  // the shortest retransmission timeout of Linux (TCP_RTO_MIN)
 
-std::string macvlan_of(const Lab& lab, const std::string& host) {
-  return lab
-      .shell(host,
-             "ip -n box -d -o link show eth0 | grep -o 'mtu [0-9]*\\|ether [^ ]*\\|macvlan mode "
-             "[a-z]*'; ip -n box -4 -o addr show eth0 | grep -o 'inet [^ ]*'; "
-             "ip -n box route show default | grep -o 'via [^ ]*\\|metric.*'")
-      .out;
-}
-
 // No name, no macvlan (its bridge would be promiscuous), no link of ferry's, and no job that
 // somebody is still at.
 bool has_left_no_macvlan(const Lab& lab, const std::string& host) {
@@ -34,12 +25,10 @@ bool has_left_no_macvlan(const Lab& lab, const std::string& host) {
 
 TEST_F(RuncTest, AMacvlanGoesAlongWithItsConnectionsThereAndBack) {
   run_web_counter(Name::kNetns, Kind::kMacvlan);
-  const auto before = macvlan_of(*lab_, "east");
+  const auto before = network_of("east");
   ASSERT_NE(before.find("macvlan mode bridge"), std::string::npos) << before;
   auto open = connect();
-  Background load = start_ferry(
-      "north", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", "200",
-                "--connections", "10", "--counter", "--json", "--until-eof-of-stdin"});
+  Background load = start_counter_load();
   ASSERT_TRUE(comes_true([&] { return std::stoi(open.get("/value")) > 100; }));
   double longest_ms = 0;
   int parked = 0;
@@ -50,7 +39,7 @@ TEST_F(RuncTest, AMacvlanGoesAlongWithItsConnectionsThereAndBack) {
     EXPECT_EQ(report["tcp"]["policy"], "keep");
     parked += report["parking"]["frames"].get<int>();
     longest_ms = std::max(longest_ms, report["frozen_ms"].get<double>());
-    EXPECT_EQ(macvlan_of(*lab_, to), before) << to;
+    EXPECT_EQ(network_of(to), before) << to;
     EXPECT_TRUE(has_left_no_macvlan(*lab_, from)) << from;
     EXPECT_GT(std::stoi(open.get("/value")), 0) << to;
   }

@@ -10,15 +10,6 @@
 namespace ferry::testing {
 namespace {
 
-std::string network_of(const Lab& lab, const std::string& host) {
-  return lab
-      .shell(host,
-             "ip -n box -o link show eth0 | grep -o 'mtu [0-9]*\\|ether [^ ]*'; ip -n box -4 -o "
-             "addr show eth0 | grep -o 'inet [^ ]*'; "
-             "ip -n box route show default | grep -o 'via [^ ]*\\|metric.*'")
-      .out;
-}
-
 // Neither the name nor a link that could answer, and no job that somebody is still at.
 bool has_left(const Lab& lab, const std::string& host) {
   const auto look = fmt::format(
@@ -30,17 +21,15 @@ bool has_left(const Lab& lab, const std::string& host) {
 
 TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) {
   run_web_counter();
-  const auto before = network_of(*lab_, "east");
+  const auto before = network_of("east");
   auto open = connect();
-  Background load = start_ferry(
-      "north", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", "200",
-                "--connections", "10", "--counter", "--json", "--until-eof-of-stdin"});
+  Background load = start_counter_load();
   for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
     const auto report = move(from, to);
     ASSERT_FALSE(report.is_null());
     EXPECT_EQ(report["parking"]["on"], true) << report["parking"];
     EXPECT_EQ(report["tcp"]["policy"], "keep");
-    EXPECT_EQ(network_of(*lab_, to), before) << to;
+    EXPECT_EQ(network_of(to), before) << to;
     EXPECT_TRUE(has_left(*lab_, from)) << from;
     EXPECT_GT(std::stoi(open.get("/value")), 0) << to;
   }

@@ -139,4 +139,19 @@ std::string RuncTest::last_line(const std::string& host) const {
   return text.substr(0, text.find('\n'));
 }
 
+std::string RuncTest::network_of(const std::string& host) const {
+  return lab_
+      ->shell(host,
+              "ip -n box -d -o link show eth0 | grep -o 'mtu [0-9]*\\|ether [^ ]*\\|macvlan mode "
+              "[a-z]*'; ip -n box -4 -o addr show eth0 | grep -o 'inet [^ ]*'; "
+              "ip -n box route show default | grep -o 'via [^ ]*\\|metric.*'")
+      .out;
+}
+
+Background RuncTest::start_counter_load() const {
+  return start_ferry(
+      "north", {"load-test", fmt::format("http://{}:{}/next", kAddress, kPort), "--rate", "200",
+                "--connections", "10", "--counter", "--json", "--until-eof-of-stdin"});
+}
+
 }  // namespace ferry::testing

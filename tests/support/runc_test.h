@@ -31,6 +31,10 @@ class RuncTest : public ContainerTest {
   enum class Kind { kVeth, kMacvlan };
   void run_web_counter(Name name = Name::kNetns, Kind kind = Kind::kVeth,
                        const std::string& segment = "br0") const;
+  // What is to go along of that network.
+  std::string network_of(const std::string& host) const;
+  // From north: 200 requests/s on 10 connections, each the next number.
+  Background start_counter_load() const;
   Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
     return FerryTest::move("runc:box", from, to, options);
