@@ -100,19 +100,7 @@ TEST_F(RuncTest, ANetworkThatCannotGoIsRefusedBeforehand) {
 
 TEST_F(RuncTest, WithAddressAKilledFerryIsFinishedByItsGuard) {
   run_web_counter();
-  auto open = connect();
-  int last = 0;
-  for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
-    EXPECT_NE(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 0) << fault;
-    EXPECT_EQ(open.next(), ++last) << fault;
-    EXPECT_TRUE(has_left(*lab_, "west")) << fault;
-  }
-  ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
-  EXPECT_EQ(open.next(), ++last);
-  EXPECT_TRUE(has_left(*lab_, "east")) << ferry("east", {"resolve", "runc:box"}).out;
-  EXPECT_EQ(state("box", "west"), "running");
-  ASSERT_NE(ferry("west", {"move", "runc:box", "root@east"}, "target.resuming=kill").status, 0);
-  EXPECT_EQ(open.next(), ++last);
+  expect_guard_finishes([](const std::string& host) { return has_left(*lab_, host); });
 }
 
 }  // namespace

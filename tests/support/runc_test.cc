@@ -154,4 +154,21 @@ Background RuncTest::start_counter_load() const {
                 "--connections", "10", "--counter", "--json", "--until-eof-of-stdin"});
 }
 
+void RuncTest::expect_guard_finishes(
+    const std::function<bool(const std::string& host)>& has_left) const {
+  auto open = connect();
+  int last = 0;
+  for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_EQ(open.next(), ++last) << fault;
+    EXPECT_TRUE(has_left("west")) << fault;
+  }
+  ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_EQ(open.next(), ++last);
+  EXPECT_TRUE(has_left("east")) << ferry("east", {"resolve", "runc:box"}).out;
+  EXPECT_EQ(state("box", "west"), "running");
+  ASSERT_NE(ferry("west", {"move", "runc:box", "root@east"}, "target.resuming=kill").status, 0);
+  EXPECT_EQ(open.next(), ++last);
+}
+
 }  // namespace ferry::testing

@@ -4,6 +4,8 @@
 // the container "box" in it.
 #pragma once
 
+#include <functional>
+
 #include "support/container_test.h"
 
 namespace ferry::testing {
@@ -35,6 +37,10 @@ class RuncTest : public ContainerTest {
   std::string network_of(const std::string& host) const;
   // From north: 200 requests/s on 10 connections, each the next number.
   Background start_counter_load() const;
+  // Ferry is killed before the commit, on either side, and after it: each time its guard does what
+  // it cannot do any more, and a client with an open connection notices nothing. `has_left`: nothing
+  // of it is on that host.
+  void expect_guard_finishes(const std::function<bool(const std::string& host)>& has_left) const;
   Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
     return FerryTest::move("runc:box", from, to, options);
