@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -18,7 +19,7 @@ namespace {
 
 struct Arguments {
   migration::MoveOptions move;
-  std::string port_range, tcp = "keep";
+  std::string port_range, tcp = "keep", relay = "until-idle";
   std::string mode = "auto", pause_limit = "100ms", pause_max, bandwidth, throttle, post_copy_timeout = "60s";
   bool all = false, keep_going = false;
   bool json = false, quiet = false, dry_run = false;
@@ -45,6 +46,9 @@ void print_report(const migration::Report& report) {
     }
     if (!report.service_address.empty()) fmt::print("  with the address {}\n", report.service_address);
     if (report.parking.on) print_parking(report.parking);
+    if (!report.relay.empty()) {
+      fmt::print("  {} here: relayed to {} (`ferry relay list`)\n", fmt::join(report.relay, ", "), report.target);
+    }
     if (report.pulled_bytes > 0) {
       fmt::print("  {} fetched after it ran there; {} pages waited for, the longest {}\n", base::format_bytes(report.pulled_bytes), report.faults,
                  base::format_ms(report.worst_fault_ms));
@@ -112,6 +116,7 @@ base::Exit run(Arguments& arguments) {
   transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = process::parse_tcp_policy(arguments.tcp);
+  options.relaying = migration::parse_relaying(arguments.relay);
   check_address(options.address, options.what);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
@@ -173,6 +178,10 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
   verb->add_flag("!--no-parking", move.parking, "drop packets that arrive in the pause (TCP sends them again after 200 ms and more)");
+  verb->add_option("--relay", arguments->relay,
+                   "of a container's published ports: until-idle: this host relays them until its last connection by them has ended; keep: until `ferry relay "
+                   "stop`; none: they end here, and so do its connections")
+      ->capture_default_str();
   verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
+#include "handover/relay_registry.h"
 #include "migration/container_place.h"
 #include "migration/conversation.h"
 #include "migration/frozen.h"
@@ -45,6 +46,17 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
   for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
 }
 
+// A relay leads to this host, and does not follow.
+void add_relay_reasons(const MoveOptions& options, const std::string& name, process::Reasons& reasons) {
+  if (options.tcp == process::TcpPolicy::kClose) return;
+  for (const auto& relay : handover::all_relays()) {
+    if (relay.name != name || relay.end != handover::RelayEnd::kExit || relay.connections == 0) continue;
+    reasons.push_back({fmt::format("{} connections come to it through {}, where it was before", relay.connections, relay.peer),
+                       "what relays them leads to this host only",
+                       "move it when they have ended (`ferry relay list`), or say --tcp close to let them end"});
+  }
+}
+
 // What this host must have for a dump.
 void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
   try {
@@ -59,14 +71,17 @@ void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
 
 process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload) {
   process::Reasons reasons = take_service(options.address, view, workload);
+  if (options.relaying == Relaying::kNone) workload.network.published.reset();
   if (view.holds(::getpid())) {
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
-  const process::BlockerOptions blocking{.own_network = workload.identity.has_value(),
+  process::BlockerOptions blocking{.own_network = workload.identity.has_value(),
                                          .address = workload.service ? workload.service->text() : "",
                                          .tcp = options.tcp,
                                          .container = workload.container.has_value(),
                                          .ours = workload.is_capsule()};
+  if (const auto& published = workload.network.published)
+    blocking.is_relayed = [&](const auto& connection) { return published->leads_to(connection); };
   for (auto& reason : process::find_blockers(view, blocking)) reasons.push_back(std::move(reason));
   if (workload.container) {
     for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
@@ -77,6 +92,7 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
                          "who has started it stays here", "end it first"});
     }
   }
+  if (workload.container) add_relay_reasons(options, workload.name, reasons);
   add_host_reasons(memory, reasons);
   return reasons;
 }

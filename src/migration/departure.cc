@@ -111,12 +111,16 @@ json network_note(const runtime::Workload& workload) {
     note["identity"] = to_note(*workload.identity);
     note["attachment"] = to_note(workload.network.attachment);
   }
+  if (const auto& published = workload.network.published)
+    note["published"] = {{"inside", to_note(published->inside)}, {"attachment", to_note(published->attachment)}};
   return note;
 }
 
 void take_network(const json& note, runtime::Workload& workload) {
   if (!note.is_object()) return;
   workload.network.name = note.value("name", "");
+  if (note.contains("published"))
+    workload.network.published = {noted_identity(note["published"]["inside"]), noted_attachment(note["published"]["attachment"]), {}};
   if (!note.contains("identity")) return;
   workload.identity = workload.network.identity = noted_identity(note["identity"]);
   workload.network.attachment = noted_attachment(note.at("attachment"));

@@ -90,6 +90,7 @@ std::string to_json(const Report& r) {
   j["tcp"] = {{"policy", r.tcp.policy}, {"connections", r.tcp.connections}};
   if (!r.service_address.empty()) j["service_address"] = r.service_address;
   j["parking"] = to_json(r.parking);
+  if (!r.relay.empty()) j["relay"] = r.relay;
   j["cost"] = {{"source", to_json(r.source_cost)}};
   if (r.target_cost) j["cost"]["target"] = to_json(*r.target_cost);
   if (r.throttle.most_percent > 0) j["throttle"] = to_json(r.throttle);

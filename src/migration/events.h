@@ -112,6 +112,7 @@ struct Report {
   TcpReport tcp;
   std::string service_address;    // of the host, that moves with it; empty: none
   ParkingReport parking;
+  std::vector<std::string> relay;  // published ports of the source that lead to the target now
   ThrottleReport throttle;
   uint64_t pulled_bytes = 0;      // of memory: after it ran on the target (post-copy)
   base::Explanation error;        // unless moved

@@ -243,7 +243,7 @@ void Frozen::kill_all() {
   ended_ = true;
   // Connections that live on elsewhere are not to be ended by what dies here. (CRIU, if it let go of the tasks, has ended repair.) Those of
   // the host's own address end with it, and their peers are to hear of it.
-  if (workload_.identity || workload_.service) {
+  if (workload_.keeps_connections()) {
     const auto only = workload_.service ? std::optional(workload_.service->address()) : std::nullopt;
     for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid, only);
   }

@@ -57,6 +57,7 @@ std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
   if (runtime::oci_engine(plan.container().engine())->has_daemon()) {
     if (!plan.container().own_network()) return std::nullopt;
     place.is_by_daemon_ = true;
+    place.is_relayed_ = plan.has_relay();
     if (!plan.has_identity()) return place;
     place.identity_ = identity_from(plan.identity());
     place.attachment_ = attachment_for(plan.identity(), plan.name());
@@ -113,20 +114,22 @@ process::Reasons NetworkPlace::reasons_against(const wire::EngineContainer& told
 base::Fd NetworkPlace::make() const {
   if (!name_.empty() && !name_is_new_) return base::open_file(name_, O_RDONLY | O_CLOEXEC);
   auto made = kernel::make_network();
-  if (is_by_daemon_ && identity_) handover::NetworkBarrier(made.get()).shut();
+  if (is_by_daemon_ && (identity_ || is_relayed_)) handover::NetworkBarrier(made.get()).shut();
   if (!name_.empty()) kernel::name_network(made.get(), name_);
   return made;
 }
 
-// Behind the barrier: the original is at work under the same MAC and addresses.
+// Behind the barrier: the original is at work under the same MAC and addresses, or else clients of ports that are published here
+// may come before it runs.
 void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
   runtime::run_network_hooks(container, netns);
-  if (!identity_) return;
+  if (!identity_ && !is_relayed_) return;
   const auto found = handover::find_attached(netns);
+  if (is_relayed_) identity_ = found.identity;
   const auto has = [&](const kernel::IpPrefix& address) {
     return found.identity && std::ranges::find(found.identity->addresses, address) != found.identity->addresses.end();
   };
-  if (!found.identity || !(found.identity->mac == identity_->mac) || !std::ranges::all_of(identity_->addresses, has)) {
+  if (!found.identity || !identity_ || !(found.identity->mac == identity_->mac) || !std::ranges::all_of(identity_->addresses, has)) {
     throw base::Error({fmt::format("{} has not given {} its network again", container.engine, container.text()),
                        found.identity ? fmt::format("it is {} ({}) there, not {} ({})", found.identity->addresses_text(), found.identity->mac.text(),
                                                     identity_->addresses_text(), identity_->mac.text())

@@ -20,7 +20,8 @@ namespace ferry::migration {
 class NetworkPlace {
  public:
   // Nothing: the container has neither an identity nor a named namespace, nor one that its engine's
-  // daemon is to fill. Throws Error (refused: no bridge).
+  // daemon is to fill. Throws Error (refused: no bridge). What is relayed gets its identity, which
+  // is of this host only, from the daemon.
   static std::optional<NetworkPlace> of(const wire::Plan& plan);
   static std::optional<NetworkPlace> from(const nlohmann::json& note);
   // Why its namespace cannot be made here.
@@ -45,7 +46,7 @@ class NetworkPlace {
   std::optional<handover::Attachment> attachment_;  // with an identity; by a daemon: its link once filled
   base::Path name_;                                 // empty: it has none
   bool name_is_new_ = false;
-  bool is_by_daemon_ = false;
+  bool is_by_daemon_ = false, is_relayed_ = false;
 };
 
 // How the identity is to stand on this host's segment: on the bridge, or as a macvlan on the link,

@@ -161,6 +161,10 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
   if (workload.service) describe_service(*workload.service, *plan.mutable_service());
   if (workload.container) *plan.mutable_container() = to_wire(workload);
+  if (const auto& published = workload.network.published) {
+    plan.mutable_relay()->set_address(published->inside.addresses_text());
+    for (const auto& port : published->ports) plan.mutable_relay()->add_ports(port.text());
+  }
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;
 }

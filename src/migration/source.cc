@@ -60,6 +60,14 @@ Mode parse_mode(std::string_view name) {
                     base::Exit::kUsage);
 }
 
+Relaying parse_relaying(std::string_view name) {
+  for (const Relaying one : {Relaying::kUntilIdle, Relaying::kKeep, Relaying::kNone}) {
+    if (name == name_of(one)) return one;
+  }
+  throw base::Error({fmt::format("--relay {} cannot be", name), "", fmt::format("say one of {}", fmt::join(kRelayingNames, ", ")), {}, {}},
+                    base::Exit::kUsage);
+}
+
 void SourceMove::run() {
   try {
     prepare();
@@ -93,6 +101,7 @@ void SourceMove::freeze() {
   notice.mutable_freeze();
   talk_->send(notice);
   if (parking_) parking_->stand_by();
+  if (entrance_) entrance_->stand_by();
   stop_workload();
   FAULT_POINT("source.frozen");
   walk_->step(SourceEvent::kFrozen);
@@ -103,6 +112,7 @@ void SourceMove::stop_workload(milliseconds accepts) {
   if (parking_) {
     events = {[this] { parking_->gate_will_shut(); }, [this] { parking_->gate_is_shut(); }, [this] { parking_->gate_is_open(); }};
   }
+  if (entrance_) events = {[this] { entrance_->begin(); }, [] {}, [this] { entrance_->give_back(); }};
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
   frozen_at_ns_ = frozen_->since_ns();
@@ -286,6 +296,16 @@ void SourceMove::note_running(int64_t resumed_monotonic_ns) {
   report_.frozen_ms = static_cast<double>(pause_ns) / 1e6;
   report_.resumed_real_ns = report_.frozen_real_ns + pause_ns;
   report_.result = "moved";
+  if (relay_) serve_relay();
+}
+
+// It runs there: what has waited here for it is to come to it at once.
+void SourceMove::serve_relay() {
+  try {
+    relay_->serve(std::move(*entrance_));
+  } catch (const std::exception& failure) {
+    observer_.notice(fmt::format("the ports of {} lead nowhere here any more: {}", report_.name, failure.what()));
+  }
 }
 
 // For the next one's expectations.

@@ -27,6 +27,17 @@ inline std::string_view name_of(Mode mode) { return kModeNames[static_cast<size_
 // Throws Error (usage).
 Mode parse_mode(std::string_view name);
 
+// What becomes of a container's published ports here.
+enum class Relaying {
+  kUntilIdle,  // they lead to it there until its last connection by them has ended
+  kKeep,       // until `ferry relay stop`
+  kNone,       // they end here
+};
+inline constexpr std::string_view kRelayingNames[] = {"until-idle", "keep", "none"};
+inline std::string_view name_of(Relaying relaying) { return kRelayingNames[static_cast<size_t>(relaying)]; }
+// Throws Error (usage).
+Relaying parse_relaying(std::string_view name);
+
 inline constexpr std::string_view kNoAddress = "none";  // MoveOptions::address: also when the workload came here with one
 
 struct MoveOptions {
@@ -47,6 +58,7 @@ struct MoveOptions {
   uint64_t bandwidth = 0;    // bytes per second for the memory; 0: as fast as it goes
   int lanes = 2;             // connections that carry memory; 0: it goes with the messages
   bool parking = true;       // of packets in the pause, where it can be
+  Relaying relaying = Relaying::kUntilIdle;
   bool keep_source = false;  // of a container: what has stopped here is kept
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };

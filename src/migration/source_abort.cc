@@ -95,6 +95,8 @@ void SourceMove::let_it_run() {
   frozen_.reset();
   if (parking_) parking_->wait_for_return();
   parking_.reset();
+  relay_.reset();
+  entrance_.reset();
   memory_.reset();  // not earlier: what it takes to forget the pages of a large task is no part of the pause
   if (freezer_ && !subject_.workload.is_capsule()) freezer_->remove();
   images_.reset();

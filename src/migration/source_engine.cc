@@ -8,9 +8,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 
 #include "base/program.h"
+#include "handover/relay_registry.h"
 #include "migration/engine_criu.h"
 #include "migration/requirements.h"
 #include "migration/source_move.h"
@@ -192,15 +194,26 @@ void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
+  (void)handover::stop_relay(report_.name, handover::RelayEnd::kExit);  // that of an earlier move, which led here
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kEngineStarts, "its engine's call of CRIU");
   if (!answer.has_engine_waits()) throw BrokenProtocol("it did not answer \"waits\"");
   engine_waits_ = true;
+  if (entrance_) open_relay(answer.engine_waits().relay());
   if (const auto& root = answer.engine_waits().root(); !root.empty())
     root_files_->go_on(engine_files_.root, root);
   return true;
+}
+
+// The processes of a relay stand ready before the freeze.
+void SourceMove::open_relay(const wire::RelayExit& exit) {
+  handover::Relay::Peer peer{{peer_->endpoint.address, static_cast<uint16_t>(exit.port())}, {}, report_.target};
+  if (exit.key().size() != peer.key.size()) throw BrokenProtocol("a relay without a key");
+  std::memcpy(peer.key.data(), exit.key().data(), peer.key.size());
+  relay_.emplace(*entrance_, peer, kernel::IpAddr::parse(exit.address()),
+                 handover::RelayPolicy{.keep = options_.relaying == Relaying::kKeep});
 }
 
 // What its engine reads before it calls CRIU: the engine there is started while the container is

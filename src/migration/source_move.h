@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "files/staged.h"
+#include "handover/relay_process.h"
 #include "migration/departure.h"
 #include "migration/dump.h"
 #include "migration/early_smaps.h"
@@ -40,9 +41,11 @@ class SourceMove {
   void connect();
   void choose_mode();
   void require_direct_way() const;
+  void require_way_for_relay();
   int lanes() const;
   void choose_parking();
   void open_parking(const wire::Ready& target);
+  void make_entrance();
   void open_lanes();
   void freeze();
   void stop_workload(base::milliseconds accepts = {});
@@ -59,6 +62,7 @@ class SourceMove {
   SourceEvent running() const { return post_copy_ ? SourceEvent::kRunningFar : SourceEvent::kRunning; }
   Conversation& talk() { return serving_ ? serving_->talk() : *talk_; }
   void note_running(int64_t resumed_monotonic_ns);
+  void serve_relay();
   void remember_cost() const;
   void end_here();
   void settle();
@@ -85,6 +89,7 @@ class SourceMove {
   void look_for_file_changes();
   void send_engine_changes(const std::vector<std::string>& written);
   bool start_engine_there();
+  void open_relay(const wire::RelayExit& exit);
   void send_engine_notes();
   void send_log();
   void send_image(const std::string& name);
@@ -139,6 +144,8 @@ class SourceMove {
   base::MonoTime slowed_since_{};
   Frozen::Origins origins_;
   std::optional<ParkingDeparture> parking_;
+  std::optional<handover::RelayEntrance> entrance_;
+  std::optional<handover::Relay> relay_;
   std::optional<Frozen> frozen_;
   std::optional<HeldDump> dump_;
   std::optional<Serving> serving_;  // reads the frozen tasks' memory

@@ -41,6 +41,7 @@ void SourceMove::prepare() {
   choose_mode();
   connect();
   require_direct_way();
+  require_way_for_relay();
   // Again: by the way that was just made, say.
   if (subject_.workload.service) refuse_if_any(report_.name, other_users_of(*subject_.workload.service, subject_.view));
   FAULT_POINT("source.connected");
@@ -51,6 +52,7 @@ void SourceMove::prepare() {
   *message.mutable_plan() = make_plan(subject_, report_.job, target_ahead_);
   if (subject_.memory.by_ferry) message.mutable_plan()->mutable_memory()->set_lanes(lanes());
   choose_parking();
+  make_entrance();
   message.mutable_plan()->set_parking(report_.parking.on);
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
@@ -123,6 +125,21 @@ void SourceMove::require_direct_way() const {
                "what is fetched later needs direct connections, and there is only the SSH pipe", "use --mode pre, or allow a port (--port)");
 }
 
+// What is relayed goes by connections of its own.
+void SourceMove::require_way_for_relay() {
+  if (!subject_.workload.network.published || peer_->way == transport::Way::kDirect) return;
+  const auto& published = subject_.workload.network.published;
+  const auto leads_to = [&](const auto& connection) { return published->leads_to(connection); };
+  const bool is_needed = options_.tcp == process::TcpPolicy::kKeep && std::ranges::any_of(subject_.connections, leads_to);
+  if (is_needed) {
+    base::refuse(fmt::format("cannot keep the connections of {}", report_.name),
+                 "they are to be relayed by this host, which needs direct connections, and there is only the SSH pipe",
+                 "allow a port (--port), or let them end (--tcp close)");
+  }
+  observer_.notice("its published ports end here: to relay them needs a direct connection");
+  subject_.workload.network.published.reset();
+}
+
 int SourceMove::lanes() const {
   if (peer_->way != transport::Way::kDirect) return 0;
   return post_copy_ ? std::max(options_.lanes, kFewestPullLanes) : options_.lanes;
@@ -155,6 +172,14 @@ void SourceMove::open_parking(const wire::Ready& target) {
   }
   parking.on = parking_.has_value();
   if (!parking.on) observer_.notice(fmt::format("packets that arrive in the pause are dropped: {}", parking.why_not));
+}
+
+// So that what is in its way is known in time.
+void SourceMove::make_entrance() {
+  const auto& published = subject_.workload.network.published;
+  if (!published) return;
+  entrance_.emplace(report_.name, published->ports, published->attachment.segment);
+  for (const auto& port : published->ports) report_.relay.push_back(port.text());
 }
 
 void SourceMove::open_lanes() {

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "criu/socket_address.h"
 #include "handover/gone_connections.h"
 #include "kernel/affinity.h"
 #include "migration/arrival.h"
@@ -114,6 +115,11 @@ void TargetMove::answer_engine_start() {
   wire::ToSource answer;
   auto& waits = *answer.mutable_engine_waits();
   if (engine_files_.by_layer) waits.set_root(engine_files_.root.string());
+  if (relay_) {
+    waits.mutable_relay()->set_port(relay_->port());
+    waits.mutable_relay()->set_key(relay_->key().data(), relay_->key().size());
+    waits.mutable_relay()->set_address(identity_->addresses.front().address.text());
+  }
   talk_.send(answer);
 }
 
@@ -156,7 +162,9 @@ void TargetMove::restore(const wire::Restore& request) {
     walk_->journal().note(kNoteService, service_->note());
     service_->put_on();
   }
+  if (relay_) change_addresses();
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
+  if (relay_) relay_->know_connections();
   if (memory_) memory_->prefill();
   FAULT_POINT("target.restored");
   if (place_) {
@@ -170,6 +178,14 @@ void TargetMove::restore(const wire::Restore& request) {
   for (const auto& pinned : request.pinned()) pin(pinned, *answer.mutable_restored());
   set_up_sockets(request, *answer.mutable_restored());
   talk_.send(answer);
+}
+
+// Behind address translation it has another address here.
+void TargetMove::change_addresses() {
+  const auto before = handover::parse_identity(plan_.relay().address(), identity_->mac, "").addresses.front().address;
+  const auto& here = identity_->addresses.front().address;
+  if (before == here || before.family() != AF_INET || here.family() != AF_INET) return;
+  (void)criu::change_socket_addresses(images_->directory(), before, here);
 }
 
 namespace {
@@ -276,10 +292,19 @@ void TargetMove::open_gate() {
   if (!gate_) return;
   if (!parking_ || !parking_->opens_gate()) gate_->open();
   if (parking_) parking_->release();
+  if (relay_) serve_relay();
   try {
     gate_->announce();
   } catch (const base::SysError& failure) {
     base::log("not announced: {}", failure.what());  // the next packet that it sends tells the segment as well
+  }
+}
+
+void TargetMove::serve_relay() {
+  try {
+    relay_->serve();
+  } catch (const std::exception& failure) {
+    base::log("the relay: {}", failure.what());  // those who have come by it see their connections end
   }
 }
 

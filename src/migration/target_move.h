@@ -8,6 +8,7 @@
 
 #include "capsule/spawn.h"
 #include "handover/identity.h"
+#include "handover/relay_process.h"
 #include "migration/container_place.h"
 #include "migration/conversation.h"
 #include "migration/guard.h"
@@ -52,6 +53,8 @@ class TargetMove {
   void make_port();
   void adopt_port();
   void guard_port();
+  void make_relay_exit();
+  void wait_for_earlier_relay() const;
   void make_service();
   std::string make_parking();
   void accept_parking();
@@ -59,7 +62,9 @@ class TargetMove {
   void pin(const wire::Pinned& pinned, wire::Restored& answer);
   void set_up_sockets(const wire::Restore& request, wire::Restored& answer);
   void resume();
+  void change_addresses();
   void open_gate();
+  void serve_relay();
   void settle_address();
   void conclude();
   void tell_peers();
@@ -90,6 +95,7 @@ class TargetMove {
   std::unique_ptr<handover::Gate> gate_;
   std::optional<handover::Parking> parking_device_;
   std::optional<ParkingArrival> parking_;
+  std::optional<handover::RelayExit> relay_;
   std::optional<criu::ImageSet> images_;
   std::optional<Incoming> incoming_;
   std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory

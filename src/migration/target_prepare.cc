@@ -5,10 +5,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "handover/address_diversion.h"
 #include "handover/attachment.h"
+#include "handover/relay_registry.h"
 #include "migration/check.h"
 #include "migration/engine_criu.h"
 #include "migration/host.h"
@@ -24,6 +28,8 @@ namespace ferry::migration {
 namespace {
 
 constexpr base::milliseconds kParkingComes{5'000};
+constexpr base::milliseconds kRelayEnds{3'000};
+constexpr base::milliseconds kRelayPoll{20};
 constexpr uint64_t kMostMemory = uint64_t{1} << 46;  // 64 TiB: the most that x86-64 Linux takes with 4-level page tables
 
 std::string name_of(const wire::EngineContainer& told) {
@@ -171,8 +177,26 @@ void TargetMove::append_log() {
   std::filesystem::remove(tail);
 }
 
+// It left this host earlier, and its ports still led to where it went: the source has ended that.
+void TargetMove::wait_for_earlier_relay() const {
+  const auto leads_away = [&](const handover::RelayRecord& relay) {
+    return relay.name == plan_.name() && relay.end == handover::RelayEnd::kEntrance;
+  };
+  for (const auto deadline = base::mono_now() + kRelayEnds;;) {
+    const auto relays = handover::all_relays();
+    const auto found = std::ranges::find_if(relays, leads_away);
+    if (found == relays.end()) return;
+    if (base::mono_now() > deadline) {
+      throw base::Error({fmt::format("the ports of {} here lead to {}", plan_.name(), found->peer), "they are relayed since an earlier move",
+                         fmt::format("end that (`ferry relay stop {}` here)", plan_.name()), {}, {}}, base::Exit::kRefused);
+    }
+    std::this_thread::sleep_for(kRelayPoll);
+  }
+}
+
 // It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
 void TargetMove::start_engine() {
+  wait_for_earlier_relay();
   const auto& network = place_->network();
   const bool is_nameless = network && !network->has_name();
   restore_.emplace(place_->container(), plan_.job(), *images_, pages(), is_nameless ? netns_.get() : -1);
@@ -187,7 +211,9 @@ void TargetMove::start_engine() {
   place_->know_cgroup(freezer_->path());
   if (network && network->is_by_daemon()) {
     place_->fill_network(restore_->criu().pid, netns_.get());
-    if (network->identity()) adopt_port();
+    identity_ = network->identity();
+    if (identity_) adopt_port();
+    if (plan_.has_relay()) make_relay_exit();
   }
   walk_->journal().note(kNotePlace, place_->note());
 }
@@ -226,6 +252,20 @@ void TargetMove::guard_port() {
   handover::put_neighbours(netns_.get(), identity_->link, neighbours_from(plan_.identity().neighbours()));
   gate_ = handover::gate_of(*attachment_, *identity_, [this] { return base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)); });
   gate_->get_ready();
+}
+
+// Its lanes are to come before the freeze.
+void TargetMove::make_relay_exit() {
+  const auto bridge = kernel::Netlink().find_link(attachment_->segment);
+  if (!bridge) throw base::Error({fmt::format("the bridge {} has gone", attachment_->segment), "", "", {}, {}});
+  handover::RelayExitPlace place{.link = attachment_->link,
+                                 .workload_mac = identity_->mac,
+                                 .gateway_mac = bridge->mac,
+                                 .address = identity_->addresses.front(),
+                                 .ports = {},
+                                 .netns = netns_.get()};
+  for (const auto& port : plan_.relay().ports()) place.ports.push_back(handover::PublishedPort::parse(port));
+  relay_.emplace(plan_.name(), place, plan_.source_host(), handover::RelayExit::Listen{source_.address, source_.ports});
 }
 
 // From here on nothing that comes for the address reaches this host's own IP, which may have the address then.

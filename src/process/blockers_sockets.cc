@@ -165,10 +165,11 @@ void add_connection_blockers(const View& view, const BlockerOptions& options, Re
   if (keeps && !options.address.empty()) {
     std::erase_if(connections, [&](const InetSocket& one) { return plain_address(one.address) == options.address; });
   }
+  if (keeps && options.is_relayed) std::erase_if(connections, options.is_relayed);
   if (connections.empty()) return;
   const auto what = list_of(connections);
   if (!keeps) {
-    const bool may_go_along = options.own_network || !options.address.empty();
+    const bool may_go_along = options.own_network || !options.address.empty() || options.is_relayed;
     reasons.push_back({what, "a workload with open TCP connections is not to be moved (--tcp refuse)",
                        may_go_along ? "move it when they have ended; or say --tcp keep, and they go along"
                                     : "move it when they have ended; or say --tcp close to let them end"});

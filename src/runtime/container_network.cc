@@ -72,6 +72,16 @@ void add_reasons(const ContainerNetwork& network, uint64_t id, uint64_t pids,
 
 }  // namespace
 
+bool PublishedNetwork::leads_to(const process::InetSocket& connection) const {
+  const auto is_its = [&](const handover::PublishedPort& port) {
+    return port.protocol == IPPROTO_TCP && port.workload_port == connection.port;
+  };
+  if (connection.udp || !std::ranges::any_of(ports, is_its)) return false;
+  const auto peer = kernel::IpAddr::parse(process::plain_address(connection.remote));
+  return peer.family() == AF_INET && !kernel::IpPrefix::parse("127.0.0.0/8").contains(peer) &&
+         std::ranges::none_of(inside.addresses, [&](const auto& own) { return own.contains(peer); });
+}
+
 base::Path network_name(const json& configuration) {
   const auto linux_part = configuration.value("linux", json::object());
   for (const auto& space : linux_part.value("namespaces", json::array())) {
@@ -99,10 +109,16 @@ ContainerNetwork network_of(pid_t root, const OciContainer& container) {
   ContainerNetwork network;
   if (id == kernel::namespace_id(::getpid(), "net")) return network;
   auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
-  const bool by_daemon = oci_engine(container.engine)->has_daemon();  // which makes it anew there
+  const auto engine = oci_engine(container.engine);
+  const bool by_daemon = engine->has_daemon();  // which makes it anew there
   if (by_daemon) network.is_given = true;
   const auto& attachment = attached.attachment;
-  if (by_daemon && !attachment.is_macvlan() && is_private(attachment.segment)) return network;
+  if (by_daemon && !attachment.is_macvlan() && is_private(attachment.segment)) {
+    auto ports = engine->published_ports(container);
+    if (attached.identity && !ports.empty())
+      network.published = {std::move(*attached.identity), attachment, std::move(ports)};
+    return network;
+  }
   network.identity = std::move(attached.identity);
   network.attachment = std::move(attached.attachment);
   network.reasons = std::move(attached.reasons);

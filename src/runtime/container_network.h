@@ -9,14 +9,27 @@
 #include <optional>
 
 #include "handover/identity.h"
+#include "handover/relay.h"
+#include "process/connections.h"
 #include "process/reason.h"
 #include "runtime/oci.h"
 
 namespace ferry::runtime {
 
+// Of a container on a bridge that leads nowhere else, which is reached by ports of this host.
+struct PublishedNetwork {
+  handover::Identity inside;  // of this host only: on another one it has another address
+  handover::Attachment attachment;
+  std::vector<handover::PublishedPort> ports;
+
+  // Whoever is connected has come by one of the ports, from outside.
+  bool leads_to(const process::InetSocket& connection) const;
+};
+
 struct ContainerNetwork {
   std::optional<handover::Identity> identity;  // nothing: this host's network, or none
   handover::Attachment attachment;             // with an identity
+  std::optional<PublishedNetwork> published;   // instead of one
   base::Path name;                             // empty: it has none
   // Nameless, and at the target made before CRIU comes: it is none of CRIU's business.
   bool is_given = false;

@@ -167,6 +167,10 @@ OciFiles Docker::files(const OciContainer& container) const {
   return files;
 }
 
+std::vector<handover::PublishedPort> Docker::published_ports(const OciContainer& container) const {
+  return docker::published_ports(require(container));
+}
+
 base::Path Docker::container_directory(const std::string& id) const {
   return base::Path(text(api_.get("/info"), "DockerRootDir")) / "containers" / id;
 }

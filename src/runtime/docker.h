@@ -25,6 +25,7 @@ class Docker : public DefiningEngine {
   std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
+  std::vector<handover::PublishedPort> published_ports(const OciContainer& container) const override;
   void prepare_restore(const OciContainer& container, const base::Path& images) const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
                              const base::Path& log) const override;

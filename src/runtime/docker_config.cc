@@ -34,18 +34,26 @@ bool is_true(const json& object, const char* key) {
   return value.is_boolean() && value.get<bool>();
 }
 
+constexpr size_t kShortId = 12;
+
 bool is_every_daemons(const std::string& network) {
   return network == "bridge" || network == "host" || network == "none" || network == "default";
 }
 
-// A static address goes along, and the MAC with it: neighbours know the container by both.
-json endpoint(const json& found) {
+// A static address goes along, and the MAC with it: neighbours know the container by both. So do the names by which others on its
+// network find it, but for the one that docker makes of its id.
+json endpoint(const json& found, const std::string& id) {
   json wanted = json::object();
+  if (const json& names = at(found, "Aliases"); names.is_array()) {
+    wanted["Aliases"] = json::array();
+    for (const auto& name : names) {
+      if (name != id.substr(0, kShortId)) wanted["Aliases"].push_back(name);
+    }
+  }
   const json& fixed = at(found, "IPAMConfig");
   if (!fixed.is_object()) return wanted;
   wanted["IPAMConfig"] = fixed;
   if (const auto mac = text(found, "MacAddress"); !mac.empty()) wanted["MacAddress"] = mac;
-  if (at(found, "Aliases").is_array()) wanted["Aliases"] = at(found, "Aliases");
   return wanted;
 }
 
@@ -99,7 +107,7 @@ json portable_configuration(const json& inspect) {
   json networks = json::object();
   const json& found = at(at(inspect, "NetworkSettings"), "Networks");
   if (found.is_object()) {
-    for (const auto& [name, settings] : found.items()) networks[name] = endpoint(settings);
+    for (const auto& [name, settings] : found.items()) networks[name] = endpoint(settings, text(inspect, "Id"));
   }
   configuration["Networks"] = std::move(networks);
   configuration["Volumes"] = json::object();
@@ -191,6 +199,25 @@ std::vector<OciListed> listing(const json& containers) {
     listed.push_back({name, text(one, "Image")});
   }
   return listed;
+}
+
+std::vector<handover::PublishedPort> published_ports(const json& inspect) {
+  std::vector<handover::PublishedPort> ports;
+  const json& published = at(at(inspect, "NetworkSettings"), "Ports");
+  if (!published.is_object()) return ports;
+  for (const auto& [name, bindings] : published.items()) {  // "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]
+    const bool is_udp = name.ends_with("/udp");
+    if (!bindings.is_array() || (!is_udp && !name.ends_with("/tcp"))) continue;
+    for (const auto& binding : bindings) {
+      const auto host = text(binding, "HostIp");
+      if (host.find(':') != std::string::npos) continue;
+      ports.push_back({.protocol = static_cast<uint8_t>(is_udp ? IPPROTO_UDP : IPPROTO_TCP),
+                       .host = kernel::IpAddr::parse(host.empty() ? "0.0.0.0" : host),
+                       .host_port = static_cast<uint16_t>(std::stoi(text(binding, "HostPort"))),
+                       .workload_port = static_cast<uint16_t>(std::stoi(name))});
+    }
+  }
+  return ports;
 }
 
 std::vector<std::string> networks(const json& configuration) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "handover/identity.h"
+#include "handover/relay.h"
 #include "process/reason.h"
 #include "runtime/oci.h"
 
@@ -37,6 +38,8 @@ std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // 
 std::vector<std::string> named_volumes(const nlohmann::json& configuration);
 // The answer to GET /containers/json: running ones, paused or about to be restarted included.
 std::vector<OciListed> listing(const nlohmann::json& containers);
+// Of this host, which lead to it while it runs; of IPv4.
+std::vector<handover::PublishedPort> published_ports(const nlohmann::json& inspect);
 // Networks by name, without those that every daemon has.
 std::vector<std::string> networks(const nlohmann::json& configuration);
 

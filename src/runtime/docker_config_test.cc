@@ -70,6 +70,14 @@ TEST(DockerConfig, AnAddressThatDockerChoseIsChosenAnew) {
   EXPECT_FALSE(request.contains("MacAddress"));
 }
 
+// As compose gives them: others on the network find it by its service's name.
+TEST(DockerConfig, ItsNamesOnANetworkGoAlong) {
+  auto inspect = running();
+  inspect["NetworkSettings"]["Networks"]["lan"] = {{"IPAMConfig", nullptr}, {"Aliases", {"store", "a5", "a513"}}};
+  const auto request = create_request(portable_configuration(inspect), "x");
+  EXPECT_EQ(request["NetworkingConfig"]["EndpointsConfig"]["lan"]["Aliases"], (json{"store", "a5"})) << "the other one is made of its id";
+}
+
 TEST(DockerConfig, WhatTheOtherHostMustHave) {
   const auto configuration = portable_configuration(running());
   EXPECT_EQ(bind_sources(configuration), (std::vector<std::string>{"/srv/web", "/etc/web"}));
@@ -108,6 +116,19 @@ TEST(DockerConfig, AnAddressThatMovesIsPinned) {
   EXPECT_EQ(lan["IPAMConfig"]["IPv4Address"], "10.77.0.9");
   EXPECT_EQ(lan["IPAMConfig"]["IPv6Address"], "fd00:77::9");
   EXPECT_EQ(request["MacAddress"], "02:77:00:00:01:09");
+}
+
+// As of `-p 8080:80 -p 10.77.0.1:53:53/udp -P`, with a port that is exposed and not published.
+TEST(DockerConfig, PublishedPortsOfIPv4) {
+  auto inspect = running();
+  inspect["NetworkSettings"]["Ports"] = json::parse(R"({
+    "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::", "HostPort": "8080"}],
+    "53/udp": [{"HostIp": "10.77.0.1", "HostPort": "53"}], "443/tcp": null})");
+  std::vector<std::string> texts;
+  for (const auto& port : published_ports(inspect)) texts.push_back(port.text());
+  EXPECT_EQ(texts, (std::vector<std::string>{"10.77.0.1:53->53/udp", "0.0.0.0:8080->80/tcp"}));
+  inspect["NetworkSettings"]["Ports"] = nullptr;
+  EXPECT_TRUE(published_ports(inspect).empty());
 }
 
 // The answer to GET /containers/json; a link of another container (--link) is a name, too.

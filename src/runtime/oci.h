@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/subprocess.h"
+#include "handover/relay.h"
 #include "kernel/procfs.h"
 #include "process/reason.h"
 
@@ -85,6 +86,8 @@ class Oci {
   // What of it a move cannot carry: every reason.
   virtual process::Reasons own_reasons(const OciContainer& container) const;
   virtual OciFiles files(const OciContainer& container) const;
+  // By which this host leads to it. Of IPv4.
+  virtual std::vector<handover::PublishedPort> published_ports(const OciContainer&) const { return {}; }
   // Before the engine is started for a restore: what it reads first is among the images.
   virtual void prepare_restore(const OciContainer&, const base::Path& /*images*/) const {}
   // Complaints go into `log`, images and the engine's own notes into `images`.

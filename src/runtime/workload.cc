@@ -145,8 +145,10 @@ handover::Attachment Workload::attachment() const {
 
 std::unique_ptr<handover::Gate> Workload::gate() const {
   if (service) return std::make_unique<handover::HostAddressGate>(*service);
+  const auto inside = [pid = root.pid] { return kernel::open_namespace(pid, "net"); };
+  if (const auto& published = network.published) return handover::gate_of(published->attachment, published->inside, inside);
   if (!identity) return nullptr;
-  return handover::gate_of(attachment(), *identity, [pid = root.pid] { return kernel::open_namespace(pid, "net"); });
+  return handover::gate_of(attachment(), *identity, inside);
 }
 
 std::string Workload::why_no_diversion() const {

@@ -32,9 +32,11 @@ struct Workload {
 
   // With an identity: how that stands on this host's segment.
   handover::Attachment attachment() const;
-  // What lets its packets in; none: it has no address that moves.
+  // Its connections go where it goes, all of them or those that are relayed.
+  bool keeps_connections() const { return identity || service || network.published; }
+  // What lets its packets in; none: it has no connections that move.
   std::unique_ptr<handover::Gate> gate() const;
-  // With a gate: why its packets cannot be led elsewhere (empty: they can), and what does that. Throws SysError.
+  // With an address that moves: why its packets cannot be led elsewhere (empty: they can), and what does that. Throws SysError.
   std::string why_no_diversion() const;
   std::unique_ptr<handover::Diversion> diversion() const;
 

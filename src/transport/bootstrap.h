@@ -28,7 +28,7 @@ namespace ferry::transport {
 
 // Of frames, bootstrap and messages together: one more with every change that an older peer would
 // not understand. `ferry receive --show-protocol` prints it, alone on a line, and exits 0.
-inline constexpr int kProtocol = 8;
+inline constexpr int kProtocol = 9;
 
 enum class Way { kDirect, kTunnel };  // TLS over TCP; the SSH pipe
 
@@ -100,6 +100,9 @@ struct Accepted {
   Way way = Way::kDirect;
   Listener listener;  // still open, for more lanes with the same key
   Key key{};
+  // Where it listens, for others that are to be reached in the same way.
+  std::string address = {};
+  std::optional<PortRange> ports = {};
 };
 
 // Binds, prints the line, waits for the source. From then on stray output of this process goes to

@@ -57,6 +57,7 @@ class Reception {
   Reception(const AcceptOptions& options)
       : streams_(take_streams(options)),
         listener_(reached_address(), options.ports),
+        ports_(options.ports),
         key_(random_key()) {}
 
   Accepted run() {
@@ -133,11 +134,12 @@ class Reception {
   }
 
   Accepted accepted(std::unique_ptr<Channel> channel, Way way) {
-    return {Link(std::move(channel)), way, std::move(listener_), key_};
+    return {Link(std::move(channel)), way, std::move(listener_), key_, reached_address(), ports_};
   }
 
   base::FdPair streams_;
   Listener listener_;
+  std::optional<PortRange> ports_;
   Key key_;
   std::deque<Pending> pending_;
   bool stdin_ready_ = false;

@@ -50,6 +50,14 @@ class DockerTest : public ContainerTest {
   Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
     return FerryTest::move("docker:" + name, from, to, options);
   }
+  // Of the web counter, in docker's own network.
+  static constexpr const char *kEast = "10.77.0.1", *kWest = "10.77.0.2";
+  static constexpr int kPublished = 8088;
+  void run_published(const std::string& name) const {
+    lab_->check("east", fmt::format("docker run -d --name {0} -p {1}:{2} -v {3}/programs:/programs:ro python python3 /programs/web_counter.py {2}",
+                                    name, kPublished, kPort, FERRY_BINARY_DIR));
+    ASSERT_TRUE(comes_true([&] { return log(name, "east").find("READY") != std::string::npos; }));
+  }
   void run_looper(const std::string& name, const std::string& options = {}) const {
     lab_->check("east", fmt::format("docker run -d --name {} -v {}/programs:/programs:ro {} python {}", name, FERRY_BINARY_DIR, options,
                                     kLooper));
@@ -138,17 +146,54 @@ TEST_F(DockerTest, NetworksUsersAndTheInit) {
   EXPECT_EQ(lab_->check("west", "docker stop -t 0 fleeting >/dev/null; sleep 1; docker ps -aq -f name=fleeting"), "");
 }
 
-// In a network that only docker here knows: its address stays, and so would its connections.
-TEST_F(DockerTest, OfAPublishedServiceConnectionsEndOrItStays) {
-  lab_->check("east", fmt::format("docker run -d --name web -p 8088:{0} -v {1}/programs:/programs:ro python python3 /programs/web_counter.py {0}",
-                                  kPort, FERRY_BINARY_DIR));
-  ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
-  Connection client(*lab_, "north", "10.77.0.1", 8088);
+// In a network that only docker here knows: its address stays, and this host goes on leading to it. The one that it gets there is
+// another one, since there is somebody who has it already.
+TEST_F(DockerTest, OfAPublishedServiceConnectionsAreRelayed) {
+  lab_->check("west", "ssh root@east docker save python | docker load && docker run -d --name first python sleep 1000");
+  run_published("web");
+  Connection client(*lab_, "north", kEast, kPublished);
   EXPECT_EQ(client.next(), 1);
-  expect_refused("docker:web", "west", "--tcp close");
+  ASSERT_NE(ferry("east", {"move", "docker:web", "root@west"}, "target.restored=fail").status, 0);
   EXPECT_EQ(client.next(), 2);
-  ASSERT_FALSE(move("web", "east", "west", {"--tcp", "close"}).is_null());
-  EXPECT_EQ(Connection(*lab_, "north", "10.77.0.2", 8088).next(), 3);
+  const auto report = move("web", "east", "west");
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report["relay"], Json::array({"0.0.0.0:8088->8080/tcp"}));
+  EXPECT_EQ(client.next(), 3);
+  EXPECT_EQ(Connection(*lab_, "north", kEast, kPublished).next(), 4) << "a new one";
+  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 5) << "by the port of the host that it is on";
+  const auto ip = [&](const char* host, const char* name) {
+    return lab_->check(host, fmt::format("docker inspect -f '{{{{.NetworkSettings.IPAddress}}}}' {}", name));
+  };
+  EXPECT_EQ(ip("west", "first"), "172.17.0.2\n");
+  EXPECT_EQ(ip("west", "web"), "172.17.0.3\n");
+  const auto relays = Json::parse(ferry("east", {"relay", "list", "--json"}).out);
+  ASSERT_EQ(relays.size(), 1u);
+  EXPECT_EQ(relays[0]["name"], "docker:web");
+  EXPECT_EQ(relays[0]["to"], "west");
+  // What is relayed does not follow it; what is not, does.
+  const auto refused = ferry("west", {"move", "docker:web", "root@east"});
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_NE(refused.err.find("come to it through east"), std::string::npos) << refused.err;
+  ASSERT_EQ(ferry("east", {"relay", "stop", "docker:web"}).status, 0);
+  EXPECT_EQ(Json::parse(ferry("east", {"relay", "list", "--json"}).out), Json::array());
+  EXPECT_THROW(Connection(*lab_, "north", kEast, kPublished), base::SysError);
+  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 6);
+  ASSERT_FALSE(move("web", "west", "east").is_null());
+  EXPECT_EQ(Connection(*lab_, "north", kEast, kPublished).next(), 7);
+  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 8) << "the relay leads the other way now";
+}
+
+TEST_F(DockerTest, WithoutARelayConnectionsEndOrItStays) {
+  run_published("web");
+  Connection client(*lab_, "north", kEast, kPublished);
+  EXPECT_EQ(client.next(), 1);
+  const auto refused = ferry("east", {"move", "docker:web", "root@west", "--relay", "none"});
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_NE(refused.err.find("--tcp close"), std::string::npos) << refused.err;
+  EXPECT_EQ(client.next(), 2);
+  ASSERT_FALSE(move("web", "east", "west", {"--relay", "none", "--tcp", "close"}).is_null());
+  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 3);
+  EXPECT_EQ(Json::parse(ferry("east", {"relay", "list", "--json"}).out), Json::array());
 }
 
 // As the recipe has it (-itd), with what people give a container.
