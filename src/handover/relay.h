@@ -33,13 +33,13 @@ struct PublishedPort {
   uint16_t host_port = 0;
   uint16_t workload_port = 0;
   auto operator<=>(const PublishedPort&) const = default;
-  std::string text() const;  // "0.0.0.0:8080->80/tcp"
+  std::string text() const;                           // "0.0.0.0:8080->80/tcp"
   static PublishedPort parse(std::string_view text);  // throws Error
 };
 
 // When a relay ends by itself.
 struct RelayPolicy {
-  bool keep = false;  // never, but when it is stopped or has lost its other end
+  bool keep = false;                // never, but when it is stopped or has lost its other end
   base::milliseconds idle{60'000};  // else: when there has been no connection for so long. A client
                                     // that comes again after an answer does so sooner
 };

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The source's end of a relay: what comes to this host for the published ports is led to TAPs, one
-// for each interface, by a table of nftables (family netdev), before the host's own IP, firewall and
-// docker's DNAT see it. There it waits, until it is relayed (relay_process.h) or given back.
+// for each interface, by a table of nftables (family netdev), before the host's own IP, firewall
+// and docker's DNAT see it. There it waits, until it is relayed (relay_process.h) or given back.
 //
-// The interfaces are those with an IPv4 address and a MAC, but for lo, for ports of bridges, and for
-// the bridge that the workload itself is on. Those that come later are not looked at.
+// The interfaces are those with an IPv4 address and a MAC, but for lo, for ports of bridges, and
+// for the bridge that the workload itself is on. Those that come later are not looked at.
 //
-// Nothing of this outlives the process, or the processes that it is shared with. One thread at a time.
+// Nothing of this outlives the process, or the processes that it is shared with. One thread at a
+// time.
 #pragma once
 
 #include <memory>
@@ -33,7 +34,8 @@ class RelayEntrance {
 
   void stand_by();  // the devices are up
   void begin();     // packets wait here from now on
-  // The host has them again: what waited comes in on its interface as it would have, in order.
+  // The host has them again: what waited comes in on its interface as it would have, in order. Of
+  // no use afterwards.
   void give_back();
 
   const std::string& name() const { return name_; }
@@ -43,25 +45,25 @@ class RelayEntrance {
   // ---- for the process that serves it ----
 
   std::vector<IngressTap>& taps() { return taps_; }
-  // It is shared with another process: that one has it all, and this one lets go without giving back.
+  // It is shared with another process: that one has it all, and this one lets go without giving
+  // back.
   struct Shared {
     std::vector<int> fds;  // the table's, then those of the TAPs
     std::vector<std::string> links;
-    bool has_begun = false;
   };
   Shared shared() const;
   void let_go();
   RelayEntrance(std::string name, std::vector<PublishedPort> ports, std::vector<base::Fd> fds,
                 const std::vector<std::string>& links);
-  void know_begun() { has_begun_ = true; }  // by whoever it is shared with
 
  private:
-  std::vector<kernel::LinkChain> chains() const;
+  std::vector<kernel::LinkChain> make_chains(const kernel::Netlink& host) const;
 
   std::string name_, table_;
   std::vector<PublishedPort> ports_;
   std::unique_ptr<kernel::Nftables> tables_;  // empty: let go
   std::vector<IngressTap> taps_;
+  std::vector<kernel::LinkChain> chains_;  // made before the freeze
   bool has_begun_ = false;
 };
 

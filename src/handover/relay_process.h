@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The processes of a relay (relay.h), one at either end. Each is ferry's own program, started before
-// the freeze, with its lanes open, so that the pause costs no more than a word; it takes no memory
-// and no thread along from the ferry that started it, as a fork would. Until serve() it ends with
-// that ferry, and gives back what has waited. After it, it goes on alone.
+// The processes of a relay (relay.h), one at either end. Each is ferry's own program, started
+// before the freeze, with its lanes open, so that the pause costs no more than a word; it takes no
+// memory and no thread along from the ferry that started it, as a fork would. Until serve() it ends
+// with that ferry, and gives back what has waited. After it, it goes on alone.
 //
-//     target   RelayExit exit(name, place, source's name, listen)      exit.port(), exit.key() → source
-//     source   RelayEntrance entrance(…); entrance.stand_by();
+//     target   RelayExit exit(name, place, source's name, listen)      exit.port(), exit.key() →
+//     source source   RelayEntrance entrance(…); entrance.stand_by();
 //              Relay relay(entrance, {endpoint, key, target's name}, workload's address, policy)
 //     ---- freeze ----
 //     source   entrance.begin()
 //     target   exit.know_connections()   the sockets are restored, nothing runs
 //     ---- committed ----
-//     target   exit.serve()              right before the workload runs
+//     target   exit.serve(its root's pid)   right before the workload runs
 //     source   relay.serve(std::move(entrance))     it runs there
 //
 // An abort: entrance.give_back(); the destructors end the rest.
@@ -44,17 +44,19 @@ class RelayProcess {
   pid_t pid() const { return pid_; }
 
  protected:
-  RelayProcess(const std::string& what, const std::string& task, const std::vector<int>& fds,
+  // `task`: a JSON object.
+  RelayProcess(std::string what, const std::string& task, const std::vector<int>& fds,
                const LaunchRelay& launch);
-  // Its answer. Throws Error when it has none, or says why it could not.
-  std::string ask(const std::string& word);
-  std::string answer();
+  // What it answers, after its "done". Throws Error when it has no answer, or says why it could
+  // not.
+  std::string ask(const std::string& word, const std::vector<int>& fds = {});
   void release();
 
-  std::string what_;
+  std::string what_;  // "relay the ports of web"
   base::Fd control_;
   base::Child child_;
   pid_t pid_ = 0;
+  std::string first_answer_;
 };
 
 class Relay : public RelayProcess {
@@ -88,15 +90,20 @@ class RelayExit : public RelayProcess {
   // Without this one that speaks before its client does would speak past the relay, and be reset.
   // Within the pause: about as long as a list of the sockets takes.
   void know_connections();
-  // From now on it lives as long as its lanes and the workload's link.
-  void serve();
+  // From now on it lives as long as its lanes, the workload's link and `root`, a process of the
+  // workload (0: the namespace itself is held, and with it its link, if nobody deletes that).
+  void serve(pid_t root);
 
  private:
+  RelayExit(const std::string& name, const RelayExitPlace& place, const std::string& host,
+            const Listen& listen, const LaunchRelay& launch, const transport::Key& key);
+
   uint16_t port_ = 0;
   transport::Key key_{};
 };
 
-// In the process itself, whose other end of `control` is one of the above; until the relay's end.
-int run_relay(int control);
+// In the process itself: `control`'s other end is one of the above. Until the relay's end, or until
+// `stop_fd` is readable. The exit code.
+int run_relay(int control, int stop_fd);
 
 }  // namespace ferry::handover

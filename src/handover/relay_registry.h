@@ -13,6 +13,9 @@
 
 namespace ferry::handover {
 
+// Entrances' files; those of exits are in exits/. Beside each a .log: why it has ended.
+inline constexpr const char* kRelayDirectory = "/run/ferry/relays";
+
 enum class RelayEnd { kEntrance, kExit };
 
 struct RelayRecord {
@@ -20,7 +23,7 @@ struct RelayRecord {
   RelayEnd end = RelayEnd::kEntrance;
   kernel::ProcessId process;
   std::vector<PublishedPort> ports;
-  std::string peer;  // the other host, as users call it
+  std::string peer;      // the other host, as users call it
   int64_t since_ns = 0;  // Unix time
   bool is_kept = false;  // RelayPolicy::keep
   uint64_t connections = 0;
