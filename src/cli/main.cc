@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
     ferry::cli::add_check(app, exit_code);
     ferry::cli::add_cancel(app, exit_code);
     ferry::cli::add_resolve(app, exit_code);
+    ferry::cli::add_relay(app, exit_code);
     ferry::cli::add_engine(app, exit_code);
     ferry::cli::add_load_test(app, exit_code);
     ferry::cli::add_bench(app, exit_code);

@@ -20,6 +20,7 @@ void add_capsule(CLI::App& app, int& exit_code);
 void add_guard(CLI::App& app, int& exit_code);
 void add_fill(CLI::App& app, int& exit_code);
 void add_resolve(CLI::App& app, int& exit_code);
+void add_relay(CLI::App& app, int& exit_code);
 void add_engine(CLI::App& app, int& exit_code);
 void add_lab(CLI::App& app, int& exit_code);
 void add_load_test(CLI::App& app, int& exit_code);

@@ -11,16 +11,11 @@
 #include <span>
 
 #include "handover/host_address.h"
+#include "handover/ingress_tap.h"
 #include "handover/link_socket.h"
 #include "kernel/nftables.h"
 
 namespace ferry::handover {
-
-// Where frames wait, and by which sender's MAC they come back and pass.
-struct WaitingPlace {
-  int link = 0;  // index
-  kernel::MacAddr mac;
-};
 
 std::string table_of(const HostAddress& here);
 std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,

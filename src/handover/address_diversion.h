@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The packets for a service address, led to a TAP by a table of nftables (address_barrier.h). What
-// is given to the workload is written to the TAP, whose ingress is redirected to the address's
-// interface: there it comes in as it had come first, for the kernel's IP and ARP, for firewalls and
-// for what else looks at interfaces. The table knows it by its sender's MAC, the TAP's own.
+// is given to the workload comes in on the address's interface again (ingress_tap.h).
 #pragma once
 
 #include "handover/address_barrier.h"
@@ -18,7 +16,7 @@ class AddressDiversion : public Diversion {
   // is an AddressBarrier's, shut here and now. Throws SysError.
   AddressDiversion(const HostAddress& here, kernel::Nftables::Life life);
 
-  void stand_by() override { host_.set_up(tap_.name(), true); }
+  void stand_by() override { tap_.set_up(); }
   void begin() override;
   void loosen() override {}  // it has no claim that an announcement could end
   void end() override {}
@@ -27,14 +25,14 @@ class AddressDiversion : public Diversion {
   }
   bool is_for_it_alone(Frame frame) const override { return is_to(here_, frame); }
   bool opens_gate() const override { return life_ == kernel::Nftables::Life::kLasting; }
-  void give(Frame frame) override;
+  void give(Frame frame) override { tap_.give(frame); }
   void announce() override;
   // The host's own network sends by itself.
   void send(Frame frame, const kernel::Unfinished&) override { segment_.send(frame); }
   size_t take(size_t most,
               const Take& each) override;  // what the workload itself sends too early is held here
   void retire() override {}                // what is given goes by the device
-  uint64_t dropped() const override { return host_.dropped(tap_.name()); }
+  uint64_t dropped() const override { return tap_.dropped(); }
   int fd() const override { return tap_.fd(); }
 
  protected:
@@ -43,13 +41,9 @@ class AddressDiversion : public Diversion {
  private:
   HostAddress here_;
   kernel::Nftables::Life life_;
-  kernel::Netlink host_;
   kernel::Nftables tables_;
-  kernel::Tap tap_;
-  WaitingPlace place_;
+  IngressTap tap_;
   LinkSocket segment_;
-  std::vector<std::byte> buffer_;
-  std::string given_;
   std::vector<std::string>
       held_;  // what was sent from the address too early: it leaves when the barrier goes
 };

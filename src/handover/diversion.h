@@ -61,6 +61,9 @@ class Diversion {
   virtual void lead_to_workload() = 0;
 };
 
+// In that order: what waits, until `give_some` has given none; `open`, after which no more comes to wait; what came in between.
+void hand_over_in_order(const std::function<size_t()>& give_some, const std::function<void()>& open);
+
 // A copy that stays.
 std::string bytes_of(Frame frame);
 

@@ -11,9 +11,12 @@ namespace ferry::handover {
 
 class LinkSocket {
  public:
-  // In the calling thread's network namespace. Its end waits for an RCU grace period (10 ms, measured): not within a pause.
+  // In the calling thread's network namespace. Its end waits for an RCU grace period (10 ms,
+  // measured): not within a pause.
   explicit LinkSocket(const std::string& link);
-  void send(Frame frame) const;  // throws SysError
+  void send(Frame frame) const { send(frame, {}); }  // throws SysError
+  // `unfinished`: what the link, or whoever receives it, has still to do. Throws SysError.
+  void send(Frame frame, const kernel::Unfinished& unfinished) const;
 
  private:
   base::Fd socket_;

@@ -6,12 +6,14 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter_arp.h>
-#include <netlink/socket.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
+#include <span>
 
 #include "kernel/netlink_message.h"
 
@@ -24,8 +26,12 @@ namespace {
 constexpr uint32_t kSenderAt = 6;  // in an Ethernet frame
 constexpr int kPriority = -500;    // before others' chains on the same link
 constexpr uint32_t kRegister = NFT_REG_1;
-constexpr uint32_t kEgress = 1;            // NF_NETDEV_EGRESS, which older headers lack
-constexpr size_t kAnswerBytes = 16 << 10;  // some tens of acknowledgements
+constexpr uint32_t kEgress = 1;             // NF_NETDEV_EGRESS, which older headers lack
+constexpr size_t kMostParts = 4;            // of 32 bits, in a register
+constexpr size_t kElementsInMessage = 100;  // one has room for a page
+constexpr size_t kElementsAtOnce = 5'000;   // each message is acknowledged, in the socket's room
+constexpr int kRoomBytes = 4 << 20;         // for one transaction, and for what is said to it
+constexpr size_t kAnswerBytes = 16 << 10;   // some tens of acknowledgements
 
 uint32_t big(uint32_t value) { return htonl(value); }
 
@@ -48,11 +54,11 @@ class Batch {
     append(built);
   }
 
-  void commit(nl_sock* socket, const std::string& what) {
+  void commit(const base::Fd& socket, const std::string& what) {
     add_frame(NFNL_MSG_BATCH_END);
-    if (::send(nl_socket_get_fd(socket), bytes_.data(), bytes_.size(), 0) < 0)
+    if (::send(socket.get(), bytes_.data(), bytes_.size(), 0) < 0)
       throw SysError("netlink", errno, what);
-    if (const int error = first_error(socket)) throw SysError("nftables", error, what);
+    if (const int error = first_error(socket.get())) throw SysError("nftables", error, what);
   }
 
  private:
@@ -68,12 +74,11 @@ class Batch {
     bytes_.resize(NLMSG_ALIGN(bytes_.size()));
   }
   // All answers are there when send() returns.
-  static int first_error(nl_sock* socket) {
+  static int first_error(int socket) {
     std::array<char, kAnswerBytes> buffer;
     int answers = 0;
     for (;;) {
-      const ssize_t got =
-          ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && errno == EAGAIN) return answers > 0 ? 0 : EIO;
       if (got < 0) return errno;
@@ -84,8 +89,7 @@ class Batch {
         ++answers;
         const int error = -static_cast<nlmsgerr*>(nlmsg_data(head))->error;
         if (error == 0) continue;
-        while (::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0)
-          continue;
+        while (::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) continue;
         return error;
       }
     }
@@ -109,14 +113,38 @@ void add_compare(Message& list, const void* data, size_t size) {
   });
 }
 
-void add_match(Message& list, const FrameMatch& match) {
+uint32_t base_of(FrameMatch::Header header) {
+  switch (header) {
+    case FrameMatch::Header::kLink:
+      return NFT_PAYLOAD_LL_HEADER;
+    case FrameMatch::Header::kNetwork:
+      return NFT_PAYLOAD_NETWORK_HEADER;
+    case FrameMatch::Header::kTransport:
+      break;
+  }
+  return NFT_PAYLOAD_TRANSPORT_HEADER;
+}
+
+void add_load(Message& list, FrameMatch::Header header, uint32_t offset, size_t size,
+              uint32_t place) {
   add_expression(list, "payload", [&](Message& payload) {
-    const auto base = match.header == FrameMatch::Header::kLink ? NFT_PAYLOAD_LL_HEADER
-                                                                : NFT_PAYLOAD_NETWORK_HEADER;
-    payload.number(NFTA_PAYLOAD_DREG, big(kRegister)).number(NFTA_PAYLOAD_BASE, big(base));
-    payload.number(NFTA_PAYLOAD_OFFSET, big(match.offset))
-        .number(NFTA_PAYLOAD_LEN, big(static_cast<uint32_t>(match.bytes.size())));
+    payload.number(NFTA_PAYLOAD_DREG, big(place)).number(NFTA_PAYLOAD_BASE, big(base_of(header)));
+    payload.number(NFTA_PAYLOAD_OFFSET, big(offset))
+        .number(NFTA_PAYLOAD_LEN, big(static_cast<uint32_t>(size)));
   });
+}
+
+void add_lookup(Message& list, const LinkSet& set) {
+  CHECK(!set.parts.empty() && set.parts.size() <= kMostParts);
+  uint32_t place = NFT_REG32_00;  // the first quarter of kRegister
+  for (const auto& part : set.parts) add_load(list, part.header, part.offset, part.size, place++);
+  add_expression(list, "lookup", [&](Message& lookup) {
+    lookup.text(NFTA_LOOKUP_SET, set.name).number(NFTA_LOOKUP_SREG, big(kRegister));
+  });
+}
+
+void add_match(Message& list, const FrameMatch& match) {
+  add_load(list, match.header, match.offset, match.bytes.size(), kRegister);
   add_compare(list, match.bytes.data(), match.bytes.size());
 }
 
@@ -149,6 +177,7 @@ void add_expressions(Message& list, const LinkRule& rule) {
     add_compare(list, &type, sizeof type);
   }
   for (const auto& match : rule.matches) add_match(list, match);
+  if (rule.is_in) add_lookup(list, *rule.is_in);
   switch (rule.verdict) {
     case LinkRule::Verdict::kForward:
       return add_forward(list, rule.forward_to);
@@ -159,9 +188,31 @@ void add_expressions(Message& list, const LinkRule& rule) {
   }
 }
 
+std::string name_of(const LinkChain& chain) {
+  return (chain.way == LinkChain::Way::kIn ? "in-" : "out-") + chain.link;
+}
+
+void add_rules_of(Batch& batch, const std::string& table, const LinkChain& chain) {
+  for (const auto& rule : chain.rules) {
+    batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [&](Message& message) {
+      message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, name_of(chain));
+      message.nest(NFTA_RULE_EXPRESSIONS, [&](Message& list) { add_expressions(list, rule); });
+    });
+  }
+}
+
+void add_set(Batch& batch, const std::string& table, const LinkSet& set, uint32_t number) {
+  batch.add(NFT_MSG_NEWSET, NLM_F_CREATE, [&](Message& message) {
+    message.text(NFTA_SET_TABLE, table).text(NFTA_SET_NAME, set.name);
+    message.number(NFTA_SET_ID, big(number)).number(NFTA_SET_FLAGS, uint32_t{0});
+    message.number(NFTA_SET_KEY_TYPE, big(set.shown_as))
+        .number(NFTA_SET_KEY_LEN, big(static_cast<uint32_t>(set.key_bytes())));
+  });
+}
+
 void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
   const bool is_in = chain.way == LinkChain::Way::kIn;
-  const std::string name = (is_in ? "in-" : "out-") + chain.link;
+  const std::string name = name_of(chain);
   batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [&](Message& message) {
     message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, name);
     message.nest(NFTA_CHAIN_HOOK, [&](Message& hook) {
@@ -171,12 +222,7 @@ void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
     });
     message.text(NFTA_CHAIN_TYPE, "filter");
   });
-  for (const auto& rule : chain.rules) {
-    batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [&](Message& message) {
-      message.text(NFTA_RULE_TABLE, table).text(NFTA_RULE_CHAIN, name);
-      message.nest(NFTA_RULE_EXPRESSIONS, [&](Message& list) { add_expressions(list, rule); });
-    });
-  }
+  add_rules_of(batch, table, chain);
 }
 
 // inet is IPv4 and IPv6. Its packets are taken before they are routed, so none is passed on either.
@@ -224,17 +270,14 @@ void add_wall(Batch& batch, const std::string& table, const WallFamily& wall,
 
 }  // namespace
 
-void Nftables::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
-
-Nftables::Nftables() : socket_(nl_socket_alloc()) {
-  CHECK(socket_ != nullptr);
-  if (const int error = nl_connect(socket_.get(), NETLINK_NETFILTER); error < 0)
-    throw SysError("netlink", EPROTONOSUPPORT, nl_geterror(error));
+Nftables::Nftables() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)) {
+  if (!socket_) throw SysError("netlink", errno, "NETLINK_NETFILTER");
+  for (const int option :
+       {SO_SNDBUFFORCE, SO_RCVBUFFORCE}) {  // else some hundred rules are too many
+    if (::setsockopt(socket_.get(), SOL_SOCKET, option, &kRoomBytes, sizeof kRoomBytes) < 0)
+      throw SysError("setsockopt", errno, "NETLINK_NETFILTER");
+  }
 }
-
-Nftables::~Nftables() = default;
-Nftables::Nftables(Nftables&&) noexcept = default;
-Nftables& Nftables::operator=(Nftables&&) noexcept = default;
 
 void Nftables::put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life) {
   Batch batch;
@@ -247,15 +290,61 @@ void Nftables::put_table(const std::string& name, const std::vector<LinkChain>& 
     named(message);
     if (life == Life::kWithThis) message.number(NFTA_TABLE_FLAGS, big(NFT_TABLE_F_OWNER));
   });
+  std::map<std::string, LinkSet> sets;
+  for (const auto& chain : chains) {
+    for (const auto& rule : chain.rules)
+      if (rule.is_in) sets.emplace(rule.is_in->name, *rule.is_in);
+  }
+  for (uint32_t number = 0; const auto& [_, set] : sets) add_set(batch, name, set, ++number);
   for (const auto& chain : chains) add_chain(batch, name, chain);
-  batch.commit(socket_.get(), "make the table " + name);
+  batch.commit(socket_, "make the table " + name);
+}
+
+void Nftables::add_rules(const std::string& table, const std::vector<LinkChain>& chains) {
+  Batch batch;
+  for (const auto& chain : chains) add_rules_of(batch, table, chain);
+  batch.commit(socket_, "change the table " + table);
+}
+
+void Nftables::change_elements(int message, const std::string& table, const std::string& set,
+                               const Keys& keys) {
+  const auto add_some = [&](Message& list, std::span<const std::string> some) {
+    for (const auto& key : some) {
+      list.nest(NFTA_LIST_ELEM, [&](Message& element) {
+        element.nest(NFTA_SET_ELEM_KEY,
+                     [&](Message& value) { value.put(NFTA_DATA_VALUE, key.data(), key.size()); });
+      });
+    }
+  };
+  for (std::span left(keys); !left.empty();) {
+    auto now = left.first(std::min(kElementsAtOnce, left.size()));
+    left = left.subspan(now.size());
+    Batch batch;
+    for (; !now.empty(); now = now.subspan(std::min(kElementsInMessage, now.size()))) {
+      batch.add(message, message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, [&](Message& built) {
+        built.text(NFTA_SET_ELEM_LIST_TABLE, table).text(NFTA_SET_ELEM_LIST_SET, set);
+        built.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&](Message& list) {
+          add_some(list, now.first(std::min(kElementsInMessage, now.size())));
+        });
+      });
+    }
+    batch.commit(socket_, "change the set " + set + " of the table " + table);
+  }
+}
+
+void Nftables::add_elements(const std::string& table, const std::string& set, const Keys& keys) {
+  change_elements(NFT_MSG_NEWSETELEM, table, set, keys);
+}
+
+void Nftables::delete_elements(const std::string& table, const std::string& set, const Keys& keys) {
+  change_elements(NFT_MSG_DELSETELEM, table, set, keys);
 }
 
 void Nftables::delete_table(const std::string& name) {
   Batch batch;
   batch.add(NFT_MSG_DELTABLE, 0, [&](Message& message) { message.text(NFTA_TABLE_NAME, name); });
   try {
-    batch.commit(socket_.get(), "delete the table " + name);
+    batch.commit(socket_, "delete the table " + name);
   } catch (const SysError& failure) {
     if (failure.number() != ENOENT) throw;
   }
@@ -264,13 +353,13 @@ void Nftables::delete_table(const std::string& name) {
 void Nftables::put_wall(const std::string& name) {
   Batch batch;
   for (const auto& wall : kWall) add_wall(batch, name, wall, {});
-  batch.commit(socket_.get(), "make the table " + name + " (families inet and arp)");
+  batch.commit(socket_, "make the table " + name + " (families inet and arp)");
 }
 
 void Nftables::put_half_wall(const std::string& name, const MacAddr& passes) {
   Batch batch;
   for (const auto& wall : kWall) add_wall(batch, name, wall, passes);
-  batch.commit(socket_.get(), "change the table " + name + " (families inet and arp)");
+  batch.commit(socket_, "change the table " + name + " (families inet and arp)");
 }
 
 void Nftables::delete_wall(const std::string& name) {
@@ -281,7 +370,7 @@ void Nftables::delete_wall(const std::string& name) {
     batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named, wall.family);
     batch.add(NFT_MSG_DELTABLE, 0, named, wall.family);
   }
-  batch.commit(socket_.get(), "delete the table " + name + " (families inet and arp)");
+  batch.commit(socket_, "delete the table " + name + " (families inet and arp)");
 }
 
 std::string why_no_link_tables() {

@@ -12,20 +12,36 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "kernel/netlink.h"
 
 namespace ferry::kernel {
 
 // Where in a frame certain bytes must stand.
 struct FrameMatch {
-  enum class Header { kLink, kNetwork } header = Header::kNetwork;
+  // kTransport: right behind the header of IPv4 or IPv6, whatever its length; in a fragment that is
+  // not the first there is none, and nothing fits.
+  enum class Header { kLink, kNetwork, kTransport } header = Header::kNetwork;
   uint32_t offset = 0;
   std::vector<uint8_t> bytes;
+};
+
+// A set of keys, in which rules look up what a frame has at certain places.
+struct LinkSet {
+  struct Part {
+    FrameMatch::Header header = FrameMatch::Header::kNetwork;
+    uint32_t offset = 0, size = 0;  // at most 4
+  };
+  std::string name;
+  std::vector<Part> parts;  // at most 4
+  uint32_t shown_as = 0;  // to people, by nft(8): its number for the type; the kernel does not care
+
+  // What is looked up: each part, filled up with zeros to 4 bytes.
+  size_t key_bytes() const { return parts.size() * 4; }
 };
 
 struct LinkRule {
@@ -34,6 +50,7 @@ struct LinkRule {
   enum class Verdict { kAccept, kDrop, kForward } verdict = Verdict::kDrop;
   int forward_to =
       0;  // index of a link, which sends the frame as it is; dropped when that has gone
+  std::optional<LinkSet> is_in;  // and its bytes are an element of that set
 };
 
 struct LinkChain {
@@ -47,12 +64,18 @@ class Nftables {
   enum class Life { kLasting, kWithThis };
 
   Nftables();  // in the calling thread's network namespace
-  ~Nftables();
-  Nftables(Nftables&&) noexcept;
-  Nftables& operator=(Nftables&&) noexcept;
+  // What another process has, too: a table that is with it ends when both have gone.
+  explicit Nftables(base::Fd shared) : socket_(std::move(shared)) {}
+  int fd() const { return socket_.get(); }
 
-  // Instead of one that has the name.
+  // Instead of one that has the name. Its sets are those that rules look something up in; empty.
   void put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life);
+  // To chains of put_table(), at their ends. Quicker than another table.
+  void add_rules(const std::string& table, const std::vector<LinkChain>& chains);
+  using Keys = std::vector<std::string>;  // each of LinkSet::key_bytes()
+  void add_elements(const std::string& table, const std::string& set, const Keys& keys);
+  // Throws SysError when one is not in it.
+  void delete_elements(const std::string& table, const std::string& set, const Keys& keys);
   void delete_table(const std::string& name);  // gone already is fine
   // A lasting one. There already is fine, and changes nothing.
   void put_wall(const std::string& name);
@@ -61,10 +84,10 @@ class Nftables {
   void delete_wall(const std::string& name);  // gone already is fine
 
  private:
-  struct Closer {
-    void operator()(nl_sock* socket) const;
-  };
-  std::unique_ptr<nl_sock, Closer> socket_;
+  void change_elements(int message, const std::string& table, const std::string& set,
+                       const Keys& keys);
+
+  base::Fd socket_;
 };
 
 // Why this kernel takes no such table; empty when it does.

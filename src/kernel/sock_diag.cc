@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sock_diag.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -13,6 +15,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -25,18 +29,50 @@ namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;  // a dump's messages come in pieces of at most 32 KiB
 
-void ask_for_unix_sockets(int socket) {
+// Asks for all that `request` is about; `each` has what comes.
+template <typename Request>
+void list_sockets(const Request& request, const std::string& what, const std::function<void(const nlmsghdr*)>& each) {
+  const base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!socket) throw SysError("socket", errno, "NETLINK_SOCK_DIAG");
   struct {
     nlmsghdr header;
-    unix_diag_req request;
+    Request request;
   } message{};
   message.header.nlmsg_len = sizeof message;
   message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  message.request.sdiag_family = AF_UNIX;
-  message.request.udiag_states = ~0u;
-  message.request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS;
-  if (::send(socket, &message, sizeof message, 0) < 0) throw SysError("send", errno, "sock_diag");
+  message.request = request;
+  if (::send(socket.get(), &message, sizeof message, 0) < 0) throw SysError("send", errno, "sock_diag");
+  alignas(nlmsghdr) char buffer[kReadBytes];
+  for (;;) {
+    const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw SysError("recv", errno, "sock_diag");
+    int left = static_cast<int>(got);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_type == NLMSG_DONE) return;
+      if (header->nlmsg_type == NLMSG_ERROR) {
+        throw SysError("sock_diag", -static_cast<nlmsgerr*>(NLMSG_DATA(header))->error, what);
+      }
+      each(header);
+    }
+  }
+}
+
+// Of an address as inet_diag has it; nothing: of IPv6 proper.
+std::optional<IpAddr> ipv4_of(int family, const uint32_t (&words)[4]) {
+  constexpr uint32_t kMapped = 0xffff;  // ::ffff:a.b.c.d
+  if (family == AF_INET6 && (words[0] != 0 || words[1] != 0 || words[2] != htonl(kMapped))) return std::nullopt;
+  IpAddr address;
+  std::memcpy(address.bytes.data(), &words[family == AF_INET6 ? 3 : 0], address.size);
+  return address;
+}
+
+std::optional<InetConnection> parse_connection(const nlmsghdr* header) {
+  const auto* told = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+  const auto local = ipv4_of(told->idiag_family, told->id.idiag_src), remote = ipv4_of(told->idiag_family, told->id.idiag_dst);
+  if (!local || !remote || told->id.idiag_dport == 0) return std::nullopt;
+  return InetConnection{*local, *remote, ntohs(told->id.idiag_sport), ntohs(told->id.idiag_dport), told->idiag_state};
 }
 
 UnixSocket parse_socket(const nlmsghdr* header) {
@@ -64,24 +100,32 @@ UnixSocket parse_socket(const nlmsghdr* header) {
 }  // namespace
 
 std::vector<UnixSocket> unix_sockets() {
-  const base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!socket) throw SysError("socket", errno, "NETLINK_SOCK_DIAG");
-  ask_for_unix_sockets(socket.get());
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = ~0u;
+  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS;
   std::vector<UnixSocket> sockets;
-  alignas(nlmsghdr) char buffer[kReadBytes];
-  for (;;) {
-    const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw SysError("recv", errno, "sock_diag");
-    int left = static_cast<int>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_type == NLMSG_DONE) return sockets;
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        throw SysError("sock_diag", -static_cast<nlmsgerr*>(NLMSG_DATA(header))->error, "unix sockets");
-      }
-      sockets.push_back(parse_socket(header));
+  list_sockets(request, "unix sockets", [&](const nlmsghdr* header) { sockets.push_back(parse_socket(header)); });
+  return sockets;
+}
+
+std::vector<InetConnection> inet_connections(int protocol) {
+  std::vector<InetConnection> connections;
+  for (const int family : {AF_INET, AF_INET6}) {
+    inet_diag_req_v2 request{};
+    request.sdiag_family = static_cast<uint8_t>(family);
+    request.sdiag_protocol = static_cast<uint8_t>(protocol);
+    request.idiag_states = ~(1U << TCP_LISTEN | 1U << TCP_CLOSE);
+    const auto each = [&](const nlmsghdr* header) {
+      if (const auto found = parse_connection(header)) connections.push_back(*found);
+    };
+    try {
+      list_sockets(request, "inet sockets", each);
+    } catch (const SysError& refused) {
+      if (family == AF_INET || refused.number() != ENOENT) throw;  // a kernel without IPv6 has none of it
     }
   }
+  return connections;
 }
 
 std::string socket_protocol(pid_t pid, int fd) {

@@ -27,13 +27,23 @@ static_assert(sizeof(Unfinished) == 10);
 
 class Tap {
  public:
+  // kYes: what is read may be as large as the sender has left it (TCP over IPv4), and without its checksum.
+  enum class Large { kNo, kYes };
+
   // In the calling thread's network namespace, down. The kernel puts a number for %d in `pattern`. Throws SysError.
-  explicit Tap(const std::string& pattern);
+  explicit Tap(const std::string& pattern, Large large = Large::kNo);
+  // One that is there already, by a descriptor of it.
+  explicit Tap(base::Fd shared);
 
   const std::string& name() const { return name_; }
   int fd() const { return fd_.get(); }  // readable: a frame waits
   // The next frame, in `buffer` (of kMostFrameBytes); nothing when none waits. Throws SysError.
-  std::optional<std::span<const std::byte>> try_read(std::span<std::byte> buffer) const;
+  std::optional<std::span<const std::byte>> try_read(std::span<std::byte> buffer) const {
+    Unfinished nothing;
+    return try_read(buffer, nothing);
+  }
+  // `unfinished`: with Large::kYes, what is left to be done to it.
+  std::optional<std::span<const std::byte>> try_read(std::span<std::byte> buffer, Unfinished& unfinished) const;
   void write(std::span<const std::byte> frame) const { write(frame, {}); }
   // `unfinished`: what is left to be done (checksum, segments), as a packet socket tells it of a frame of this host's own.
   void write(std::span<const std::byte> frame, const Unfinished& unfinished) const;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The source's end of a relay at work: packets from the entrance's TAPs go to the workload over a
+// lane; what comes back goes to the client on the interface, and to the MAC, that it has come from.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handover/link_socket.h"
+#include "handover/port_holder.h"
+#include "handover/relay_entrance.h"
+#include "handover/relay_origins.h"
+#include "handover/relay_turn.h"
+#include "handover/relay_wire.h"
+
+namespace ferry::handover {
+
+class EntranceServing {
+ public:
+  EntranceServing(RelayEntrance entrance, const kernel::IpAddr& workload, RelayPolicy policy,
+                  RelayRecord record, RelayLanes lanes);
+  // Until the relay's end, or until `stop_fd` is readable. Why it ended.
+  std::string run(int stop_fd);
+
+ private:
+  void carry_in();  // from the TAPs to the lane
+  void add(PacketBatch& batch, size_t tap, Frame frame, const kernel::Unfinished& unfinished);
+  bool lead_in(RelayPacket& packet, const FlowKey& key, const PublishedPort& port, size_t tap,
+               Frame frame);
+  void carry_out(int stop_fd);  // from the lane to the interfaces
+  void send_out(std::span<std::byte> frame, const kernel::Unfinished& unfinished);
+  std::optional<Origin> origin_of(const FlowKey& key);
+  void hear(const RelayNews& news);
+  void look();
+  const PublishedPort* find_port(uint8_t protocol, const RelayAddress& to) const;
+
+  RelayEntrance entrance_;
+  uint32_t workload_;
+  RelayPolicy policy_;
+  RelayRecord record_;
+  RelayLanes lanes_;
+  RelayTurn turn_;
+  Origins origins_;
+  kernel::Netlink host_;  // carry_out's
+  std::vector<std::string> links_;
+  std::vector<LinkSocket> ways_;  // to each of them
+  PortHolder holder_;
+  base::MonoTime last_connection_;
+  uint64_t connections_ = 0;
+};
+
+}  // namespace ferry::handover

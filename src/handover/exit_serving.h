@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The target's end of a relay at work: what comes over a lane is put onto the workload's link, and
+// what the workload says on a relayed flow goes back over another.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "handover/link_socket.h"
+#include "handover/relay_turn.h"
+#include "handover/relayed_flows.h"
+
+namespace ferry::handover {
+
+class ExitServing {
+ public:
+  // `workload`: whose network namespace is looked at; nothing: `netns`, which then is held.
+  ExitServing(std::unique_ptr<RelayedFlows> flows, const RelayExitPlace& place, base::Fd netns,
+              const std::optional<kernel::ProcessId>& workload, RelayRecord record,
+              RelayLanes lanes);
+  std::string run(int stop_fd);
+
+ private:
+  void carry_in(int stop_fd);  // from the lane to the workload
+  void put_in(std::span<std::byte> batch);
+  bool try_put(std::span<std::byte> frame, const kernel::Unfinished& unfinished);
+  void carry_out();  // from the workload to the lane
+  void look();
+  uint32_t address() const { return number_of(place_.address.address); }
+  base::Fd network() const;  // throws SysError when it has gone
+
+  std::unique_ptr<RelayedFlows> flows_;
+  RelayExitPlace place_;
+  base::Fd netns_;
+  std::optional<kernel::ProcessId> workload_;
+  RelayRecord record_;
+  RelayLanes lanes_;
+  RelayTurn turn_;
+  LinkSocket into_;
+  int link_index_;
+  std::vector<FlowKey> keys_;              // carry_in's, kept for its room
+  std::atomic<uint64_t> connections_ = 0;  // as look() has found them
+};
+
+}  // namespace ferry::handover

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is known on a host of its relays: one file for each, written by its process and removed at
+// its end; one that has been killed is known as such by its start time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handover/relay.h"
+#include "kernel/procfs.h"
+
+namespace ferry::handover {
+
+// Entrances' files; those of exits are in exits/. Beside each a .log: why it has ended.
+inline constexpr const char* kRelayDirectory = "/run/ferry/relays";
+
+enum class RelayEnd { kEntrance, kExit };
+
+struct RelayRecord {
+  std::string name;
+  RelayEnd end = RelayEnd::kEntrance;
+  kernel::ProcessId process;
+  std::vector<PublishedPort> ports;
+  std::string peer;      // the other host, as users call it
+  int64_t since_ns = 0;  // Unix time
+  bool is_kept = false;  // RelayPolicy::keep
+  uint64_t connections = 0;
+  uint64_t bytes_in = 0, bytes_out = 0;  // to the workload, to clients
+  uint64_t dropped = 0;                  // packets
+  bool holds_ports = false;              // all of them, so that nobody else can publish them
+};
+
+// Those whose process lives; entries of others are removed.
+std::vector<RelayRecord> all_relays();
+void write_relay(const RelayRecord& record);
+void remove_relay(const RelayRecord& record) noexcept;
+
+// Ends it and waits until it has gone; false: there is none (of that name, at that end).
+bool stop_relay(const std::string& name, RelayEnd end);
+
+}  // namespace ferry::handover
