@@ -302,7 +302,7 @@ void TargetMove::open_gate() {
 
 void TargetMove::serve_relay() {
   try {
-    relay_->serve();
+    relay_->serve(restore_->root());
   } catch (const std::exception& failure) {
     base::log("the relay: {}", failure.what());  // those who have come by it see their connections end
   }
