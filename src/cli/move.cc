@@ -91,6 +91,7 @@ void sort_words(Arguments& arguments) {
     return;
   }
   if (!move.arrival_name.empty()) throw wrong_with_all("--name cannot be with --all", "it names one workload");
+  if (!move.with_binds.empty()) throw wrong_with_all("--with-bind cannot be with --all", "it names what one container has");
   if (!move.address.empty()) throw wrong_with_all("--address cannot be with --all", "it moves with one workload");
 }
 
@@ -113,6 +114,7 @@ base::Exit run(Arguments& arguments) {
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = process::parse_tcp_policy(arguments.tcp);
   check_address(options.address, options.what);
+  if (!arguments.all) check_binds(options);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
@@ -174,6 +176,7 @@ void add_move(CLI::App& app, int& exit_code) {
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);
   verb->add_flag("!--no-parking", move.parking, "drop packets that arrive in the pause (TCP sends them again after 200 ms and more)");
   verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
+  add_with_bind_option(*verb, move.with_binds);
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");
   verb->add_flag("-q,--quiet", arguments->quiet, "no progress");

@@ -48,6 +48,7 @@ struct MoveOptions {
   int lanes = 2;             // connections that carry memory; 0: it goes with the messages
   bool parking = true;       // of packets in the pause, where it can be
   bool keep_source = false;  // of a container: what has stopped here is kept
+  std::vector<std::string> with_binds;  // of a container: paths of this host, bound into it, whose contents go along
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };
 

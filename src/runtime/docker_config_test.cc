@@ -72,7 +72,6 @@ TEST(DockerConfig, AnAddressThatDockerChoseIsChosenAnew) {
 
 TEST(DockerConfig, WhatTheOtherHostMustHave) {
   const auto configuration = portable_configuration(running());
-  EXPECT_EQ(bind_sources(configuration), (std::vector<std::string>{"/srv/web", "/etc/web"}));
   EXPECT_EQ(networks(configuration), std::vector<std::string>{"lan"});
 }
 
