@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/units.h"
 #include "cli/checking.h"
 #include "cli/interrupt.h"
 #include "cli/verbs.h"
@@ -40,6 +41,7 @@ void print_text(const migration::CheckReport& report) {
   print_reasons(report.own, fmt::format("the workload, on {}:", report.source));
   print_reasons(report.there, fmt::format("on {}:", report.target));
   for (const auto& warning : report.warnings) fmt::print("  mind, on {}: {}\n", report.target, warning);
+  for (const auto& bind : report.binds) fmt::print("  {} ({}) would be sent\n", bind.path.string(), base::format_bytes(bind.bytes));
   if (report.can_move() && report.connections > 0) {
     fmt::print("  {} open TCP connection{} {}\n", report.connections, report.connections == 1 ? "" : "s",
                report.tcp == process::TcpPolicy::kClose ? "would end" : "would go along");
@@ -53,6 +55,7 @@ base::Exit run(Arguments& arguments) {
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = process::parse_tcp_policy(arguments.tcp);
   check_address(options.address, options.what);
+  check_binds(options);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   return check_and_print(options, arguments.json);
@@ -77,6 +80,8 @@ nlohmann::ordered_json reasons_to_json(const migration::CheckReport& report) {
 }
 
 nlohmann::ordered_json to_json(const migration::CheckReport& report) {
+  auto binds = nlohmann::ordered_json::array();
+  for (const auto& bind : report.binds) binds.push_back({{"path", bind.path.string()}, {"bytes", bind.bytes}});
   return {{"name", report.name},
           {"source", report.source},
           {"target", report.target},
@@ -84,6 +89,7 @@ nlohmann::ordered_json to_json(const migration::CheckReport& report) {
           {"reasons", reasons_to_json(report)},
           {"warnings", report.warnings},
           {"memory_bytes", report.memory_bytes},
+          {"binds", binds},
           {"tcp", {{"policy", name_of(report.tcp)}, {"connections", report.connections}}}};
 }
 
@@ -100,6 +106,20 @@ CLI::Option* add_address_option(CLI::App& verb, std::string& address) {
   return verb.add_option("--address", address,
                          "of a workload of this host's own network: an address of the host by which its clients reach it, and which moves with it "
                          "(default: the one that it came here with, if any; none: that stays)");
+}
+
+CLI::Option* add_with_bind_option(CLI::App& verb, std::vector<std::string>& paths) {
+  return verb
+      .add_option("--with-bind", paths,
+                  "of a container: send what is in this directory or file of the host, too, which is mounted into it (several times); nothing that "
+                  "the target has is overwritten")
+      ->allow_extra_args(false);
+}
+
+void check_binds(const MoveOptions& options) {
+  if (options.with_binds.empty() || runtime::parse_container(options.what)) return;
+  throw base::Error({"--with-bind is for containers", "other workloads have the files of their host", "say runc:, podman: or docker: and its name", {}, {}},
+                    base::Exit::kUsage);
 }
 
 void check_address(const std::string& address, const std::string& what) {
@@ -140,6 +160,7 @@ void add_check(CLI::App& app, int& exit_code) {
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);
   add_address_option(*verb, move.address);
+  add_with_bind_option(*verb, move.with_binds);
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);

@@ -19,6 +19,10 @@ CLI::Option* add_address_option(CLI::App& verb, std::string& address);
 // Throws Error (usage) when it is none, or does not fit what is to move.
 void check_address(const std::string& address, const std::string& what);
 
+// --with-bind, as both have it; check_binds throws Error (usage) when there is one and `what` is no container.
+CLI::Option* add_with_bind_option(CLI::App& verb, std::vector<std::string>& paths);
+void check_binds(const migration::MoveOptions& options);
+
 nlohmann::ordered_json to_json(const base::Explanation& error);
 // As `ferry check --json` prints it; and its reasons alone.
 nlohmann::ordered_json to_json(const migration::CheckReport& report);

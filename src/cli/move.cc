@@ -95,6 +95,7 @@ void sort_words(Arguments& arguments) {
     return;
   }
   if (!move.arrival_name.empty()) throw wrong_with_all("--name cannot be with --all", "it names one workload");
+  if (!move.with_binds.empty()) throw wrong_with_all("--with-bind cannot be with --all", "it names what one container has");
   if (!move.address.empty()) throw wrong_with_all("--address cannot be with --all", "it moves with one workload");
 }
 
@@ -118,6 +119,7 @@ base::Exit run(Arguments& arguments) {
   options.tcp = process::parse_tcp_policy(arguments.tcp);
   options.relaying = migration::parse_relaying(arguments.relay);
   check_address(options.address, options.what);
+  if (!arguments.all) check_binds(options);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
@@ -183,6 +185,7 @@ void add_move(CLI::App& app, int& exit_code) {
                    "stop`; none: they end here, and so do its connections")
       ->capture_default_str();
   verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
+  add_with_bind_option(*verb, move.with_binds);
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");
   verb->add_flag("-q,--quiet", arguments->quiet, "no progress");

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"
@@ -84,7 +86,12 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
     blocking.is_relayed = [&](const auto& connection) { return published->leads_to(connection); };
   for (auto& reason : process::find_blockers(view, blocking)) reasons.push_back(std::move(reason));
   if (workload.container) {
-    for (auto& reason : runtime::oci_engine(workload.container->engine)->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
+    const auto engine = runtime::oci_engine(workload.container->engine);
+    for (auto& reason : engine->own_reasons(*workload.container)) reasons.push_back(std::move(reason));
+    const auto storage = options.with_binds.empty() ? std::vector<base::Path>{} : engine->storage();
+    auto chosen = runtime::choose_binds(engine->files(*workload.container).binds, options.with_binds, storage, workload.root.pid);
+    workload.binds = std::move(chosen.binds);
+    for (auto& reason : chosen.reasons) reasons.push_back(std::move(reason));
     for (const auto& reason : workload.network.reasons) reasons.push_back(reason);
     const auto tasks = kernel::Freezer::at(workload.container->cgroup);
     if (const pid_t guest = tasks ? wait_for_strangers(*tasks, workload.root.pid, base::mono_now() + kGuestGoes) : 0; guest > 0) {
@@ -129,6 +136,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   report.own = own_reasons(options, view, memory, workload);
   report.tcp = options.tcp;
   report.connections = process::connections_of(view).size();
+  std::ranges::copy_if(workload.binds, std::back_inserter(report.binds), &runtime::BindMount::is_sent);
   if (auto frozen = left_frozen(options.what)) report.own.push_back(std::move(*frozen));
   if (options.destination.empty()) return report;
   wire::ToTarget question;

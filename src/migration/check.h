@@ -19,6 +19,7 @@ struct CheckReport {
   process::TcpPolicy tcp = process::TcpPolicy::kKeep;
   size_t connections = 0;            // open TCP connections to others
   uint64_t memory_bytes = 0;         // of the workload
+  std::vector<runtime::BindMount> binds;  // that would be sent
   bool can_move() const { return own.empty() && there.empty(); }
 };
 
@@ -26,7 +27,8 @@ struct CheckReport {
 // cannot be reached.
 CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
-// The source's part of it, which a move also begins with. The workload gets the service address that is to move with it.
+// The source's part of it, which a move also begins with. The workload gets the service address that is to move with it, and its bind
+// mounts.
 process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload);
 
 // By a move that ended in doubt, or whose ferry was killed.

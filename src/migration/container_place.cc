@@ -30,10 +30,20 @@ bool is_bundle_path(const std::string& path) {
   return bundle.is_absolute() && bundle == bundle.lexically_normal() && bundle.has_filename() && bundle != bundle.root_path();
 }
 
+std::vector<runtime::BindMount> binds_from(const wire::EngineContainer& told) {
+  std::vector<runtime::BindMount> binds;
+  for (const auto& one : told.binds()) {
+    binds.push_back({.path = one.path(), .at = {}, .never_sent = one.never_sent(), .is_sent = one.sent(), .is_directory = one.directory(),
+                     .bytes = one.bytes(), .print = one.print()});
+  }
+  return binds;
+}
+
 }  // namespace
 
 ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
+  binds_ = runtime::BindPlaces(binds_from(plan.container()));
   container_.name = plan.container().name();
   if (const auto engine = runtime::defining_engine(container_.engine)) {
     if (engine->has_daemon()) container_.id = {};  // another one on each host
@@ -50,6 +60,7 @@ std::optional<ContainerPlace> ContainerPlace::of(const Logbook& book) {
   place.container_ = runtime::oci_container_from(*note);
   place.bundle_is_new_ = note->value("bundle_is_new", false);
   place.is_defined_ = note->value("is_defined", false);
+  place.binds_ = runtime::BindPlaces::from(note->value("binds", json::array()));
   place.network_ = NetworkPlace::from(note->value("network", json()));
   return place;
 }
@@ -58,6 +69,7 @@ json ContainerPlace::note() const {
   json note = runtime::to_note(container_);
   note["bundle_is_new"] = bundle_is_new_;
   note["is_defined"] = is_defined_;
+  note["binds"] = binds_.note();
   if (network_) note["network"] = network_->note();
   return note;
 }
@@ -90,11 +102,16 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
     for (auto& reason : defining->reasons_against(told.configuration())) reasons.push_back(std::move(reason));
   }
   for (auto& reason : NetworkPlace::reasons_against(told)) reasons.push_back(std::move(reason));
-  for (const auto& source : runtime::bind_sources(configuration)) {
-    if (fs::exists(source, none) || (!is_ours_to_make(told) && runtime::is_engines_own(source, told.id()))) continue;
-    reasons.push_back({fmt::format("{} is not here", source), "the container has it as a mount", "make it there, with what belongs into it"});
-  }
+  for (auto& reason : runtime::bind_reasons(binds_from(told))) reasons.push_back(std::move(reason));
   return reasons;
+}
+
+std::vector<std::string> ContainerPlace::present_binds(const wire::EngineContainer& told) const {
+  std::vector<std::string> present;
+  for (const auto& one : told.binds()) {
+    if (one.sent() && !binds_.makes(one.path())) present.push_back(one.path());
+  }
+  return present;
 }
 
 void ContainerPlace::make_bundle(const std::string& configuration) const {
@@ -134,6 +151,7 @@ void ContainerPlace::remove() const {
   // Not even called: what has that id is somebody else's.
   if (!container_.cgroup.empty() || is_defined_) runtime::oci_engine(container_.engine)->remove(container_);
   if (network_) network_->remove();
+  binds_.remove();
   std::error_code untidy;
   if (bundle_is_new_) fs::remove_all(container_.bundle, untidy);
   if (untidy) base::log("{}: {}", container_.bundle.string(), untidy.message());

@@ -12,6 +12,7 @@
 #include "migration/network_place.h"
 #include "migration/requirements.h"
 #include "migration/wire.pb.h"
+#include "runtime/bind_mounts.h"
 #include "runtime/oci.h"
 
 namespace ferry::migration {
@@ -30,6 +31,9 @@ class ContainerPlace {
   void know_cgroup(const base::Path& cgroup) { container_.cgroup = cgroup; }
   const std::optional<NetworkPlace>& network() const { return network_; }
 
+  // What is bound into it and comes along, still empty; those that are here already, and the same.
+  void make_binds() { binds_.make(); }
+  std::vector<std::string> present_binds(const wire::EngineContainer& told) const;
   void make_bundle(const std::string& configuration) const;
   // Instead of a bundle, of an engine that keeps definitions. Note it before, and after.
   void will_be_defined() { is_defined_ = true; }
@@ -44,6 +48,7 @@ class ContainerPlace {
  private:
   ContainerPlace() = default;
   runtime::OciContainer container_;
+  runtime::BindPlaces binds_;
   bool bundle_is_new_ = false;
   bool is_defined_ = false;
   std::optional<NetworkPlace> network_;  // nothing: this host's, or one that CRIU makes anew, without links

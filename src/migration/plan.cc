@@ -67,6 +67,15 @@ wire::EngineContainer to_wire(const runtime::Workload& workload) {
   told.set_name(container.name);
   told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
   told.set_own_network(workload.network.is_given);
+  for (const auto& bind : workload.binds) {
+    auto& one = *told.add_binds();
+    one.set_path(bind.path.string());
+    one.set_never_sent(bind.never_sent);
+    one.set_sent(bind.is_sent);
+    one.set_directory(bind.is_directory);
+    one.set_bytes(bind.bytes);
+    one.set_print(bind.print);
+  }
   if (!engine) return told;
   const auto image = engine->image_of(container);
   told.set_image_id(image.id);

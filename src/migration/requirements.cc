@@ -177,6 +177,12 @@ wire::Requirements gather_requirements(const runtime::Workload& workload, const 
   needed.set_memory_bytes(memory.peak() + kStateBytes);
   Gatherer gatherer(view, carried, memory.images, capsule::directory_of(workload.name).string(), needed);
   workload.container ? gatherer.add_room() : gatherer.run();  // what a container uses is in its root filesystem
+  for (const auto& bind : workload.binds) {
+    if (!bind.is_sent) continue;
+    auto& room = *needed.add_room();
+    room.set_directory(bind.path.string());
+    room.set_bytes(bind.bytes);
+  }
   if (workload.identity) {
     describe_address(workload, *needed.mutable_identity());
   } else if (kernel::namespace_id(workload.root.pid, "net") == kernel::namespace_id(::getpid(), "net")) {

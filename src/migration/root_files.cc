@@ -60,7 +60,10 @@ RootFiles::RootFiles(base::Path directory, base::Path changes, bool read_only, t
       changes_(std::move(changes)),
       read_only_(read_only),
       destination_(std::move(destination)),
-      ssh_options_(std::move(ssh_options)) {}
+      ssh_options_(std::move(ssh_options)) {
+  std::error_code none;
+  is_file_ = std::filesystem::is_regular_file(directory_, none);
+}
 
 // Whatever else is mounted in it is not part of it.
 base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
@@ -69,7 +72,9 @@ base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
   for (const auto& option : ssh_options_) ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", quoted(option));
   base::Argv argv{"rsync", "-aHAXS", "--numeric-ids", "--one-file-system", "--modify-window=-1", "--mkpath", "-e", ssh + " -o BatchMode=yes"};
   argv.insert(argv.end(), options.begin(), options.end());
-  argv.insert(argv.end(), {directory_.string() + "/", fmt::format("{}:{}/", destination_.text(), there_.string())});
+  if (is_file_) argv.emplace_back("--inplace");  // whoever has mounted it there has this inode
+  const char* slash = is_file_ ? "" : "/";
+  argv.insert(argv.end(), {directory_.string() + slash, fmt::format("{}:{}{}", destination_.text(), there_.string(), slash)});
   return argv;
 }
 
@@ -89,7 +94,13 @@ void RootFiles::run(const base::Argv& argv, const std::string& input, const std:
                      "both hosts need rsync, and the target room for it", {}, {}});
 }
 
+void RootFiles::leave_there(int64_t since_ns) {
+  is_there_ = true;
+  since_ = {(since_ns - kTickNs) / 1'000'000'000, (since_ns - kTickNs) % 1'000'000'000};
+}
+
 void RootFiles::send(const std::function<void()>& meanwhile) {
+  if (is_there_) return;
   ::clock_gettime(CLOCK_REALTIME, &since_);
   since_.tv_nsec -= kTickNs;
   if (since_.tv_nsec < 0) since_.tv_nsec += 1'000'000'000, --since_.tv_sec;
@@ -113,8 +124,19 @@ void RootFiles::look_for_changes() { changed_ = changed_ || (!read_only_ && has_
 
 bool RootFiles::send_changes(const std::vector<std::string>& written, const std::function<void()>& meanwhile) {
   if (read_only_) return false;
+  if (is_there_) {
+    if (!changed_) return false;
+    throw base::Error({fmt::format("{} has changed while it was moved", directory_.string()),
+                       fmt::format("on {} there was the same already, and that is never overwritten", destination_.host),
+                       "move that one away there, to have it sent", {}, {}});
+  }
   if (changed_) run(rsync({"--delete"}), "", meanwhile);
   // What a task writes through a mapping may bear the time of its first write only.
+  if (is_file_) {
+    const bool is_written = std::ranges::find(written, at_.string()) != written.end();
+    if (is_written) run(rsync({"--ignore-times"}), "", meanwhile);
+    return changed_ || is_written;
+  }
   std::string list;
   const auto below = at_.string() + "/";
   for (const auto& path : written) {

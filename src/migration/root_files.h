@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tree of a container's files on its way to the target, by rsync: first while the container runs, and what has changed since
-// within the pause. The target has said before that nothing else is in its place.
+// A tree of a container's files on its way to the target, or a single file (a bind mount), by rsync: first while the container runs,
+// and what has changed since within the pause. The target has said before that nothing else is in its place.
 #pragma once
 
 #include <ctime>
@@ -29,6 +29,10 @@ class RootFiles {
     there_ = std::move(there);
   }
 
+  // It is there already as it was here at `since_ns` (by the time of day), not made by this move: nothing is sent, and a change in it
+  // ends the move.
+  void leave_there(int64_t since_ns);
+
   // `meanwhile` may throw, which ends it. Throws Error with rsync's words.
   void send(const std::function<void()>& meanwhile);
   // Just frozen: whether something has changed since send() began. Not later: CRIU makes a directory in /tmp when it dumps.
@@ -46,6 +50,8 @@ class RootFiles {
   void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
 
   base::Path directory_, there_, changes_, at_;
+  bool is_file_ = false;
+  bool is_there_ = false;  // and stays
   bool changed_ = false;
   bool has_content_ = false;
   bool read_only_;

@@ -60,6 +60,7 @@ struct MoveOptions {
   bool parking = true;       // of packets in the pause, where it can be
   Relaying relaying = Relaying::kUntilIdle;
   bool keep_source = false;  // of a container: what has stopped here is kept
+  std::vector<std::string> with_binds;  // of a container: paths of this host, bound into it, whose contents go along
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };
 

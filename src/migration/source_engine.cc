@@ -102,16 +102,36 @@ void SourceMove::find_root_files() {
   root_files_.emplace(engine_files_.by_layer ? engine_files_.changes : engine_files_.root,
                       engine_files_.changes, engine_files_.read_only, destination,
                       shared_ssh_->options());
-  if (!engine_) return;
-  for (const auto& volume : engine_files_.volumes) {
-    volumes_.emplace_back(volume.here, volume.here, false, destination, shared_ssh_->options());
-    volumes_.back().set_place(volume.at);
+  const auto add_tree = [&](const base::Path& here, const base::Path& at) {
+    trees_.emplace_back(here, here, false, destination, shared_ssh_->options());
+    trees_.back().set_place(at);
+  };
+  for (const auto& volume : engine_files_.volumes) add_tree(volume.here, volume.at);
+  for (const auto& bind : subject_.workload.binds) {
+    if (!bind.is_sent) continue;
+    for (const auto& at : bind.at) {
+      add_tree(std::filesystem::canonical(bind.path), at);
+      trees_.back().go_to(bind.path);
+    }
   }
+  if (!engine_) return;
   if (!engine_files_.shared_memory.empty()) {
     shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false,
                            destination, shared_ssh_->options());
   }
   if (container.keep) refuse_if_any(report_.name, engine_->reasons_not_to_keep(container));
+}
+
+// Bind mounts that the target has already, and the same.
+void SourceMove::leave_present(const wire::Ready& target) {
+  auto tree = trees_.begin() + static_cast<ptrdiff_t>(engine_files_.volumes.size());
+  for (const auto& bind : subject_.workload.binds) {
+    if (!bind.is_sent) continue;
+    const bool is_there = std::ranges::find(target.present(), bind.path.string()) != target.present().end();
+    for (size_t i = 0; i < bind.at.size(); ++i, ++tree) {
+      if (is_there) tree->leave_there(bind.looked_at_ns);
+    }
+  }
 }
 
 // The container is made there while it runs here: what its engine has against it is heard in time.
@@ -143,10 +163,10 @@ void SourceMove::define_there() {
   const auto& defined = answer.engine_defined();
   root_files_->go_to(defined.root());
   if (shared_memory_) shared_memory_->go_to(defined.shared_memory());
-  for (auto& volume : volumes_) {
-    const auto there = std::ranges::find(defined.volumes(), volume.place().string(), &wire::VolumePlace::at);
+  for (size_t i = 0; i < engine_files_.volumes.size(); ++i) {
+    const auto there = std::ranges::find(defined.volumes(), trees_[i].place().string(), &wire::VolumePlace::at);
     if (there == defined.volumes().end()) throw BrokenProtocol("a volume has no place there");
-    volume.go_to(there->path());
+    trees_[i].go_to(there->path());
   }
   log_sent_ = defined.log_bytes();
   send_log();
@@ -169,19 +189,19 @@ void SourceMove::send_engine_files() {
   shared_ssh_->connect();
   if (engine_) define_there();
   root_files_->send(meanwhile);
-  for (auto& volume : volumes_) volume.send(meanwhile);
+  for (auto& tree : trees_) tree.send(meanwhile);
 }
 
 void SourceMove::look_for_file_changes() {
   if (root_files_) root_files_->look_for_changes();
-  for (auto& volume : volumes_) volume.look_for_changes();
+  for (auto& tree : trees_) tree.look_for_changes();
 }
 
 // And what of them is new, in the pause.
 void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
   const auto meanwhile = [this] { throw_if_target_failed(); };
   root_files_->send_changes(written, meanwhile);
-  for (auto& volume : volumes_) volume.send_changes(written, meanwhile);
+  for (auto& tree : trees_) tree.send_changes(written, meanwhile);
   if (shared_memory_) shared_memory_->send_all(meanwhile);
   if (engine_files_.log.empty()) return;
   wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid,

@@ -84,6 +84,7 @@ class SourceMove {
 
   // source_engine.cc: of a container.
   void find_root_files();
+  void leave_present(const wire::Ready& target);
   void define_there();
   void send_engine_files();
   void look_for_file_changes();
@@ -122,7 +123,7 @@ class SourceMove {
   std::map<std::string, SentFile> sent_files_;
   std::optional<SharedSsh> shared_ssh_;  // of a container
   std::optional<RootFiles> root_files_, shared_memory_;
-  std::vector<RootFiles> volumes_;
+  std::vector<RootFiles> trees_;  // its volumes, in the order of engine_files_, and bind mounts that are sent
   std::unique_ptr<runtime::DefiningEngine> engine_;  // of a container that has such a one
   runtime::OciFiles engine_files_;
   uint64_t log_sent_ = 0;

@@ -58,6 +58,7 @@ void SourceMove::prepare() {
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
   needs_image_ = answer.ready().needs_image();
+  if (subject_.workload.container) leave_present(answer.ready());
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
   if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();

@@ -88,6 +88,9 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (const auto engine = runtime::defining_engine(plan.container().engine())) {
     answer.mutable_ready()->set_needs_image(!engine->has_image(plan.container().image_id()));
   }
+  if (place_) {
+    for (const auto& path : place_->present_binds(plan_.container())) answer.mutable_ready()->add_present(path);
+  }
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
   if (parking_device_) accept_parking();
@@ -127,6 +130,7 @@ criu::Pages TargetMove::pages() const { return plan_.has_memory() ? criu::Pages:
 void TargetMove::make_place() {
   place_.emplace(plan_);
   walk_->journal().note(kNotePlace, place_->note());
+  place_->make_binds();
   place_->make_bundle(plan_.container().configuration());
   if (place_->network()) netns_ = place_->network()->make();
   if (!plan_.has_identity()) return;

@@ -5,10 +5,20 @@
 // original runs, and restores it later.
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include "handover/identity.h"
 #include "runtime/oci.h"
 
 namespace ferry::runtime {
+
+// As its engine knows it.
+struct Volume {
+  std::string name, driver;
+  bool has_options = false;
+  nlohmann::json labels = nlohmann::json::object();
+  base::Path path = {};  // of what is in it; of one to be made: as it was where it comes from
+};
 
 class DefiningEngine : public Oci {
  public:
@@ -31,8 +41,8 @@ class DefiningEngine : public Oci {
   virtual void allow_restarts(const OciContainer&) const {}
 
   // ---- at the target ----
-  // The named volumes that will be made with it.
-  virtual std::vector<std::string> volumes_in(const std::string& /*definition*/) const { return {}; }
+  // The volumes that will be made with it, and that go with it.
+  std::vector<std::string> volumes_in(const std::string& definition) const;
   // What of a definition cannot be made here.
   virtual process::Reasons reasons_against(const std::string& definition) const = 0;
   virtual bool has_image(const std::string& id) const = 0;
@@ -40,6 +50,25 @@ class DefiningEngine : public Oci {
   virtual void give_name(const Image& image) const = 0;  // unless something else has it
   // It runs.
   virtual void settle_in(const OciContainer& container) const = 0;
+
+ protected:
+  virtual std::optional<Volume> find_volume(const std::string& name) const = 0;
+  // Names of containers, running or not, without the one of this id.
+  virtual std::vector<std::string> other_users(const std::string& volume,
+                                               const std::string& id) const = 0;
+  virtual void create_volume(const Volume& volume) const = 0;
+  virtual void remove_volume(const std::string& name) const = 0;  // none of that name is as good
+
+  // ---- with those: a container's own volumes, OciContainer::volumes ----
+  // At the source: they go along when nobody else has them and they are directories of this host.
+  process::Reasons volume_reasons(const OciContainer& container) const;
+  // As a definition has them, under "Volumes".
+  nlohmann::json describe_volumes(const OciContainer& container) const;
+  // At the target.
+  process::Reasons reasons_against_volumes(const nlohmann::json& definition) const;
+  void create_volumes(const nlohmann::json& definition) const;
+  // On either.
+  void remove_volumes(const OciContainer& container) const;
 };
 
 // Null: that engine is none of these.

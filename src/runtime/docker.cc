@@ -127,28 +127,32 @@ Reasons Docker::own_reasons(const OciContainer& container) const {
   return reasons;
 }
 
-// Of its own are those that nobody else has, and that are directories of this host.
-Reasons Docker::volume_reasons(const OciContainer& container) const {
-  Reasons reasons;
-  for (const auto& name : container.volumes) {
-    const auto volume = api_.get("/volumes/" + percent_encode(name));
-    const auto options = volume.value("Options", json());
-    if (text(volume, "Driver") != "local" || (options.is_object() && !options.empty())) {
-      reasons.push_back(
-          {fmt::format("its volume {} is not a plain one", name),
-           fmt::format("it is of the driver {}, or has options of its own", text(volume, "Driver")),
-           "give both hosts the same storage, and bind it (-v /DIRECTORY:…)"});
-    }
-    const auto filter = percent_encode(json{{"volume", {name}}}.dump());
-    for (const auto& user : api_.get("/containers/json?all=1&filters=" + filter)) {
-      if (text(user, "Id") == container.id) continue;
-      reasons.push_back({fmt::format("its volume {} is also that of {}", name,
-                                     user.at("Names").at(0).get<std::string>().substr(1)),
-                         "it would go away from there",
-                         "remove that container, or give each a volume"});
-    }
+std::optional<Volume> Docker::find_volume(const std::string& name) const {
+  const auto found = api_.find("/volumes/" + percent_encode(name));
+  if (!found) return std::nullopt;
+  const auto options = found->value("Options", json());
+  return Volume{name, text(*found, "Driver"), options.is_object() && !options.empty(),
+                found->value("Labels", json()), text(*found, "Mountpoint")};
+}
+
+std::vector<std::string> Docker::other_users(const std::string& volume,
+                                             const std::string& id) const {
+  std::vector<std::string> names;
+  const auto filter = percent_encode(json{{"volume", {volume}}}.dump());
+  for (const auto& user : api_.get("/containers/json?all=1&filters=" + filter)) {
+    if (text(user, "Id") != id)
+      names.push_back(user.at("Names").at(0).get<std::string>().substr(1));
   }
-  return reasons;
+  return names;
+}
+
+void Docker::create_volume(const Volume& volume) const {
+  (void)api_.post("/volumes/create", {{"Name", volume.name}, {"Labels", volume.labels}},
+                  "docker cannot create the volume " + volume.name);
+}
+
+void Docker::remove_volume(const std::string& name) const {
+  api_.remove("/volumes/" + percent_encode(name), "docker cannot remove the volume " + name);
 }
 
 OciFiles Docker::files(const OciContainer& container) const {
@@ -159,8 +163,9 @@ OciFiles Docker::files(const OciContainer& container) const {
   files.read_only = found.at("HostConfig").value("ReadonlyRootfs", false);
   files.by_layer = true;
   for (const auto& mount : found.value("Mounts", json::array())) {
-    if (text(mount, "Type") == "volume")
-      files.volumes.push_back({text(mount, "Destination"), text(mount, "Source")});
+    const MountedTree tree{text(mount, "Destination"), text(mount, "Source")};
+    if (text(mount, "Type") == "volume") files.volumes.push_back(tree);
+    if (text(mount, "Type") == "bind") files.binds.push_back(tree);
   }
   if (text(found.at("HostConfig").at("LogConfig"), "Type") == "json-file")
     files.log = container_directory(container.id) / (container.id + "-json.log");
@@ -171,8 +176,12 @@ std::vector<handover::PublishedPort> Docker::published_ports(const OciContainer&
   return docker::published_ports(require(container));
 }
 
+std::vector<base::Path> Docker::storage() const {
+  return {text(api_.get("/info"), "DockerRootDir")};
+}
+
 base::Path Docker::container_directory(const std::string& id) const {
-  return base::Path(text(api_.get("/info"), "DockerRootDir")) / "containers" / id;
+  return storage().front() / "containers" / id;
 }
 
 // Without an id, the ferry here was killed while it created: under that name there was none before,
@@ -199,8 +208,7 @@ void Docker::remove(const OciContainer& container) const {
     }
     std::this_thread::sleep_for(kGoesPoll);
   }
-  for (const auto& name : container.volumes)
-    api_.remove("/volumes/" + percent_encode(name), "docker cannot remove the volume " + name);
+  remove_volumes(container);
 }
 
 void Docker::settle(const OciContainer& container) const {
@@ -220,8 +228,7 @@ std::string Docker::definition(const OciContainer& container,
                                const std::optional<handover::Identity>& identity) const {
   auto configuration = docker::portable_configuration(require(container));
   if (identity) docker::pin_address(configuration, *identity);
-  for (auto& [name, volume] : configuration["Volumes"].items())
-    volume = {{"Labels", api_.get("/volumes/" + percent_encode(name)).value("Labels", json())}};
+  configuration["Volumes"] = describe_volumes(container);
   return configuration.dump();
 }
 

@@ -26,6 +26,7 @@ class Docker : public DefiningEngine {
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
   std::vector<handover::PublishedPort> published_ports(const OciContainer& container) const override;
+  std::vector<base::Path> storage() const override;
   void prepare_restore(const OciContainer& container, const base::Path& images) const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
                              const base::Path& log) const override;
@@ -40,7 +41,6 @@ class Docker : public DefiningEngine {
   void forbid_restarts(const OciContainer& container) const override;
   void allow_restarts(const OciContainer& container) const override;
 
-  std::vector<std::string> volumes_in(const std::string& definition) const override;
   process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
   base::Argv load_image_command() const override;
@@ -51,11 +51,17 @@ class Docker : public DefiningEngine {
   // What is wanted, with its id here.
   OciContainer define(OciContainer wanted, const std::string& definition, const Image& image) const;
 
+ protected:
+  std::optional<Volume> find_volume(const std::string& name) const override;
+  std::vector<std::string> other_users(const std::string& volume,
+                                       const std::string& id) const override;
+  void create_volume(const Volume& volume) const override;
+  void remove_volume(const std::string& name) const override;
+
  private:
   nlohmann::json require(const OciContainer& container) const;
   base::Path container_directory(const std::string& id) const;
   base::Path checkpoint_directory(const OciContainer& container) const;
-  process::Reasons volume_reasons(const OciContainer& container) const;
   void set_restart_policy(const std::string& id, const nlohmann::json& policy) const;
 
   DockerApi api_;

@@ -51,10 +51,7 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
   const auto configuration = json::parse(definition);
   const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
   const bool by_name = named && text(*named, "Id") == image.id;
-  for (const auto& [name, volume] : configuration.at("Volumes").items()) {
-    (void)api_.post("/volumes/create", {{"Name", name}, {"Labels", volume.value("Labels", json())}},
-                    "docker cannot create the volume " + name);
-  }
+  create_volumes(configuration);
   const auto made =
       api_.post("/containers/create?name=" + percent_encode(wanted.name),
                 docker::create_request(configuration, by_name ? image.name : image.id),
@@ -115,10 +112,6 @@ Reasons daemon_reasons(const json& info) {
 
 }  // namespace
 
-std::vector<std::string> Docker::volumes_in(const std::string& definition) const {
-  return docker::named_volumes(json::parse(definition));
-}
-
 Reasons Docker::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   if (!configuration.is_object() || !configuration.contains("HostConfig"))
@@ -126,12 +119,6 @@ Reasons Docker::reasons_against(const std::string& definition) const {
              "use the same version of ferry on both hosts"}};
   const auto info = api_.get("/info");
   auto reasons = daemon_reasons(info);
-  for (const auto& source : docker::bind_sources(configuration)) {
-    std::error_code none;
-    if (fs::exists(source, none)) continue;
-    reasons.push_back({fmt::format("{} is not here", source), "it is bound into the container",
-                       "bring it over first (rsync -a)"});
-  }
   for (const auto& network : docker::networks(configuration)) {
     if (api_.find("/networks/" + percent_encode(network))) continue;
     reasons.push_back(
@@ -139,12 +126,7 @@ Reasons Docker::reasons_against(const std::string& definition) const {
          fmt::format("`docker network create {}`, with the same driver and subnet as there",
                      network)});
   }
-  for (const auto& volume : docker::named_volumes(configuration)) {
-    if (!api_.find("/volumes/" + percent_encode(volume))) continue;
-    reasons.push_back({fmt::format("docker has a volume {} here already", volume),
-                       "what is in it may be needed",
-                       fmt::format("`docker volume rm {}` there, when it is not needed", volume)});
-  }
+  for (auto& reason : reasons_against_volumes(configuration)) reasons.push_back(std::move(reason));
   const auto runtime = text(configuration["HostConfig"], "Runtime");
   if (!runtime.empty() && !info.value("Runtimes", json::object()).contains(runtime)) {
     reasons.push_back({fmt::format("docker has no runtime {} here", runtime),

@@ -162,23 +162,6 @@ std::string restarts_of(const json& configuration) {
   return text(policy, "Name") == "no" ? "" : policy.dump();
 }
 
-std::vector<std::string> bind_sources(const json& configuration) {
-  std::vector<std::string> sources;
-  const json& host_config = at(configuration, "HostConfig");
-  if (at(host_config, "Binds").is_array()) {
-    for (const auto& bind : at(host_config, "Binds")) {
-      const auto whole = bind.get<std::string>();
-      if (whole.starts_with('/')) sources.push_back(whole.substr(0, whole.find(':')));  // else a volume's name
-    }
-  }
-  if (at(host_config, "Mounts").is_array()) {
-    for (const auto& mount : at(host_config, "Mounts")) {
-      if (text(mount, "Type") == "bind") sources.push_back(text(mount, "Source"));
-    }
-  }
-  return sources;
-}
-
 std::vector<std::string> named_volumes(const json& configuration) {
   std::vector<std::string> names;
   const json& wanted = at(configuration, "Volumes");

@@ -33,7 +33,6 @@ nlohmann::json restart_policy(const nlohmann::json& configuration);
 // The same as OciContainer has it; empty: nobody restarts it.
 std::string restarts_of(const nlohmann::json& configuration);
 
-std::vector<std::string> bind_sources(const nlohmann::json& configuration);  // paths of the host
 // Those that have a name. (The others come into being with the container, each at its place.)
 std::vector<std::string> named_volumes(const nlohmann::json& configuration);
 // The answer to GET /containers/json: running ones, paused or about to be restarted included.

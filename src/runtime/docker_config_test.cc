@@ -80,7 +80,6 @@ TEST(DockerConfig, ItsNamesOnANetworkGoAlong) {
 
 TEST(DockerConfig, WhatTheOtherHostMustHave) {
   const auto configuration = portable_configuration(running());
-  EXPECT_EQ(bind_sources(configuration), (std::vector<std::string>{"/srv/web", "/etc/web"}));
   EXPECT_EQ(networks(configuration), std::vector<std::string>{"lan"});
 }
 

@@ -146,7 +146,11 @@ void Oci::settle(const OciContainer& container) const {
 OciFiles Oci::files(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
   const auto root = rootfs_of(container.bundle, configuration);
-  return {root, root, is_read_only(configuration), {}, {}, {}, false};
+  OciFiles files;
+  files.root = files.changes = root;
+  files.read_only = is_read_only(configuration);
+  files.binds = bind_mounts(configuration);
+  return files;
 }
 
 json read_configuration(const base::Path& bundle) {
@@ -165,13 +169,17 @@ base::Path rootfs_of(const base::Path& bundle, const json& configuration) {
 
 bool is_read_only(const json& configuration) { return configuration.value("root", json::object()).value("readonly", false); }
 
-std::vector<std::string> bind_sources(const json& configuration) {
-  std::vector<std::string> sources;
+// A type of "bind" is usual, and means nothing to runc: the option does it.
+std::vector<MountedTree> bind_mounts(const json& configuration) {
+  std::vector<MountedTree> binds;
   for (const auto& mount : configuration.value("mounts", json::array())) {
     const auto source = mount.value("source", "");
-    if (mount.value("type", "") == "bind" && source.starts_with('/')) sources.push_back(source);
+    const auto options = mount.value("options", std::vector<std::string>{});
+    const bool is_bind = mount.value("type", "") == "bind" ||
+                         std::ranges::any_of(options, [](const std::string& option) { return option == "bind" || option == "rbind"; });
+    if (is_bind && source.starts_with('/')) binds.push_back({mount.value("destination", ""), source});
   }
-  return sources;
+  return binds;
 }
 
 Reasons Oci::own_reasons(const OciContainer& container) const {

@@ -28,7 +28,7 @@ struct OciContainer {
   base::Argv runtime = {};       // what its engine calls, with that one's options; empty: the engine is its own runtime
   kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
-  std::vector<std::string> volumes = {};  // its own, by name (docker): they go where it goes
+  std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
   std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }
@@ -64,6 +64,7 @@ struct OciFiles {
   bool read_only = false;
   base::Path shared_memory;  // a /dev/shm that its engine has mounted for it; empty: CRIU takes it along
   std::vector<MountedTree> volumes;  // its own
+  std::vector<MountedTree> binds;    // what is bound into it of this host, without what its engine has made for it
   base::Path log;            // empty: it is no file that goes along
   bool by_layer = false;     // as long as its engine at the target has not mounted `root`, `changes` is copied as it lies
 };
@@ -88,6 +89,8 @@ class Oci {
   virtual OciFiles files(const OciContainer& container) const;
   // By which this host leads to it. Of IPv4.
   virtual std::vector<handover::PublishedPort> published_ports(const OciContainer&) const { return {}; }
+  // Directories in which it keeps what is its own, if they may lie elsewhere than usual.
+  virtual std::vector<base::Path> storage() const { return {}; }
   // Before the engine is started for a restore: what it reads first is among the images.
   virtual void prepare_restore(const OciContainer&, const base::Path& /*images*/) const {}
   // Complaints go into `log`, images and the engine's own notes into `images`.
@@ -126,8 +129,8 @@ process::Reasons configuration_reasons(const nlohmann::json& configuration);
 // Its root directory: below the bundle, or absolute.
 base::Path rootfs_of(const base::Path& bundle, const nlohmann::json& configuration);
 bool is_read_only(const nlohmann::json& configuration);
-// The sources of its bind mounts that must be on the target as well.
-std::vector<std::string> bind_sources(const nlohmann::json& configuration);
+// Its bind mounts.
+std::vector<MountedTree> bind_mounts(const nlohmann::json& configuration);
 nlohmann::json read_configuration(const base::Path& bundle);  // throws Error
 
 }  // namespace ferry::runtime

@@ -62,6 +62,15 @@ json require(const OciContainer& container) {
   return found;
 }
 
+// As inspected; "volume": named and nameless ones.
+std::vector<json> mounts_of_type(const json& found, const std::string& type) {
+  std::vector<json> mounts;
+  for (const auto& mount : found.value("Mounts", json::array())) {
+    if (mount.value("Type", "") == type) mounts.push_back(mount);
+  }
+  return mounts;
+}
+
 json part(const json& whole, const char* name) { return whole.value(name, json::object()); }
 
 // How conmon was told to call the runtime, without the log of that one call.
@@ -120,6 +129,8 @@ std::optional<OciState> Podman::find(const std::string& name) const {
       state.value("Status", ""),
       state.value("Pid", 0)};
   known.container.name = found.value("Name", "");
+  for (const auto& mount : mounts_of_type(found, "volume"))
+    known.container.volumes.push_back(mount.value("Name", ""));
   if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
   return known;
 }
@@ -170,12 +181,6 @@ void add_file_reasons(const json& found, Reasons& reasons) {
                        "its root filesystem is a directory that belongs to others",
                        "make an image of it"});
   }
-  for (const auto& mount : found.value("Mounts", json::array())) {
-    if (mount.value("Type", "") != "volume") continue;
-    reasons.push_back({fmt::format("it has the volume {}", mount.value("Name", "")),
-                       "this version does not take volumes along",
-                       "bind a directory that both hosts have (-v /DIRECTORY:…)"});
-  }
 }
 
 }  // namespace
@@ -207,6 +212,7 @@ Reasons inspected_reasons(const json& inspected) {
 Reasons Podman::own_reasons(const OciContainer& container) const {
   auto reasons = configuration_reasons(read_configuration(container.bundle));
   for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
+  for (auto& reason : volume_reasons(container)) reasons.push_back(std::move(reason));
   return reasons;
 }
 
@@ -224,6 +230,10 @@ OciFiles Podman::files(const OciContainer& container) const {
     if (mount.value("destination", "") == "/dev/shm" && is_engines_own(source, container.id))
       files.shared_memory = source;
   }
+  for (const auto& mount : mounts_of_type(found, "volume"))
+    files.volumes.push_back({mount.value("Destination", ""), mount.value("Source", "")});
+  for (const auto& mount : mounts_of_type(found, "bind"))
+    files.binds.push_back({mount.value("Destination", ""), mount.value("Source", "")});
   const auto log = part(part(found, "HostConfig"), "LogConfig").value("Path", "");
   if (is_engines_own(log, container.id)) files.log = log;
   return files;
@@ -286,15 +296,17 @@ void Podman::settle_in(const OciContainer& container) const {
 
 void Podman::remove(const OciContainer& container) const {
   CHECK(is_long_id(container.id));
-  if (inspect(container.id).is_null()) return;
-  const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
   if (!inspect(container.id).is_null()) {
-    throw base::Error({fmt::format("podman cannot remove {}", container.text()),
-                       base::one_line(told.err),
-                       fmt::format("`podman rm --force {}`", container.name),
-                       {},
-                       {}});
+    const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
+    if (!inspect(container.id).is_null()) {
+      throw base::Error({fmt::format("podman cannot remove {}", container.text()),
+                         base::one_line(told.err),
+                         fmt::format("`podman rm --force {}`", container.name),
+                         {},
+                         {}});
+    }
   }
+  remove_volumes(container);
 }
 
 void Podman::dismiss_supervisor(const OciContainer& container) const {
@@ -304,7 +316,10 @@ void Podman::dismiss_supervisor(const OciContainer& container) const {
 // What conmon would have done at the end: its word of it is left where podman looks, which was told
 // before that somebody wants it to stop.
 void Podman::settle(const OciContainer& container) const {
-  if (inspect(container.id).is_null()) return;
+  if (inspect(container.id).is_null()) {
+    if (!container.keep) remove_volumes(container);
+    return;
+  }
   (void)base::run({"podman", "stop", "--time", "0", container.id});
   std::error_code none;
   if (fs::is_directory(container.exits, none)) write_new(container.exits / container.id, kKilled);
@@ -344,9 +359,12 @@ void Podman::give_name(const Image& image) const {
   run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
 }
 
+// Its config.json, and its volumes besides, which are no mounts of anything of this host's then.
 std::string Podman::definition(const OciContainer& container,
                                const std::optional<handover::Identity>&) const {
-  return read_configuration(container.bundle).dump(2);
+  auto configuration = read_configuration(container.bundle);
+  configuration["Volumes"] = describe_volumes(container);
+  return configuration.dump(2);
 }
 
 Reasons Podman::reasons_not_to_keep(const OciContainer& container) const {

@@ -23,6 +23,7 @@ class Podman : public DefiningEngine {
   std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
+  std::vector<base::Path> storage() const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
                              const base::Path& log) const override;
   void remove(const OciContainer& container) const override;
@@ -35,7 +36,7 @@ class Podman : public DefiningEngine {
                          const std::optional<handover::Identity>& identity) const override;
   process::Reasons reasons_not_to_keep(const OciContainer& container) const override;
 
-  process::Reasons reasons_against(const std::string&) const override { return {}; }
+  process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
   base::Argv load_image_command() const override { return {"podman", "load", "--quiet"}; }
   // podman looks for the name of a container's image, and takes the one of its id: any image of
@@ -51,10 +52,19 @@ class Podman : public DefiningEngine {
   void tidy_after_export(const OciContainer& container) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
+  // Before that: else podman makes volumes for it that have no labels.
+  void create_volumes_of(const std::string& definition) const;
   bool is_made(const std::string& id) const;
   // Of one that does not run: its root filesystem is mounted from then on, until it has settled in
   // or was removed. Throws Error.
   base::Path mount(const std::string& id) const;
+
+ protected:
+  std::optional<Volume> find_volume(const std::string& name) const override;
+  std::vector<std::string> other_users(const std::string& volume,
+                                       const std::string& id) const override;
+  void create_volume(const Volume& volume) const override;
+  void remove_volume(const std::string& name) const override;
 };
 
 std::vector<OciListed> podman_listing(const nlohmann::json& list);  // of `podman ps`

@@ -44,7 +44,6 @@ TEST(PodmanReasons, EachIsNamed) {
   EXPECT_EQ(with("/Dependencies", {"abc"}), "it shares namespaces with another container\n");
   EXPECT_EQ(with("/HostConfig/NetworkMode", "bridge"), "its network is podman's \"bridge\"\n");
   EXPECT_EQ(with("/Rootfs", "/srv/root"), "it has no image (--rootfs)\n");
-  EXPECT_EQ(with("/Mounts/0", {{"Type", "volume"}, {"Name", "data"}}), "it has the volume data\n");
   EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
   EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "podman runs it by /usr/bin/crun\n");
   EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"),

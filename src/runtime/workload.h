@@ -14,6 +14,7 @@
 #include "handover/host_address.h"
 #include "kernel/namespaces.h"
 #include "process/tree.h"
+#include "runtime/bind_mounts.h"
 #include "runtime/container_network.h"
 #include "runtime/oci.h"
 
@@ -27,6 +28,7 @@ struct Workload {
   std::optional<handover::Identity> identity;
   std::optional<OciContainer> container;  // an engine's, which drives CRIU (criu/engine_call.h)
   ContainerNetwork network = {};          // of a container; its identity is the one above
+  std::vector<BindMount> binds = {};      // of a container
 
   std::optional<handover::HostAddress> service = {};  // of the host's own network: the address that moves with it
 

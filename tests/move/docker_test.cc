@@ -234,21 +234,25 @@ TEST_F(DockerTest, WhatItHasWrittenGoesAlong) {
   }
 }
 
-// Named and nameless ones, as of the freeze; what is in them stays nowhere else, and an abort leaves none there.
-TEST_F(DockerTest, ItsVolumesGoAlong) {
-  lab_->check("east", "docker volume create --label team=x data; "
-                      "docker run -d --name keeper -v data:/data -v /scratch python sh -c "
-                      "'i=0; while :; do i=$((i+1)); echo $i >>/data/log; echo $i >/scratch/last; sleep 0.01; done'");
-  EXPECT_NE(ferry("east", {"move", "docker:keeper", "root@west"}, "source.sent=fail").status, 0);
+// Named and nameless ones, as of the freeze; what is in them stays nowhere else, and an abort leaves none there. Bind mounts that are
+// sent, a directory and a file, as of the freeze as well; they stay where they come from.
+TEST_F(DockerTest, ItsVolumesAndWhatIsBoundIntoItGoAlong) {
+  lab_->check("east", "mkdir -p /srv/bound/dir; touch /srv/bound.log; docker volume create --label team=x data; "
+                      "docker run -d --name keeper -v data:/data -v /scratch -v /srv/bound/dir:/bound -v /srv/bound.log:/bound.log python sh -c "
+                      "'i=0; while :; do i=$((i+1)); for file in /data/log /bound/log /bound.log; do echo $i >>$file; done; "
+                      "echo $i >/scratch/last; sleep 0.01; done'");
+  const Argv with{"--with-bind", "/srv/bound/dir/", "--with-bind", "/srv/bound.log"};
+  EXPECT_NE(ferry("east", {"move", "docker:keeper", "root@west", with[0], with[1], with[2], with[3]}, "source.sent=fail").status, 0);
   // The target tidies up while the workload goes on at the source.
-  EXPECT_TRUE(comes_true([&] { return lab_->check("west", "docker volume ls -q").empty(); }));
+  EXPECT_TRUE(comes_true([&] { return lab_->check("west", "docker volume ls -q; ls /srv").empty(); })) << lab_->check("west", "ls /srv");
   std::string from = "east", to = "west";
   for (int i = 0; i < 2; ++i, std::swap(from, to)) {
-    ASSERT_FALSE(move("keeper", from, to).is_null());
-    EXPECT_EQ(lab_->check(from, "docker volume ls -q"), "");
+    ASSERT_FALSE(move("keeper", from, to, with).is_null());
+    EXPECT_EQ(lab_->check(from, "docker volume ls -q; ls /srv && rm -r /srv/bound*"), "bound\nbound.log");
     EXPECT_EQ(lab_->check(to, "docker volume inspect -f '{{.Labels.team}}' data"), "x");
     lab_->check(to, "docker pause keeper");
-    EXPECT_EQ(lab_->check(to, "cd $(docker volume inspect -f '{{.Mountpoint}}' data) && awk '$1 != NR' log | wc -l"), "0");
+    EXPECT_EQ(lab_->check(to, "cd $(docker volume inspect -f '{{.Mountpoint}}' data) && awk '$1 != FNR' log /srv/bound/dir/log /srv/bound.log"), "");
+    EXPECT_GT(std::stoi(lab_->check(to, "wc -l </srv/bound.log")), 10);
     lab_->check(to, "docker unpause keeper");
     EXPECT_GT(std::stoi(lab_->check(to, "docker exec keeper cat /scratch/last")), 1);
   }

@@ -12,16 +12,31 @@
 namespace ferry::testing {
 namespace {
 
+// Each number into files of its own filesystem and of a volume, and into databases there, of either
+// kind of journal. What it has been told is on the disk must be there, once, wherever it is by then.
 constexpr const char* kBusyFiles = R"py(
-import time
-kept = open("/etc/kept", "a")
+import os, sqlite3, time
+kept, synced = open("/etc/kept", "a"), open("/data/synced", "a")
+bases = {mode: sqlite3.connect("/data/" + mode, isolation_level=None) for mode in ("delete", "wal")}
+for mode, base in bases.items():
+    base.execute("pragma journal_mode=" + mode)
+    base.execute("create table numbers (number integer)")
 for number in range(1, 1000000):
     print(number, file=kept, flush=True)
+    print(number, file=synced, flush=True)
+    os.fsync(synced.fileno())
     with open("/etc/opened", "a") as opened: print(number, file=opened)
-    if number % 400 == 0:
-        for name in ("/etc/kept", "/etc/opened"):
-            with open(name) as file: lines = [int(line) for line in file]
-            print("as it was" if lines == list(range(1, number + 1)) else "wrong: %s" % name, flush=True)
+    for base in bases.values(): base.execute("insert into numbers values (?)", (number,))
+    if number % 200 == 0:
+        found = {}
+        for name in ("/etc/kept", "/etc/opened", "/data/synced"):
+            with open(name) as file: found[name] = [int(line) for line in file]
+        for mode, base in bases.items():
+            found[mode] = [row[0] for row in base.execute("select number from numbers order by rowid")]
+            if base.execute("pragma integrity_check").fetchall() != [("ok",)]: print("wrong: not intact", mode, flush=True)
+        for name, numbers in found.items():
+            if numbers != list(range(1, number + 1)): print("wrong:", name, flush=True)
+        print("looked", flush=True)
     time.sleep(0.005)
 )py";
 
@@ -49,18 +64,20 @@ TEST_F(PodmanTest, GoesOnWithTheNextNumberThereAndBack) {
 }
 
 TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) {
-  run_web_counter("-e COLOUR=blue --label tier=front");
+  lab_->check("east", "mkdir /srv/box && echo bound >/srv/box/file");
+  run_web_counter("-e COLOUR=blue --label tier=front -v /srv/box:/bound");
   auto open = connect();
   EXPECT_EQ(open.next(), 1);
   lab_->check("east",
               "podman exec box sh -c 'echo kept >/etc/kept; rm -r /usr/src; echo x >/dev/shm/x'");
-  ASSERT_FALSE(move("east", "west").is_null());
+  ASSERT_FALSE(move("east", "west", {"--with-bind", "/srv/box"}).is_null());
   EXPECT_EQ(open.next(), 2);
   EXPECT_TRUE(open.is_established());
   EXPECT_EQ(lab_->check("west",
-                        "podman exec box sh -c 'cat /etc/kept /dev/shm/x; echo $COLOUR; ls -d "
+                        "podman exec box sh -c 'cat /etc/kept /dev/shm/x /bound/file; "
+                        "echo $COLOUR; ls -d "
                         "/usr/src'; podman inspect -f '{{.Config.Labels.tier}}' box"),
-            "kept\nx\nblue\nfront");
+            "kept\nx\nbound\nblue\nfront");
   ASSERT_FALSE(move("west", "east").is_null());
   EXPECT_EQ(open.next(), 3);
   EXPECT_EQ(traces("west"), "");
@@ -81,9 +98,13 @@ TEST_F(PodmanTest, AMacvlanAndItsConnectionsGoAlong) {
   EXPECT_TRUE(open.is_established());
 }
 
-// One that it opens for each line, and one that it keeps open.
-TEST_F(PodmanTest, FilesThatItWritesAreAsOfTheFreeze) {
-  run("--network none", fmt::format("python3 -c '{}'", kBusyFiles));
+// Those that it opens for each line, those that it keeps open, and databases; nothing of its volumes
+// stays where it came from.
+TEST_F(PodmanTest, FilesAndVolumesThatItWritesAreAsOfTheFreeze) {
+  lab_->check("east", "podman volume create --label team=x data");
+  run("--network none -v data:/data -v /scratch", fmt::format("python3 -c '{}'", kBusyFiles));
+  lab_->check("east", "podman exec box sh -c 'echo kept >/scratch/kept; rm /data/of-the-image'; "
+                      "chown 7:8 $(podman volume inspect -f '{{.Mountpoint}}' data)");
   std::string from = "east", to = "west";
   for (int times = 0; times < 2; ++times) {
     const auto checks = [&](const std::string& host) {
@@ -94,6 +115,11 @@ TEST_F(PodmanTest, FilesThatItWritesAreAsOfTheFreeze) {
     ASSERT_FALSE(move(from, to).is_null());
     EXPECT_TRUE(comes_true([&] { return checks(to) > before + 1; })) << log(to);
     EXPECT_EQ(log(to).find("wrong"), std::string::npos) << log(to);
+    EXPECT_TRUE(comes_true([&] { return traces(from).empty(); })) << traces(from);
+    EXPECT_EQ(lab_->check(to, "podman volume inspect -f '{{.Labels.team}} {{.NeedsCopyUp}} {{.NeedsChown}}' data; "
+                              "stat -c %u:%g $(podman volume inspect -f '{{.Mountpoint}}' data); "
+                              "podman exec box sh -c 'cat /scratch/kept; ls /data/of-the-image 2>&1'"),
+              "x false false\n7:8\nkept\nls: /data/of-the-image: No such file or directory");
     std::swap(from, to);
   }
 }
@@ -137,11 +163,15 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west",
                  "call it podman:box");
   also("--network none -t", "it has a terminal");
-  also("--network none -v data:/data", "it has the volume data");
+  lab_->check("east", "podman volume create --opt type=tmpfs --opt device=tmpfs odd; podman create --name user -v used:/data localhost/box:1");
+  also("--network none -v odd:/data", "its volume odd is not a plain one");
+  also("--network none -v used:/data", "its volume used is also that of user");
+  lab_->check("west", "podman volume create taken");
+  also("--network none -v taken:/data", "podman has a volume taken here already");
   also("--network none --rm", "it is removed when it ends");
   also("--network container:box", "shares namespaces with another container");
   lab_->check("east", "mkdir -p /srv/box");
-  also("--network none -v /srv/box:/data", "/srv/box is not here");
+  also("--network none -v /srv/box:/data", "add --with-bind /srv/box,");
   lab_->check("east", "podman exec -d box sleep 1000");
   expect_refused("podman:box", "west", "was started from outside, by `podman exec`");
   lab_->check("east", "pkill -x sleep");
@@ -173,7 +203,7 @@ TEST_F(PodmanTest, ACopyThatWouldBeStartedAgainIsNotKept) {
 
 // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
 TEST_F(PodmanTest, AFailedMoveLeadsBack) {
-  run_looper();
+  run_looper("--network none -v data:/data");
   for (const char* fault :
        {"target.defined=fail", "source.before_freeze=fail", "source.frozen=fail",
         "source.dumped=fail", "source.sent=fail", "target.restoring=fail", "target.restored=fail",
@@ -190,7 +220,7 @@ TEST_F(PodmanTest, AFailedMoveLeadsBack) {
 
 // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
 TEST_F(PodmanTest, AKilledFerryIsFinishedByItsGuard) {
-  run_looper();
+  run_looper("--network none -v data:/data");
   for (const char* fault : {"target.defined=kill", "source.frozen=kill", "source.dumped=kill",
                             "source.restored=kill", "target.restored=kill"}) {
     EXPECT_NE(ferry("east", {"move", "podman:box", "root@west"}, fault).status, 0) << fault;

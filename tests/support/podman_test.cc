@@ -18,6 +18,7 @@ const std::string kMakeImage = fmt::format(R"sh(
   cd "$(mktemp -d)"
   {}
   mkdir -p programs && cp "{}"/programs/*.py programs/
+  mkdir -p -m 750 data && echo image >data/of-the-image && chown 33:33 data
   tar -cf - . | podman import --quiet - localhost/box:1
 )sh",
                                            bench::kFillPythonRoot, FERRY_BINARY_DIR);
@@ -97,7 +98,7 @@ bool PodmanTest::goes_on(const std::string& host) const {
 std::string PodmanTest::traces(const std::string& host) const {
   return lab_
       ->shell(host,
-              "(podman ps -a -q; runc list -q; ls /run/libpod/exits; "
+              "(podman ps -a -q; podman volume ls -q; runc list -q; ls /run/libpod/exits; "
               "ls /var/lib/containers/storage/overlay-containers | grep -v '^containers.'; "
               "ls /run/netns /run/ferry/criu 2>/dev/null | grep -v ':$'; "
               "ls /run/ferry/ssh-* 2>/dev/null; mount | grep /merged; "

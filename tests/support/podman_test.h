@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What tests of podman's containers share: hosts with podman and runc, and on east an image with a
-// Python of its own, of which they run the container "box".
+// Python of its own and something in /data, of which they run the container "box".
 #pragma once
 
 #include "support/container_test.h"

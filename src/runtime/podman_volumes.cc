@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// podman's volumes. One that it has made for a container (`-v /PATH`) has a name like any other
+// there; that it was nameless podman knows only where it has made that up.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/program.h"
+#include "runtime/podman.h"
+
+namespace ferry::runtime {
+
+using nlohmann::json;
+using process::Reasons;
+
+namespace {
+
+base::Error no_answer(const std::string& what, const base::Finished& told) {
+  return base::Error(
+      {fmt::format("podman does not tell {}", what), base::one_line(told.err), "", {}, {}});
+}
+
+}  // namespace
+
+std::optional<Volume> Podman::find_volume(const std::string& name) const {
+  const auto told = base::run({"podman", "volume", "inspect", name});
+  if (told.status != 0) {
+    if (told.err.find("no such volume") != std::string::npos) return std::nullopt;
+    throw no_answer("of its volume " + name, told);
+  }
+  // The beginning of a name is as good to podman.
+  for (const auto& found : parse_list(engine_, told.out)) {
+    if (found.value("Name", "") != name) continue;
+    const auto options = found.value("Options", json::object());
+    return Volume{name, found.value("Driver", ""), !options.empty(),
+                  found.value("Labels", json::object()), found.value("Mountpoint", "")};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Podman::other_users(const std::string& volume,
+                                             const std::string& id) const {
+  const auto told =
+      base::run({"podman", "ps", "--all", "--filter", "volume=" + volume, "--format", "json"});
+  if (told.status != 0) throw no_answer("who has its volume " + volume, told);
+  std::vector<std::string> names;
+  for (const auto& user : parse_list(engine_, told.out)) {
+    if (user.value("Id", "") != id) names.push_back(user.at("Names").at(0).get<std::string>());
+  }
+  return names;
+}
+
+void Podman::create_volume(const Volume& volume) const {
+  base::Argv argv{"podman", "volume", "create"};
+  for (const auto& [key, value] : volume.labels.items()) {
+    argv.emplace_back("--label");
+    argv.push_back(fmt::format("{}={}", key, value.get<std::string>()));
+  }
+  argv.emplace_back("--");
+  argv.push_back(volume.name);
+  const auto told = base::run(argv);
+  if (told.status == 0) return;
+  throw base::Error({fmt::format("podman cannot create the volume {}", volume.name),
+                     base::one_line(told.err),
+                     "",
+                     {},
+                     {}});
+}
+
+void Podman::create_volumes_of(const std::string& definition) const {
+  create_volumes(json::parse(definition));
+}
+
+void Podman::remove_volume(const std::string& name) const {
+  const auto told = base::run({"podman", "volume", "rm", "--", name});
+  if (told.status == 0 || !find_volume(name)) return;
+  throw base::Error({fmt::format("podman cannot remove the volume {}", name),
+                     base::one_line(told.err),
+                     fmt::format("`podman volume rm {}`", name),
+                     {},
+                     {}});
+}
+
+std::vector<base::Path> Podman::storage() const {
+  const auto told =
+      base::run({"podman", "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"});
+  const auto line = told.out.find('\n');
+  if (told.status != 0 || line == std::string::npos) throw no_answer("where its storage is", told);
+  return {told.out.substr(0, line),
+          told.out.substr(line + 1, told.out.find('\n', line + 1) - line - 1)};
+}
+
+// Its config.json names the places of its volumes.
+Reasons Podman::reasons_against(const std::string& definition) const {
+  const auto configuration = json::parse(definition, nullptr, false);
+  auto reasons = reasons_against_volumes(configuration);
+  if (!configuration.is_object()) return reasons;
+  const auto volumes = configuration.value("Volumes", json::object());
+  if (volumes.empty()) return reasons;
+  const auto here = storage().back();
+  const base::Path there =
+      base::Path(volumes.begin()->value("Path", "")).parent_path().parent_path();
+  if (here == there) return reasons;
+  reasons.push_back(
+      {fmt::format("podman keeps its volumes in {} here", here.string()),
+       fmt::format("those of the container are in {}", there.string()),
+       "give both hosts the same volume_path (containers.conf) and graphroot (storage.conf)"});
+  return reasons;
+}
+
+}  // namespace ferry::runtime
