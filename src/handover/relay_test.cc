@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -87,6 +88,10 @@ std::string receive_all(int socket, size_t bytes) {
   std::thread a([&] { send_all(one, sent); }), b([&] { there = receive_all(other, bytes); });
   std::thread c([&] { send_all(other, sent); });
   back = receive_all(one, bytes);
+  if (back != sent) {  // nobody is to wait for the rest
+    ::shutdown(one, SHUT_RDWR);
+    ::shutdown(other, SHUT_RDWR);
+  }
   for (auto* thread : {&a, &b, &c}) thread->join();
   if (there == sent && back == sent) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << there.size() << " and " << back.size() << " bytes came";
@@ -138,7 +143,9 @@ class Relayed {
   }
   ~Relayed() {
     for (const pid_t pid : {served_ ? east_pid : 0, served_ ? west_pid : 0}) {
-      if (pid > 0 && ::kill(pid, SIGTERM) == 0) EXPECT_TRUE(end_of(pid, base::milliseconds(5'000)));
+      if (pid > 0 && ::kill(pid, SIGTERM) == 0) {
+        EXPECT_TRUE(end_of(pid, base::milliseconds(5'000)));
+      }
     }
   }
   void serve() {
@@ -268,6 +275,12 @@ base::Fd restored(const base::Fd& network, const sockaddr_in& local, const socka
       << errno;
   EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer), 0)
       << errno;
+  constexpr uint32_t kScale = 7;
+  const std::array<tcp_repair_opt, 3> agreed{
+      {{TCPOPT_MAXSEG, 1'460}, {TCPOPT_WINDOW, kScale | kScale << 16}, {TCPOPT_SACK_PERMITTED, 0}}};
+  EXPECT_EQ(
+      ::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR_OPTIONS, agreed.data(), sizeof agreed), 0)
+      << errno;
   set(TCP_REPAIR, 0);
   return socket;
 }
@@ -313,7 +326,7 @@ TEST_F(RelayTest, WhoComesToTheTargetItselfIsUntouched) {
   const auto its_server = accepted(listener, &peer);
   ASSERT_TRUE(by_relay && server && directly && its_server);
   EXPECT_EQ(peer.sin_addr.s_addr, place_at("10.62.0.1", 0).sin_addr.s_addr);
-  std::thread beside([&] { EXPECT_TRUE(exchange_whole(by_relay.get(), server.get(), 5 << 20)); });
+  std::jthread beside([&] { EXPECT_TRUE(exchange_whole(by_relay.get(), server.get(), 5 << 20)); });
   EXPECT_TRUE(exchange_whole(directly.get(), its_server.get(), 5 << 20));
   beside.join();
   const auto record = relayed.record();
@@ -329,12 +342,14 @@ TEST_F(RelayTest, WhatWaitedIsGivenBackWhole) {
   const auto client = RelayLab::connected(lab.client, SOCK_STREAM, kEast, kPublished);
   const auto server = accepted(listener);
   const auto inside = RelayLab::bound(lab.east, SOCK_DGRAM, "0.0.0.0", 5353);
+  const int room = 8 << 20;  // it does not read while they come
+  EXPECT_EQ(::setsockopt(inside.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), 0);
   const auto sender = RelayLab::connected(lab.client, SOCK_DGRAM, kEast, 5353);
   ASSERT_TRUE(client && server);
   Relayed relayed(lab);
   relayed.entrance->begin();
   const auto text = pattern(10 << 20);
-  std::thread sending([&] { EXPECT_TRUE(send_all(client.get(), text)); });
+  std::jthread sending([&] { EXPECT_TRUE(send_all(client.get(), text)); });
   for (int i = 0; i < 1'000; ++i) ::send(sender.get(), &i, sizeof i, 0);
   EXPECT_FALSE(base::wait_readable(server.get(), 50));
   EXPECT_FALSE(base::wait_readable(inside.get(), 0));
