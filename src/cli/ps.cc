@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "capsule/record.h"
 #include "cli/verbs.h"
+#include "handover/relay_registry.h"
 #include "kernel/freezer.h"
 #include "memory/settling.h"
 #include "migration/resolve.h"
@@ -35,6 +36,19 @@ std::string state_word(const capsule::Record& record) {
   return record.moved_to.empty() ? "ended" : "moved";
 }
 
+using Relays = std::vector<handover::RelayRecord>;
+
+// What has moved away with published ports, which this host relays. Containers have no record here: their relay is all there is.
+Relays relays_from_here() {
+  auto relays = handover::all_relays();
+  std::erase_if(relays, [](const auto& relay) { return relay.end != handover::RelayEnd::kEntrance; });
+  return relays;
+}
+
+std::string relay_state(const handover::RelayRecord& relay) {
+  return fmt::format("moved to {}, relay: {} connection{}", relay.peer, relay.connections, relay.connections == 1 ? "" : "s");
+}
+
 std::string state_of(const capsule::Record& record) {
   if (!record.moved_to.empty()) {
     return fmt::format("moved to {} at {}", record.moved_to, base::local_hhmm(record.moved_at_ns));
@@ -49,7 +63,7 @@ std::string state_of(const capsule::Record& record) {
   return "ended";
 }
 
-void print_json(const std::vector<capsule::Record>& records) {
+void print_json(const std::vector<capsule::Record>& records, const Relays& relays) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& r : records) {
     nlohmann::ordered_json j = {{"name", r.name},
@@ -64,6 +78,14 @@ void print_json(const std::vector<capsule::Record>& records) {
     if (const auto far = far_memory_of(r); !far.empty()) j["memory"] = far;
     if (r.exit_status) j["exit_status"] = *r.exit_status;
     list.push_back(j);
+  }
+  for (const auto& relay : relays) {
+    list.push_back({{"name", relay.name},
+                    {"state", "relayed"},
+                    {"pid", relay.process.pid},
+                    {"since", base::iso_time(relay.since_ns)},
+                    {"moved_to", relay.peer},
+                    {"connections", relay.connections}});
   }
   fmt::print("{}\n", list.dump(2));
 }
@@ -84,12 +106,17 @@ void add_ps(CLI::App& app, int& exit_code) {
       if (arguments->all || capsule::is_running(record)) shown.push_back(std::move(record));
     }
     exit_code = 0;
-    if (arguments->json) return print_json(shown);
+    const auto relays = arguments->all ? relays_from_here() : Relays{};
+    if (arguments->json) return print_json(shown, relays);
     fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", "NAME", "STATE", "PID", "IP", "SINCE", "COMMAND");
     for (const auto& r : shown) {
       const auto pid = capsule::host_root_pid(r);
       fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", r.name, state_of(r), pid ? std::to_string(*pid) : "-",
                  !r.ip.empty() ? r.ip : r.service.empty() ? "-" : r.service, base::local_hhmm(r.created_ns), r.command);
+    }
+    for (const auto& relay : relays) {
+      fmt::print("{:<16} {:<24} {:>8}  {:<18} {:<6} {}\n", relay.name, relay_state(relay), relay.process.pid, "-",
+                 base::local_hhmm(relay.since_ns), "ferry relay");
     }
   });
 }

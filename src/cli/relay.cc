@@ -56,7 +56,7 @@ void list_relays(bool as_json) {
     const bool is_exit = relay.end == RelayEnd::kExit;
     fmt::print("{:<16} {:<16} {:>11} {:>10} {:>10} {:<6} {:<13} {}\n", relay.name,
                fmt::format("{} {}", is_exit ? "from" : "to", relay.peer), relay.connections,
-               base::human_bytes(relay.bytes_in), base::human_bytes(relay.bytes_out),
+               base::format_bytes(relay.bytes_in), base::format_bytes(relay.bytes_out),
                base::local_hhmm(relay.since_ns),
                is_exit         ? "with the other"
                : relay.is_kept ? "when stopped"
