@@ -6,7 +6,10 @@
 // was seldom written at the same moment.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,5 +26,12 @@ struct TreePrint {
 // Nothing: it is not there, or neither a regular file nor a directory (a symbolic link, say). Other
 // filesystems mounted in it are no part of it.
 std::optional<TreePrint> print_of(const base::Path& path);
+
+// All that is in a tree, itself included, or a single file, in any order, until `look` says no:
+// then false, also when the tree changes so fast that it cannot be followed. No `info`: it has gone
+// meanwhile, or cannot be read. (nftw(3) would leave out files of an overlay, whose device may be
+// another one than that of their directory.)
+bool walk_tree(const base::Path& path,
+               const std::function<bool(const char* path, const struct stat* info)>& look);
 
 }  // namespace ferry::files

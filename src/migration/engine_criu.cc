@@ -116,7 +116,7 @@ void import_definition(const runtime::OciContainer& container, const criu::Image
 
 runtime::OciContainer define_container(const runtime::OciContainer& wanted, const wire::EngineContainer& told, const criu::ImageSet& images) {
   if (wanted.engine == "docker") return runtime::Docker().define(wanted, told.configuration(), {told.image_id(), told.image_name()});
-  runtime::Podman().create_volumes_of(told.configuration());
+  runtime::Podman().make_volumes(wanted, told.configuration(), {told.image_id(), told.image_name()});
   import_definition(wanted, images);
   return wanted;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <ftw.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/program.h"
+#include "files/tree_print.h"
 
 namespace ferry::migration {
 namespace {
@@ -22,7 +22,6 @@ namespace {
 constexpr auto kSyncPoll = base::milliseconds(2);
 // The kernel stamps files with the time of its last tick.
 constexpr long kTickNs = 10'000'000;
-constexpr int kOpenDirectories = 64;
 
 std::string quoted(const std::string& word) {
   std::string text = "'";
@@ -42,14 +41,8 @@ std::string content_of(const base::Fd& file) {
   return base::try_read_file(fmt::format("/proc/self/fd/{}", file.get())).value_or("");
 }
 
-thread_local timespec looked_for;  // nftw(3) passes nothing on
-
-int is_newer(const char*, const struct stat* info, int type, FTW*) {
-  if (type == FTW_NS || type == FTW_DNR) return 1;  // cannot be known
-  const auto& changed = info->st_ctim;
-  const bool newer = changed.tv_sec > looked_for.tv_sec ||
-                     (changed.tv_sec == looked_for.tv_sec && changed.tv_nsec >= looked_for.tv_nsec);
-  return newer ? 1 : 0;
+bool is_newer(const timespec& changed, const timespec& since) {
+  return changed.tv_sec > since.tv_sec || (changed.tv_sec == since.tv_sec && changed.tv_nsec >= since.tv_nsec);
 }
 
 }  // namespace
@@ -109,8 +102,8 @@ void RootFiles::send(const std::function<void()>& meanwhile) {
 
 // A file that is removed or renamed changes its directory.
 bool RootFiles::has_changed() const {
-  looked_for = since_;
-  return ::nftw(changes_.c_str(), is_newer, kOpenDirectories, FTW_PHYS | FTW_MOUNT) != 0;
+  const auto is_old = [&](const char*, const struct stat* info) { return info != nullptr && !is_newer(info->st_ctim, since_); };
+  return !files::walk_tree(changes_, is_old);
 }
 
 void RootFiles::look_for_content() { has_content_ = has_content_ || !std::filesystem::is_empty(directory_); }

@@ -15,7 +15,8 @@ namespace {
 std::vector<Volume> volumes_of(const json& definition) {
   std::vector<Volume> volumes;
   if (!definition.is_object()) return volumes;
-  for (const auto& [name, told] : definition.value("Volumes", json::object()).items()) {
+  const auto described = definition.value("Volumes", json::object());
+  for (const auto& [name, told] : described.items()) {
     Volume volume{name, "local"};
     if (told.is_object() && told.value("Labels", json()).is_object())
       volume.labels = told["Labels"];

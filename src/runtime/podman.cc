@@ -306,6 +306,7 @@ void Podman::remove(const OciContainer& container) const {
                          {}});
     }
   }
+  if (!container.volumes.empty()) remove_novice(container);
   remove_volumes(container);
 }
 

@@ -52,8 +52,10 @@ class Podman : public DefiningEngine {
   void tidy_after_export(const OciContainer& container) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
-  // Before that: else podman makes volumes for it that have no labels.
-  void create_volumes_of(const std::string& definition) const;
+  // Before that: its volumes, which podman does not fill or give to somebody else when it starts the
+  // container one day.
+  void make_volumes(const OciContainer& container, const std::string& definition,
+                    const Image& image) const;
   bool is_made(const std::string& id) const;
   // Of one that does not run: its root filesystem is mounted from then on, until it has settled in
   // or was removed. Throws Error.
@@ -65,6 +67,9 @@ class Podman : public DefiningEngine {
                                        const std::string& id) const override;
   void create_volume(const Volume& volume) const override;
   void remove_volume(const std::string& name) const override;
+
+ private:
+  void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed
 };
 
 std::vector<OciListed> podman_listing(const nlohmann::json& list);  // of `podman ps`

@@ -69,8 +69,58 @@ void Podman::create_volume(const Volume& volume) const {
                      {}});
 }
 
-void Podman::create_volumes_of(const std::string& definition) const {
-  create_volumes(json::parse(definition));
+namespace {
+
+std::string novice_of(const OciContainer& container) {
+  return "ferry-volumes-" + container.id.substr(0, 12);
+}
+
+// NAME:PLACE, as `podman create -v` has it, of a config.json with its volumes.
+std::vector<std::string> places_of_volumes(const json& configuration) {
+  std::vector<std::string> places;
+  const auto volumes = configuration.value("Volumes", json::object());
+  for (const auto& mount : bind_mounts(configuration)) {
+    for (const auto& [name, volume] : volumes.items()) {
+      if (mount.here == volume.value("Path", "")) places.push_back(name + ":" + mount.at.string());
+    }
+  }
+  return places;
+}
+
+}  // namespace
+
+// The first start of a container with a new volume copies into it what the image has at its place,
+// and gives it that one's owner and mode; the restore does only the former, and the next start
+// would do the latter to what has come by then. So a container of the same image is started first,
+// by a runtime that fails at once.
+void Podman::make_volumes(const OciContainer& container, const std::string& definition,
+                          const Image& image) const {
+  const auto configuration = json::parse(definition);
+  create_volumes(configuration);
+  const auto places = places_of_volumes(configuration);
+  if (places.empty()) return;
+  const auto failing = base::find_in_path("false", program_path()).string();
+  const auto novice = novice_of(container);
+  base::Argv create{"podman",           "--runtime",    failing,     "create",
+                    "--name",           novice,         "--network", "none",
+                    "--no-healthcheck", "--log-driver", "none"};
+  for (const auto& place : places) create.insert(create.end(), {"-v", place});
+  create.insert(create.end(), {image.id, "true"});
+  const auto told = base::run(create);
+  if (told.status == 0) (void)base::run({"podman", "--runtime", failing, "init", novice});
+  remove_novice(container);
+  if (told.status == 0) return;
+  throw base::Error({fmt::format("podman does not prepare the volumes of {}", container.text()),
+                     base::one_line(told.err),
+                     "",
+                     {},
+                     {}});
+}
+
+void Podman::remove_novice(const OciContainer& container) const {
+  const auto novice = novice_of(container);
+  if (base::run({"podman", "container", "exists", novice}).status == 0)
+    (void)base::run({"podman", "rm", "--force", "--time", "0", novice});
 }
 
 void Podman::remove_volume(const std::string& name) const {
