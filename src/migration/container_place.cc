@@ -48,6 +48,7 @@ ContainerPlace::ContainerPlace(const wire::Plan& plan)
   if (const auto engine = runtime::defining_engine(container_.engine)) {
     if (engine->has_daemon()) container_.id = {};  // another one on each host
     container_.volumes = engine->volumes_in(plan.container().configuration());
+    container_.networks = engine->networks_to_make(plan.container().configuration());
   }
   std::error_code none;
   bundle_is_new_ = is_ours_to_make(plan.container()) && !fs::exists(container_.bundle, none);

@@ -43,6 +43,8 @@ class DefiningEngine : public Oci {
   // ---- at the target ----
   // The volumes that will be made with it, and that go with it.
   std::vector<std::string> volumes_in(const std::string& definition) const;
+  // Networks that are not here and will be made with it.
+  virtual std::vector<std::string> networks_to_make(const std::string& /*definition*/) const { return {}; }
   // What of a definition cannot be made here.
   virtual process::Reasons reasons_against(const std::string& definition) const = 0;
   virtual bool has_image(const std::string& id) const = 0;

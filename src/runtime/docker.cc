@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "runtime/docker_config.h"
+#include "runtime/docker_network.h"
 
 namespace ferry::runtime {
 
@@ -84,7 +85,9 @@ std::optional<OciState> Docker::find(const std::string& name) const {
   return known;
 }
 
-std::vector<OciListed> Docker::running() const { return docker::listing(api_.get("/containers/json")); }
+std::vector<OciListed> Docker::running() const {
+  return docker::listing(api_.get("/containers/json"));
+}
 
 // Of a container that must be there.
 json Docker::require(const OciContainer& container) const {
@@ -185,22 +188,22 @@ base::Path Docker::container_directory(const std::string& id) const {
 }
 
 // Without an id, the ferry here was killed while it created: under that name there was none before,
-// so one that never ran is its.
-void Docker::remove(const OciContainer& container) const {
-  auto id = container.id;
-  if (id.empty()) {
-    const auto found = find(container.name);
-    if (!found || found->status != "created") return;
-    id = found->container.id;
-  }
+// so one that never ran is its. Empty: there is none.
+std::string Docker::id_to_remove(const OciContainer& container) const {
+  if (!container.id.empty()) return container.id;
+  const auto found = find(container.name);
+  return found && found->status == "created" ? found->container.id : "";
+}
+
+void Docker::remove_container(const std::string& id) const {
   CHECK(is_long_id(id));
   const auto deadline = base::mono_now() + kGoes;
   for (;;) {
     api_.remove(fmt::format("/containers/{}?force=1&v=1", id),
                 "docker cannot remove the container");
-    if (!api_.find(fmt::format("/containers/{}/json", id))) break;
+    if (!api_.find(fmt::format("/containers/{}/json", id))) return;
     if (base::mono_now() > deadline) {
-      throw base::Error({fmt::format("docker does not remove {}", container.text()),
+      throw base::Error({fmt::format("docker does not remove the container {}", id.substr(0, 12)),
                          "it is still there after some seconds",
                          fmt::format("`docker rm -f {}`", id.substr(0, 12)),
                          {},
@@ -208,7 +211,19 @@ void Docker::remove(const OciContainer& container) const {
     }
     std::this_thread::sleep_for(kGoesPoll);
   }
+}
+
+void Docker::remove(const OciContainer& container) const {
+  if (const auto id = id_to_remove(container); !id.empty()) remove_container(id);
   remove_volumes(container);
+  for (const auto& name : container.networks) remove_network(name);
+}
+
+// Unless somebody has come into it meanwhile.
+void Docker::remove_network(const std::string& name) const {
+  const auto found = api_.find("/networks/" + percent_encode(name));
+  if (!found || !found->value("Containers", json::object()).empty()) return;
+  api_.remove("/networks/" + percent_encode(name), "docker cannot remove the network " + name);
 }
 
 void Docker::settle(const OciContainer& container) const {
@@ -229,7 +244,16 @@ std::string Docker::definition(const OciContainer& container,
   auto configuration = docker::portable_configuration(require(container));
   if (identity) docker::pin_address(configuration, *identity);
   configuration["Volumes"] = describe_volumes(container);
+  configuration["NetworksThere"] = describe_networks(configuration);
   return configuration.dump();
+}
+
+// As they are here, should the target have none of that name.
+json Docker::describe_networks(const json& configuration) const {
+  json described = json::object();
+  for (const auto& name : docker::networks(configuration))
+    described[name] = docker::portable_network(api_.get("/networks/" + percent_encode(name)));
+  return described;
 }
 
 Reasons Docker::reasons_not_to_keep(const OciContainer& container) const {

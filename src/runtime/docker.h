@@ -25,7 +25,8 @@ class Docker : public DefiningEngine {
   std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
-  std::vector<handover::PublishedPort> published_ports(const OciContainer& container) const override;
+  std::vector<handover::PublishedPort> published_ports(
+      const OciContainer& container) const override;
   std::vector<base::Path> storage() const override;
   void prepare_restore(const OciContainer& container, const base::Path& images) const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
@@ -41,6 +42,7 @@ class Docker : public DefiningEngine {
   void forbid_restarts(const OciContainer& container) const override;
   void allow_restarts(const OciContainer& container) const override;
 
+  std::vector<std::string> networks_to_make(const std::string& definition) const override;
   process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
   base::Argv load_image_command() const override;
@@ -59,6 +61,17 @@ class Docker : public DefiningEngine {
   void remove_volume(const std::string& name) const override;
 
  private:
+  // Of those in a definition that this host lacks: what is to be made, and why it cannot be.
+  struct Lacking {
+    std::vector<nlohmann::json> networks;
+    process::Reasons reasons;
+  };
+  process::Reasons version_reasons(const nlohmann::json& configuration) const;
+  Lacking lacking_networks(const nlohmann::json& configuration) const;
+  std::string id_to_remove(const OciContainer& container) const;
+  void remove_container(const std::string& id) const;
+  void remove_network(const std::string& name) const;
+  nlohmann::json describe_networks(const nlohmann::json& configuration) const;
   nlohmann::json require(const OciContainer& container) const;
   base::Path container_directory(const std::string& id) const;
   base::Path checkpoint_directory(const OciContainer& container) const;

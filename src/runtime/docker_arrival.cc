@@ -11,6 +11,7 @@
 #include "criu/shim.h"
 #include "runtime/docker.h"
 #include "runtime/docker_config.h"
+#include "runtime/docker_network.h"
 
 namespace ferry::runtime {
 
@@ -52,6 +53,11 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
   const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
   const bool by_name = named && text(*named, "Id") == image.id;
   create_volumes(configuration);
+  for (auto network : lacking_networks(configuration).networks) {
+    network["CheckDuplicate"] = true;
+    (void)api_.post("/networks/create", network,
+                    "docker cannot make the network " + text(network, "Name"));
+  }
   const auto made =
       api_.post("/containers/create?name=" + percent_encode(wanted.name),
                 docker::create_request(configuration, by_name ? image.name : image.id),
@@ -112,6 +118,41 @@ Reasons daemon_reasons(const json& info) {
 
 }  // namespace
 
+// Its daemon gives a container its network when the runtime has made it, no longer by a hook of
+// that runtime's; one that is restored is made later.
+Reasons Docker::version_reasons(const json& configuration) const {
+  constexpr int kWithoutHook = 28;
+  const auto version = text(api_.get("/version"), "Version");
+  if (std::atoi(version.c_str()) < kWithoutHook ||
+      text(configuration["HostConfig"], "NetworkMode") == "host")
+    return {};
+  return {
+      {fmt::format("docker {} here cannot restore a container into a network of its own", version),
+       "it takes the network of process 0 for the container's (containerd issue 12141)",
+       "use docker 20.10 to 27 there; or let the container use the host's network (--network "
+       "host)"}};
+}
+
+Docker::Lacking Docker::lacking_networks(const json& configuration) const {
+  Lacking lacking;
+  const kernel::Netlink host;
+  for (const auto& name : docker::networks(configuration)) {
+    if (api_.find("/networks/" + percent_encode(name))) continue;
+    json network = configuration.at("NetworksThere").at(name);
+    auto reasons = docker::reasons_not_to_make(network, {host.links(), host.addresses()});
+    if (reasons.empty()) lacking.networks.push_back(std::move(network));
+    for (auto& reason : reasons) lacking.reasons.push_back(std::move(reason));
+  }
+  return lacking;
+}
+
+std::vector<std::string> Docker::networks_to_make(const std::string& definition) const {
+  std::vector<std::string> names;
+  for (const auto& network : lacking_networks(json::parse(definition)).networks)
+    names.push_back(text(network, "Name"));
+  return names;
+}
+
 Reasons Docker::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   if (!configuration.is_object() || !configuration.contains("HostConfig"))
@@ -119,13 +160,8 @@ Reasons Docker::reasons_against(const std::string& definition) const {
              "use the same version of ferry on both hosts"}};
   const auto info = api_.get("/info");
   auto reasons = daemon_reasons(info);
-  for (const auto& network : docker::networks(configuration)) {
-    if (api_.find("/networks/" + percent_encode(network))) continue;
-    reasons.push_back(
-        {fmt::format("docker has no network {} here", network), "the container is attached to it",
-         fmt::format("`docker network create {}`, with the same driver and subnet as there",
-                     network)});
-  }
+  for (auto& reason : lacking_networks(configuration).reasons) reasons.push_back(std::move(reason));
+  for (auto& reason : version_reasons(configuration)) reasons.push_back(std::move(reason));
   for (auto& reason : reasons_against_volumes(configuration)) reasons.push_back(std::move(reason));
   const auto runtime = text(configuration["HostConfig"], "Runtime");
   if (!runtime.empty() && !info.value("Runtimes", json::object()).contains(runtime)) {

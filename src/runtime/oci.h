@@ -29,6 +29,7 @@ struct OciContainer {
   kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
   std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
+  std::vector<std::string> networks = {};  // docker's, by name, that are made for it where it arrives
   std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }

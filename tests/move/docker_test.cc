@@ -287,7 +287,9 @@ TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
 }
 
 TEST_F(DockerTest, WhatTheTargetLacksIsNamed) {
-  lab_->check("east", "mkdir -p /srv/only-here && docker network create own");
+  // A bridge that only east has.
+  lab_->check("east", "mkdir -p /srv/only-here && ip link add only-here type bridge && ip addr add 172.31.0.1/24 dev only-here && ip link set only-here up && "
+                      "docker network create --subnet 172.31.0.0/24 --gateway 172.31.0.1 -o com.docker.network.bridge.name=only-here own");
   run_looper("lacks", "-v /srv/only-here:/data --network own");
   lab_->check("east", "docker save python | ssh west docker load -q && ssh west docker create --name lacks python python3");
   const auto check = ferry("east", {"check", "docker:lacks", "root@west", "--json"});
@@ -300,6 +302,22 @@ TEST_F(DockerTest, WhatTheTargetLacksIsNamed) {
   }
   EXPECT_EQ(ferry("east", {"move", "docker:lacks", "root@west"}).status, 3);
   EXPECT_TRUE(goes_on("lacks", "east"));
+}
+
+// With its labels and its subnet, as compose wants to find it; the container with its names there.
+TEST_F(DockerTest, ANetworkThatOnlyTheSourceHasIsMade) {
+  lab_->check("east", "docker network create --subnet 172.30.0.0/24 --label team=x ours");
+  run_looper("looper", "--network ours --ip 172.30.0.7 --network-alias store");
+  ASSERT_NE(ferry("east", {"move", "docker:looper", "root@west"}, "target.restored=fail").status, 0);
+  EXPECT_NE(lab_->shell("west", "docker network inspect ours").status, 0);
+  ASSERT_FALSE(move("looper", "east", "west").is_null());
+  EXPECT_TRUE(goes_on("looper", "west"));
+  EXPECT_EQ(lab_->check("west", "docker network inspect -f '{{index .Labels \"team\"}}' ours"), "x\n");
+  EXPECT_EQ(inspect("looper", "west")["NetworkSettings"]["Networks"]["ours"]["IPAddress"], "172.30.0.7");
+  EXPECT_NE(lab_->check("west", "docker exec looper python3 -c 'import socket; print(socket.gethostbyname(\"store\"))'").find("172.30.0.7"),
+            std::string::npos);
+  lab_->check("west", "docker rm -f looper; docker network rm ours");
+  lab_->check("east", "docker network rm ours");
 }
 
 TEST_F(DockerTest, ADaemonThatIsNotExperimentalIsNamedWithTheRemedy) {
