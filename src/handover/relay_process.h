@@ -49,8 +49,15 @@ class RelayProcess {
                const LaunchRelay& launch);
   // What it answers, after its "done". Throws Error when it has no answer, or says why it could
   // not.
-  std::string ask(const std::string& word, const std::vector<int>& fds = {});
+  std::string ask(const std::string& word, const std::vector<int>& fds = {}) {
+    tell(word, fds);
+    return hear();
+  }
+  void tell(const std::string& word, const std::vector<int>& fds = {});
+  std::string hear();
   void release();
+
+  [[noreturn]] void fail(const std::string& why) const;
 
   std::string what_;  // "relay the ports of web"
   base::Fd control_;
@@ -88,7 +95,7 @@ class RelayExit : public RelayProcess {
   const transport::Key& key() const { return key_; }
   // The workload's sockets are there, and nothing of it has run: its connections are the relay's.
   // Without this one that speaks before its client does would speak past the relay, and be reset.
-  // Within the pause: about as long as a list of the sockets takes.
+  // Does not wait for it: that is serve()'s to do, some milliseconds later.
   void know_connections();
   // From now on it lives as long as its lanes, the workload's link and `root`, a process of the
   // workload (0: the namespace itself is held, and with it its link, if nobody deletes that).
@@ -100,6 +107,7 @@ class RelayExit : public RelayProcess {
 
   uint16_t port_ = 0;
   transport::Key key_{};
+  bool is_asked_ = false;  // what it knows, and has not answered yet
 };
 
 // In the process itself: `control`'s other end is one of the above. Until the relay's end, or until

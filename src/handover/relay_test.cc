@@ -549,18 +549,23 @@ TEST_F(RelayTest, TheCommandListsAndStopsIt) {
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
 }
 
-TEST_F(RelayTest, BeginningTakesLessThanAMillisecond) {
+// What a pause has of it. The limits are those of a busy machine; the numbers are what counts.
+TEST_F(RelayTest, ThePauseHasLittleOfIt) {
   RelayLab lab;
   Relayed relayed(lab);
-  const auto before = base::mono_ns();
-  relayed.entrance->begin();
-  const double begin_ms = static_cast<double>(base::mono_ns() - before) / 1e6;
-  const auto known = base::mono_ns();
-  relayed.exit->know_connections();
-  const double know_ms = static_cast<double>(base::mono_ns() - known) / 1e6;
-  RecordProperty("begin_ms", fmt::format("{:.3f}", begin_ms));
-  fmt::print("begin {:.3f} ms, know_connections {:.3f} ms\n", begin_ms, know_ms);
-  EXPECT_LT(begin_ms, 50);  // on a busy machine; see the number
+  const auto took_ms = [](const std::function<void()>& work) {
+    const auto before = base::mono_ns();
+    work();
+    return static_cast<double>(base::mono_ns() - before) / 1e6;
+  };
+  const double begin = took_ms([&] { relayed.entrance->begin(); });
+  const double serve = took_ms([&] {
+    relayed.exit->know_connections();
+    relayed.serve_begun();
+  });
+  fmt::print("begin {:.2f} ms, know_connections and serve {:.2f} ms\n", begin, serve);
+  EXPECT_LT(begin, 20);
+  EXPECT_LT(serve, 200);
 }
 
 TEST(PublishedPortTest, IsWrittenAndRead) {
