@@ -15,6 +15,9 @@
 //     target   exit.serve(its root's pid)   right before the workload runs
 //     source   relay.serve(std::move(entrance))     it runs there
 //
+// A relay of that name which is here from an earlier move, and holds its ports, goes first:
+// stop_relay() (relay_registry.h), also before an engine here is to publish them again.
+//
 // An abort: entrance.give_back(); the destructors end the rest.
 #pragma once
 

@@ -387,6 +387,22 @@ TEST_F(RelayTest, AProcessThatHasNotServedGivesBackWhenItsFerryHasGone) {
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
 }
 
+TEST_F(RelayTest, ACutOfSomeSecondsIsSurvived) {
+  RelayLab lab;
+  Relayed relayed(lab);
+  relayed.serve();
+  const auto listener = RelayLab::bound(lab.container, SOCK_STREAM, "0.0.0.0", kInside);
+  const auto client = RelayLab::connected(lab.client, SOCK_STREAM, kEast, kPublished);
+  const auto server = accepted(listener);
+  ASSERT_TRUE(client && server);
+  RelayLab::in(lab.east, [](kernel::Netlink& net) { net.set_up("w0", false); });
+  ASSERT_TRUE(send_all(client.get(), "in the cut"));
+  EXPECT_FALSE(base::wait_readable(server.get(), 6'000));
+  RelayLab::in(lab.east, [](kernel::Netlink& net) { net.set_up("w0", true); });
+  EXPECT_EQ(receive_all(server.get(), 10), "in the cut");
+  EXPECT_TRUE(exchange_whole(client.get(), server.get(), 1 << 20));
+}
+
 TEST_F(RelayTest, AKilledEndLeavesNothingAndTheOtherEnds) {
   for (const bool at_source : {true, false}) {
     RelayLab lab;
