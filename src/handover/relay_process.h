@@ -5,8 +5,9 @@
 // memory and no thread along from the ferry that started it, as a fork would. Until serve() it ends
 // with that ferry, and gives back what has waited. After it, it goes on alone.
 //
-//     target   RelayExit exit(name, place, source's name, listen)      exit.port(), exit.key() →
-//     source source   RelayEntrance entrance(…); entrance.stand_by();
+//     target   RelayExit exit(name, place, source's name, listen)
+//              exit.port() and exit.key() go to the source
+//     source   RelayEntrance entrance(…); entrance.stand_by();
 //              Relay relay(entrance, {endpoint, key, target's name}, workload's address, policy)
 //     ---- freeze ----
 //     source   entrance.begin()
