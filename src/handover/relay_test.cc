@@ -18,6 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -147,6 +148,8 @@ class Relayed {
         EXPECT_TRUE(end_of(pid, base::milliseconds(5'000)));
       }
     }
+    for (const char* place : {"", "exits/"})
+      std::filesystem::remove(fmt::format("{}/{}{}.log", kRelayDirectory, place, name));
   }
   void serve() {
     entrance->begin();
