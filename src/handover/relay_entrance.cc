@@ -60,7 +60,6 @@ LinkRule errors_for(const PublishedPort& port, const kernel::IpAddr& host, int t
           tap};
 }
 
-// Those of each link, in the order of the links.
 std::vector<kernel::Address> ipv4_addresses(const kernel::Netlink& host, const std::string& link) {
   const auto found = host.find_link(link);
   std::vector<kernel::Address> addresses;
@@ -79,6 +78,7 @@ RelayEntrance::RelayEntrance(std::string name, std::vector<PublishedPort> ports,
       table_("ferry-relay-" + name_),
       ports_(std::move(ports)),
       tables_(std::make_unique<kernel::Nftables>()) {
+  std::erase_if(ports_, [](const auto& port) { return port.host.size != 4; });
   const kernel::Netlink host;
   for (const auto& link : host.links()) {
     if (link.name == "lo" || link.master != 0 || link.name == private_bridge || !has_mac(link))

@@ -24,8 +24,8 @@ namespace ferry::handover {
 class RelayEntrance {
  public:
   // In the calling thread's network namespace. `private_bridge`: that the workload's link is a port
-  // of; may be empty. Leads nothing here yet. Throws Error where no packet could come in, SysError
-  // where the kernel refuses: before the freeze, thus.
+  // of; may be empty. Ports of IPv6 are left out. Leads nothing here yet. Throws Error where no
+  // packet could come in, SysError where the kernel refuses: before the freeze, thus.
   RelayEntrance(std::string name, std::vector<PublishedPort> ports,
                 const std::string& private_bridge);
   RelayEntrance(RelayEntrance&&) = default;

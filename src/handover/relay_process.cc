@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/fd_message.h"
@@ -92,21 +93,29 @@ RelayProcess::~RelayProcess() {
   }
 }
 
-std::string RelayProcess::ask(const std::string& word, const std::vector<int>& fds) {
-  const auto fail = [this](const std::string& why) {
-    throw base::Error({"cannot " + what_, why, {}, {}, {}});
-  };
+void RelayProcess::fail(const std::string& why) const {
+  throw base::Error({"cannot " + what_, why, {}, {}, {}});
+}
+
+void RelayProcess::tell(const std::string& word, const std::vector<int>& fds) {
   try {
     base::send_message(control_.get(), word, fds);
-    if (!base::wait_readable(control_.get(), kAnswerMs)) fail("its process does not answer");
-    const auto answer = base::receive_message(control_.get()).bytes;
-    if (answer.empty()) fail("its process has ended");
-    if (!answer.starts_with(kDone)) fail(answer);
-    return answer.substr(kDone.size());
   } catch (const base::SysError& gone) {
     fail(std::string("its process has gone: ") + gone.what());
   }
-  return {};
+}
+
+std::string RelayProcess::hear() {
+  if (!base::wait_readable(control_.get(), kAnswerMs)) fail("its process does not answer");
+  std::string answer;
+  try {
+    answer = base::receive_message(control_.get()).bytes;
+  } catch (const base::SysError& gone) {
+    fail(std::string("its process has gone: ") + gone.what());
+  }
+  if (answer.empty()) fail("its process has ended");
+  if (!answer.starts_with(kDone)) fail(answer);
+  return answer.substr(kDone.size());
 }
 
 void RelayProcess::release() {
@@ -138,9 +147,13 @@ RelayExit::RelayExit(const std::string& name, const RelayExitPlace& place, const
   std::from_chars(first_answer_.data(), first_answer_.data() + first_answer_.size(), port_);
 }
 
-void RelayExit::know_connections() { ask("know"); }
+void RelayExit::know_connections() {
+  if (std::exchange(is_asked_, true)) return;
+  tell("know");
+}
 
 void RelayExit::serve(pid_t root) {
+  if (std::exchange(is_asked_, false)) hear();
   ask(fmt::format("serve {}", root));
   release();
 }

@@ -5,8 +5,9 @@
 // memory and no thread along from the ferry that started it, as a fork would. Until serve() it ends
 // with that ferry, and gives back what has waited. After it, it goes on alone.
 //
-//     target   RelayExit exit(name, place, source's name, listen)      exit.port(), exit.key() →
-//     source source   RelayEntrance entrance(…); entrance.stand_by();
+//     target   RelayExit exit(name, place, source's name, listen)
+//              exit.port() and exit.key() go to the source
+//     source   RelayEntrance entrance(…); entrance.stand_by();
 //              Relay relay(entrance, {endpoint, key, target's name}, workload's address, policy)
 //     ---- freeze ----
 //     source   entrance.begin()
@@ -14,6 +15,9 @@
 //     ---- committed ----
 //     target   exit.serve(its root's pid)   right before the workload runs
 //     source   relay.serve(std::move(entrance))     it runs there
+//
+// A relay of that name which is here from an earlier move, and holds its ports, goes first:
+// stop_relay() (relay_registry.h), also before an engine here is to publish them again.
 //
 // An abort: entrance.give_back(); the destructors end the rest.
 #pragma once
@@ -49,8 +53,15 @@ class RelayProcess {
                const LaunchRelay& launch);
   // What it answers, after its "done". Throws Error when it has no answer, or says why it could
   // not.
-  std::string ask(const std::string& word, const std::vector<int>& fds = {});
+  std::string ask(const std::string& word, const std::vector<int>& fds = {}) {
+    tell(word, fds);
+    return hear();
+  }
+  void tell(const std::string& word, const std::vector<int>& fds = {});
+  std::string hear();
   void release();
+
+  [[noreturn]] void fail(const std::string& why) const;
 
   std::string what_;  // "relay the ports of web"
   base::Fd control_;
@@ -88,7 +99,7 @@ class RelayExit : public RelayProcess {
   const transport::Key& key() const { return key_; }
   // The workload's sockets are there, and nothing of it has run: its connections are the relay's.
   // Without this one that speaks before its client does would speak past the relay, and be reset.
-  // Within the pause: about as long as a list of the sockets takes.
+  // Does not wait for it: that is serve()'s to do, some milliseconds later.
   void know_connections();
   // From now on it lives as long as its lanes, the workload's link and `root`, a process of the
   // workload (0: the namespace itself is held, and with it its link, if nobody deletes that).
@@ -100,6 +111,7 @@ class RelayExit : public RelayProcess {
 
   uint16_t port_ = 0;
   transport::Key key_{};
+  bool is_asked_ = false;  // what it knows, and has not answered yet
 };
 
 // In the process itself: `control`'s other end is one of the above. Until the relay's end, or until

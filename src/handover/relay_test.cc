@@ -18,6 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -147,6 +148,8 @@ class Relayed {
         EXPECT_TRUE(end_of(pid, base::milliseconds(5'000)));
       }
     }
+    for (const char* place : {"", "exits/"})
+      std::filesystem::remove(fmt::format("{}/{}{}.log", kRelayDirectory, place, name));
   }
   void serve() {
     entrance->begin();
@@ -387,6 +390,22 @@ TEST_F(RelayTest, AProcessThatHasNotServedGivesBackWhenItsFerryHasGone) {
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
 }
 
+TEST_F(RelayTest, ACutOfSomeSecondsIsSurvived) {
+  RelayLab lab;
+  Relayed relayed(lab);
+  relayed.serve();
+  const auto listener = RelayLab::bound(lab.container, SOCK_STREAM, "0.0.0.0", kInside);
+  const auto client = RelayLab::connected(lab.client, SOCK_STREAM, kEast, kPublished);
+  const auto server = accepted(listener);
+  ASSERT_TRUE(client && server);
+  RelayLab::in(lab.east, [](kernel::Netlink& net) { net.set_up("w0", false); });
+  ASSERT_TRUE(send_all(client.get(), "in the cut"));
+  EXPECT_FALSE(base::wait_readable(server.get(), 6'000));
+  RelayLab::in(lab.east, [](kernel::Netlink& net) { net.set_up("w0", true); });
+  EXPECT_EQ(receive_all(server.get(), 10), "in the cut");
+  EXPECT_TRUE(exchange_whole(client.get(), server.get(), 1 << 20));
+}
+
 TEST_F(RelayTest, AKilledEndLeavesNothingAndTheOtherEnds) {
   for (const bool at_source : {true, false}) {
     RelayLab lab;
@@ -549,18 +568,23 @@ TEST_F(RelayTest, TheCommandListsAndStopsIt) {
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
 }
 
-TEST_F(RelayTest, BeginningTakesLessThanAMillisecond) {
+// What a pause has of it. The limits are those of a busy machine; the numbers are what counts.
+TEST_F(RelayTest, ThePauseHasLittleOfIt) {
   RelayLab lab;
   Relayed relayed(lab);
-  const auto before = base::mono_ns();
-  relayed.entrance->begin();
-  const double begin_ms = static_cast<double>(base::mono_ns() - before) / 1e6;
-  const auto known = base::mono_ns();
-  relayed.exit->know_connections();
-  const double know_ms = static_cast<double>(base::mono_ns() - known) / 1e6;
-  RecordProperty("begin_ms", fmt::format("{:.3f}", begin_ms));
-  fmt::print("begin {:.3f} ms, know_connections {:.3f} ms\n", begin_ms, know_ms);
-  EXPECT_LT(begin_ms, 50);  // on a busy machine; see the number
+  const auto took_ms = [](const std::function<void()>& work) {
+    const auto before = base::mono_ns();
+    work();
+    return static_cast<double>(base::mono_ns() - before) / 1e6;
+  };
+  const double begin = took_ms([&] { relayed.entrance->begin(); });
+  const double serve = took_ms([&] {
+    relayed.exit->know_connections();
+    relayed.serve_begun();
+  });
+  fmt::print("begin {:.2f} ms, know_connections and serve {:.2f} ms\n", begin, serve);
+  EXPECT_LT(begin, 20);
+  EXPECT_LT(serve, 200);
 }
 
 TEST(PublishedPortTest, IsWrittenAndRead) {

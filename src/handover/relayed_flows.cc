@@ -105,8 +105,8 @@ bool RelayedFlows::is_known(const FlowKey& key) const {
 }
 
 RelayedFlows::Connections RelayedFlows::connections_in(int netns) const {
-  std::vector<kernel::InetConnection> sockets;
-  kernel::in_network_namespace(netns, [&] { sockets = kernel::inet_connections(IPPROTO_TCP); });
+  std::vector<kernel::TcpConnection> sockets;
+  kernel::in_network_namespace(netns, [&] { sockets = kernel::tcp_connections(); });
   Connections found;
   for (const auto& socket : sockets) {
     const auto& remote = socket.remote;

@@ -4,6 +4,7 @@
 #include "kernel/nftables.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/ethernet.h>
 #include <sys/socket.h>
 
@@ -123,6 +124,56 @@ TEST_F(NftablesTest, ForwardsToALinkAndDropsWhenThatHasGone) {
     EXPECT_TRUE(came);
     tap.reset();
     EXPECT_FALSE(talk.reaches(kTargetText));
+  });
+}
+
+// From the port of NftTalk to itself: as it is in the set, or not any more.
+TEST_F(NftablesTest, WhatIsInASetIsFound) {
+  in_own_network([](Netlink& net) {
+    net.set_up("lo", true);
+    const NftTalk talk;
+    const LinkSet flows{
+        "flows", {{FrameMatch::Header::kNetwork, 16, 4}, {FrameMatch::Header::kTransport, 2, 2}}};
+    Nftables tables;
+    tables.put_table(
+        kNftTable,
+        {{LinkChain::Way::kIn, "lo", {{ETHERTYPE_IP, {}, LinkRule::Verdict::kDrop, 0, flows}}}},
+        Nftables::Life::kWithThis);
+    EXPECT_TRUE(talk.reaches(kTargetText));
+    const auto key = [](char last) {
+      return std::string{
+          127, 0, 0, last, static_cast<char>(kNftPort >> 8), static_cast<char>(kNftPort & 0xff),
+          0,   0};
+    };
+    Nftables::Keys many;  // more than one message takes, and one transaction
+    for (int i = 0; i < 6'000; ++i)
+      many.push_back({10, 1, static_cast<char>(i >> 8), static_cast<char>(i), 0, 7, 0, 0});
+    many.push_back(key(9));
+    tables.add_elements(kNftTable, flows.name, many);
+    EXPECT_FALSE(talk.reaches(kTargetText));
+    EXPECT_TRUE(talk.reaches("127.0.0.8"));
+    tables.add_elements(kNftTable, flows.name, {key(9), key(8)});  // the one is there already
+    EXPECT_FALSE(talk.reaches("127.0.0.8"));
+    tables.delete_elements(kNftTable, flows.name, {key(9)});
+    EXPECT_TRUE(talk.reaches(kTargetText));
+    EXPECT_FALSE(talk.reaches("127.0.0.8"));
+    EXPECT_THROW(tables.delete_elements(kNftTable, flows.name, {key(9)}), base::SysError);
+  });
+}
+
+TEST_F(NftablesTest, RulesAddedLaterAndByASharedSocketCount) {
+  in_own_network([](Netlink& net) {
+    net.set_up("lo", true);
+    const NftTalk talk;
+    auto first = std::make_optional<Nftables>();
+    first->put_table(kNftTable, {{LinkChain::Way::kIn, "lo", {}}}, Nftables::Life::kWithThis);
+    Nftables second(base::Fd(::fcntl(first->fd(), F_DUPFD_CLOEXEC, 0)));
+    first.reset();  // the table is the other one's as well
+    EXPECT_TRUE(talk.reaches(kTargetText));
+    second.add_rules(kNftTable, chains(LinkRule::Verdict::kDrop));
+    EXPECT_FALSE(talk.reaches(kTargetText));
+    second.delete_table(kNftTable);
+    EXPECT_TRUE(talk.reaches(kTargetText));
   });
 }
 

@@ -31,7 +31,8 @@ constexpr size_t kReadBytes = 64 * 1024;  // a dump's messages come in pieces of
 
 // Asks for all that `request` is about; `each` has what comes.
 template <typename Request>
-void list_sockets(const Request& request, const std::string& what, const std::function<void(const nlmsghdr*)>& each) {
+void list_sockets(uint16_t type, const Request& request, const std::string& what,
+                  const std::function<void(const nlmsghdr*)>& each) {
   const base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!socket) throw SysError("socket", errno, "NETLINK_SOCK_DIAG");
   struct {
@@ -39,7 +40,7 @@ void list_sockets(const Request& request, const std::string& what, const std::fu
     Request request;
   } message{};
   message.header.nlmsg_len = sizeof message;
-  message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  message.header.nlmsg_type = type;
   message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   message.request = request;
   if (::send(socket.get(), &message, sizeof message, 0) < 0) throw SysError("send", errno, "sock_diag");
@@ -68,11 +69,11 @@ std::optional<IpAddr> ipv4_of(int family, const uint32_t (&words)[4]) {
   return address;
 }
 
-std::optional<InetConnection> parse_connection(const nlmsghdr* header) {
+std::optional<TcpConnection> parse_connection(const nlmsghdr* header) {
   const auto* told = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
   const auto local = ipv4_of(told->idiag_family, told->id.idiag_src), remote = ipv4_of(told->idiag_family, told->id.idiag_dst);
   if (!local || !remote || told->id.idiag_dport == 0) return std::nullopt;
-  return InetConnection{*local, *remote, ntohs(told->id.idiag_sport), ntohs(told->id.idiag_dport), told->idiag_state};
+  return TcpConnection{*local, *remote, ntohs(told->id.idiag_sport), ntohs(told->id.idiag_dport), told->idiag_state};
 }
 
 UnixSocket parse_socket(const nlmsghdr* header) {
@@ -105,26 +106,19 @@ std::vector<UnixSocket> unix_sockets() {
   request.udiag_states = ~0u;
   request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS;
   std::vector<UnixSocket> sockets;
-  list_sockets(request, "unix sockets", [&](const nlmsghdr* header) { sockets.push_back(parse_socket(header)); });
+  list_sockets(SOCK_DIAG_BY_FAMILY, request, "unix sockets", [&](const nlmsghdr* header) { sockets.push_back(parse_socket(header)); });
   return sockets;
 }
 
-std::vector<InetConnection> inet_connections(int protocol) {
-  std::vector<InetConnection> connections;
-  for (const int family : {AF_INET, AF_INET6}) {
-    inet_diag_req_v2 request{};
-    request.sdiag_family = static_cast<uint8_t>(family);
-    request.sdiag_protocol = static_cast<uint8_t>(protocol);
-    request.idiag_states = ~(1U << TCP_LISTEN | 1U << TCP_CLOSE);
-    const auto each = [&](const nlmsghdr* header) {
-      if (const auto found = parse_connection(header)) connections.push_back(*found);
-    };
-    try {
-      list_sockets(request, "inet sockets", each);
-    } catch (const SysError& refused) {
-      if (family == AF_INET || refused.number() != ENOENT) throw;  // a kernel without IPv6 has none of it
-    }
-  }
+std::vector<TcpConnection> tcp_connections() {
+  // The older kind of request: it alone has both families in one walk.
+  inet_diag_req request{};
+  request.idiag_family = AF_INET;
+  request.idiag_states = ~(1U << TCP_LISTEN | 1U << TCP_CLOSE);
+  std::vector<TcpConnection> connections;
+  list_sockets(TCPDIAG_GETSOCK, request, "connections of TCP", [&](const nlmsghdr* header) {
+    if (const auto found = parse_connection(header)) connections.push_back(*found);
+  });
   return connections;
 }
 
