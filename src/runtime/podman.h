@@ -52,8 +52,8 @@ class Podman : public DefiningEngine {
   void tidy_after_export(const OciContainer& container) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
-  // Before that: its volumes, which podman does not fill or give to somebody else when it starts the
-  // container one day.
+  // Before that: its volumes, which podman does not fill or give to somebody else when it starts
+  // the container one day.
   void make_volumes(const OciContainer& container, const std::string& definition,
                     const Image& image) const;
   bool is_made(const std::string& id) const;

@@ -27,10 +27,12 @@ base::Error no_answer(const std::string& what, const base::Finished& told) {
 std::optional<Volume> Podman::find_volume(const std::string& name) const {
   const auto told = base::run({"podman", "volume", "inspect", name});
   if (told.status != 0) {
-    if (told.err.find("no such volume") != std::string::npos) return std::nullopt;
+    for (const char* none : {"no such volume", "more than one result"}) {
+      if (told.err.find(none) != std::string::npos) return std::nullopt;
+    }
     throw no_answer("of its volume " + name, told);
   }
-  // The beginning of a name is as good to podman.
+  // podman takes the beginning of a name as well.
   for (const auto& found : parse_list(engine_, told.out)) {
     if (found.value("Name", "") != name) continue;
     const auto options = found.value("Options", json::object());
@@ -123,7 +125,9 @@ void Podman::remove_novice(const OciContainer& container) const {
     (void)base::run({"podman", "rm", "--force", "--time", "0", novice});
 }
 
+// podman takes the only volume whose name begins so as well.
 void Podman::remove_volume(const std::string& name) const {
+  if (!find_volume(name)) return;
   const auto told = base::run({"podman", "volume", "rm", "--", name});
   if (told.status == 0 || !find_volume(name)) return;
   throw base::Error({fmt::format("podman cannot remove the volume {}", name),

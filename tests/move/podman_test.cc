@@ -13,20 +13,29 @@ namespace ferry::testing {
 namespace {
 
 // Each number into files of its own filesystem and of a volume, and into databases there, of either
-// kind of journal. What it has been told is on the disk must be there, once, wherever it is by then.
+// kind of journal. What it has been told is on the disk must be there, once, wherever it is by
+// then. With a rollback journal SQLite refuses to write when the file has another inode number than
+// when it was opened, and says so before anything is written: then it is opened anew.
 constexpr const char* kBusyFiles = R"py(
 import os, sqlite3, time
 kept, synced = open("/etc/kept", "a"), open("/data/synced", "a")
-bases = {mode: sqlite3.connect("/data/" + mode, isolation_level=None) for mode in ("delete", "wal")}
+def connect(mode): return sqlite3.connect("/data/" + mode, isolation_level=None)
+bases = {mode: connect(mode) for mode in ("delete", "wal")}
 for mode, base in bases.items():
     base.execute("pragma journal_mode=" + mode)
     base.execute("create table numbers (number integer)")
+def insert(mode, number): bases[mode].execute("insert into numbers values (?)", (number,))
 for number in range(1, 1000000):
     print(number, file=kept, flush=True)
     print(number, file=synced, flush=True)
     os.fsync(synced.fileno())
     with open("/etc/opened", "a") as opened: print(number, file=opened)
-    for base in bases.values(): base.execute("insert into numbers values (?)", (number,))
+    insert("wal", number)
+    try: insert("delete", number)
+    except sqlite3.OperationalError as moved:
+        if "readonly" not in str(moved): raise
+        bases["delete"] = connect("delete")
+        insert("delete", number)
     if number % 200 == 0:
         found = {}
         for name in ("/etc/kept", "/etc/opened", "/data/synced"):
@@ -98,28 +107,34 @@ TEST_F(PodmanTest, AMacvlanAndItsConnectionsGoAlong) {
   EXPECT_TRUE(open.is_established());
 }
 
-// Those that it opens for each line, those that it keeps open, and databases; nothing of its volumes
-// stays where it came from.
+// Those that it opens for each line, those that it keeps open, and databases; nothing of its
+// volumes stays where it came from.
 TEST_F(PodmanTest, FilesAndVolumesThatItWritesAreAsOfTheFreeze) {
   lab_->check("east", "podman volume create --label team=x data");
   run("--network none -v data:/data -v /scratch", fmt::format("python3 -c '{}'", kBusyFiles));
-  lab_->check("east", "podman exec box sh -c 'echo kept >/scratch/kept; rm /data/of-the-image'; "
-                      "chown 7:8 $(podman volume inspect -f '{{.Mountpoint}}' data)");
+  lab_->check("east",
+              "podman exec box sh -c 'echo kept >/scratch/kept; rm /data/of-the-image'; "
+              "chown 7:8 $(podman volume inspect -f '{{.Mountpoint}}' data)");
   std::string from = "east", to = "west";
   for (int times = 0; times < 2; ++times) {
     const auto checks = [&](const std::string& host) {
-      return std::ranges::count(log(host), '\n');
+      const auto text = log(host);
+      EXPECT_EQ(text.find_first_not_of("looked\n"), std::string::npos) << text;
+      return std::ranges::count(text, '\n');
     };
     ASSERT_TRUE(comes_true([&] { return checks(from) > 0; })) << log(from);
     const auto before = checks(from);
     ASSERT_FALSE(move(from, to).is_null());
     EXPECT_TRUE(comes_true([&] { return checks(to) > before + 1; })) << log(to);
-    EXPECT_EQ(log(to).find("wrong"), std::string::npos) << log(to);
     EXPECT_TRUE(comes_true([&] { return traces(from).empty(); })) << traces(from);
-    EXPECT_EQ(lab_->check(to, "podman volume inspect -f '{{.Labels.team}} {{.NeedsCopyUp}} {{.NeedsChown}}' data; "
-                              "stat -c %u:%g $(podman volume inspect -f '{{.Mountpoint}}' data); "
-                              "podman exec box sh -c 'cat /scratch/kept; ls /data/of-the-image 2>&1'"),
-              "x false false\n7:8\nkept\nls: /data/of-the-image: No such file or directory");
+    EXPECT_EQ(
+        lab_->check(
+            to,
+            "podman volume inspect -f '{{.Labels.team}} {{.NeedsCopyUp}} {{.NeedsChown}}' data; "
+            "stat -c %u:%g $(podman volume inspect -f '{{.Mountpoint}}' data); "
+            "podman exec box sh -c 'cat /scratch/kept; ls /data/of-the-image 2>/dev/null || echo "
+            "gone'"),
+        "x false false\n7:8\nkept\ngone");
     std::swap(from, to);
   }
 }
@@ -163,7 +178,9 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west",
                  "call it podman:box");
   also("--network none -t", "it has a terminal");
-  lab_->check("east", "podman volume create --opt type=tmpfs --opt device=tmpfs odd; podman create --name user -v used:/data localhost/box:1");
+  lab_->check("east",
+              "podman volume create --opt type=tmpfs --opt device=tmpfs odd; podman create --name "
+              "user -v used:/data localhost/box:1 true");
   also("--network none -v odd:/data", "its volume odd is not a plain one");
   also("--network none -v used:/data", "its volume used is also that of user");
   lab_->check("west", "podman volume create taken");
