@@ -19,6 +19,7 @@
 namespace ferry::migration {
 namespace {
 
+constexpr int kVanished = 24;  // rsync(1): of the files that were to be sent, some have been removed meanwhile
 constexpr auto kSyncPoll = base::milliseconds(2);
 // The kernel stamps files with the time of its last tick.
 constexpr long kTickNs = 10'000'000;
@@ -71,7 +72,7 @@ base::Argv RootFiles::rsync(const std::vector<std::string>& options) const {
   return argv;
 }
 
-void RootFiles::run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const {
+void RootFiles::run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile, Workload workload) const {
   const auto in = memory_file(input), words = memory_file("");
   base::SpawnOptions options{in.get(), -1, words.get()};
   options.new_session = true;
@@ -81,9 +82,10 @@ void RootFiles::run(const base::Argv& argv, const std::string& input, const std:
     meanwhile();
     std::this_thread::sleep_for(kSyncPoll);
   }
-  if (base::exit_code(*status) == 0) return;
+  const int code = base::exit_code(*status);
+  if (code == 0 || (code == kVanished && workload == Workload::kRuns)) return;
   throw base::Error({fmt::format("cannot copy {} to {}", directory_.string(), destination_.host),
-                     fmt::format("rsync ended with status {}: {}", base::exit_code(*status), base::one_line(content_of(words))),
+                     fmt::format("rsync ended with status {}: {}", code, base::one_line(content_of(words))),
                      "both hosts need rsync, and the target room for it", {}, {}});
 }
 
@@ -97,7 +99,7 @@ void RootFiles::send(const std::function<void()>& meanwhile) {
   ::clock_gettime(CLOCK_REALTIME, &since_);
   since_.tv_nsec -= kTickNs;
   if (since_.tv_nsec < 0) since_.tv_nsec += 1'000'000'000, --since_.tv_sec;
-  run(rsync({"--delete"}), "", meanwhile);
+  run(rsync({"--delete"}), "", meanwhile, Workload::kRuns);
 }
 
 // A file that is removed or renamed changes its directory.

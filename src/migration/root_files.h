@@ -47,7 +47,8 @@ class RootFiles {
  private:
   bool has_changed() const;
   base::Argv rsync(const std::vector<std::string>& options) const;
-  void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile) const;
+  enum class Workload { kRuns, kStandsStill };
+  void run(const base::Argv& argv, const std::string& input, const std::function<void()>& meanwhile, Workload workload = Workload::kStandsStill) const;
 
   base::Path directory_, there_, changes_, at_;
   bool is_file_ = false;

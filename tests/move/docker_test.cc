@@ -25,7 +25,7 @@ class DockerTest : public ContainerTest {
       start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
       // A bridge that both hosts have, and each its own address in it.
       lab_->check(host,
-                  "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 "
+                  "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 -o com.docker.network.bridge.enable_ip_masquerade=false "
                   "--gateway $(ip -4 -br addr show br0 | grep -o '10[.0-9]*' | head -n 1) lan");
     }
     const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
@@ -164,8 +164,8 @@ TEST_F(DockerTest, OfAPublishedServiceConnectionsAreRelayed) {
   const auto ip = [&](const char* host, const char* name) {
     return lab_->check(host, fmt::format("docker inspect -f '{{{{.NetworkSettings.IPAddress}}}}' {}", name));
   };
-  EXPECT_EQ(ip("west", "first"), "172.17.0.2\n");
-  EXPECT_EQ(ip("west", "web"), "172.17.0.3\n");
+  EXPECT_EQ(ip("west", "first"), "172.17.0.2");
+  EXPECT_EQ(ip("west", "web"), "172.17.0.3");
   const auto relays = Json::parse(ferry("east", {"relay", "list", "--json"}).out);
   ASSERT_EQ(relays.size(), 1u);
   EXPECT_EQ(relays[0]["name"], "docker:web");
@@ -312,7 +312,7 @@ TEST_F(DockerTest, ANetworkThatOnlyTheSourceHasIsMade) {
   EXPECT_NE(lab_->shell("west", "docker network inspect ours").status, 0);
   ASSERT_FALSE(move("looper", "east", "west").is_null());
   EXPECT_TRUE(goes_on("looper", "west"));
-  EXPECT_EQ(lab_->check("west", "docker network inspect -f '{{index .Labels \"team\"}}' ours"), "x\n");
+  EXPECT_EQ(lab_->check("west", "docker network inspect -f '{{index .Labels \"team\"}}' ours"), "x");
   EXPECT_EQ(inspect("looper", "west")["NetworkSettings"]["Networks"]["ours"]["IPAddress"], "172.30.0.7");
   EXPECT_NE(lab_->check("west", "docker exec looper python3 -c 'import socket; print(socket.gethostbyname(\"store\"))'").find("172.30.0.7"),
             std::string::npos);
