@@ -142,6 +142,7 @@ void EntranceServing::hear(const RelayNews& news) {
   origins_.forget(news.forgotten);
   connections_ = news.connections;
   if (connections_ > 0) last_connection_ = base::mono_now();
+  if (connections_ != record_.connections) look();
 }
 
 void EntranceServing::look() {

@@ -40,10 +40,7 @@ void ExitServing::carry_in(int stop_fd) {
   const auto each = [this](transport::Frame& frame) {
     if (frame.type == transport::FrameType::kData) put_in(frame.payload);
   };
-  turn_.listen(lanes_.there, stop_fd, each, [this] {
-    record_.connections = connections_;
-    turn_.note(record_);
-  });
+  turn_.listen(lanes_.there, stop_fd, each, [] {});
 }
 
 // All new flows of a batch in one change of the kernel's set; then the packets.
@@ -123,7 +120,8 @@ void ExitServing::look() {
   } catch (const base::SysError& gone) {
     return turn_.end(std::string("the workload has gone: ") + gone.what());
   }
-  connections_ = news->connections;
+  record_.connections = news->connections;
+  turn_.note(record_);
   const auto text = news_text(*news);
   (void)turn_.send(lanes_.back, transport::FrameType::kMessage, std::as_bytes(std::span(text)));
 }

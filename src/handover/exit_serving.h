@@ -35,13 +35,12 @@ class ExitServing {
   RelayExitPlace place_;
   base::Fd netns_;
   std::optional<kernel::ProcessId> workload_;
-  RelayRecord record_;
+  RelayRecord record_;  // carry_out's
   RelayLanes lanes_;
   RelayTurn turn_;
   LinkSocket into_;
   int link_index_;
-  std::vector<FlowKey> keys_;              // carry_in's, kept for its room
-  std::atomic<uint64_t> connections_ = 0;  // as look() has found them
+  std::vector<FlowKey> keys_;  // carry_in's, kept for its room
 };
 
 }  // namespace ferry::handover

@@ -18,6 +18,9 @@ inline constexpr const char* kRelayDirectory = "/run/ferry/relays";
 
 enum class RelayEnd { kEntrance, kExit };
 
+// So often an end looks after what takes no packet to happen, and writes down what it has found.
+inline constexpr base::milliseconds kRelayLook{2'000};
+
 struct RelayRecord {
   std::string name;
   RelayEnd end = RelayEnd::kEntrance;

@@ -16,9 +16,6 @@
 
 namespace ferry::handover {
 
-// So often an end looks after what takes no packet to happen.
-inline constexpr base::milliseconds kRelayLook{2'000};
-
 struct RelayLanes {
   transport::Link there, back;
 };

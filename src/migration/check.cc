@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "criu/image_set.h"
@@ -26,6 +29,7 @@ namespace {
 // Hashing some hundred files that are not in the page cache, and CRIU's start.
 constexpr base::milliseconds kTargetLooks{15'000};
 constexpr base::milliseconds kGuestGoes{2'000};
+constexpr base::milliseconds kRelayWrites{200};
 
 transport::Peer connect_to(const MoveOptions& options, const Observer& observer) {
   transport::ConnectOptions how;
@@ -51,8 +55,11 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
 // A relay leads to this host, and does not follow.
 void add_relay_reasons(const MoveOptions& options, const std::string& name, process::Reasons& reasons) {
   if (options.tcp == process::TcpPolicy::kClose) return;
+  const auto leads_to_it = [&](const handover::RelayRecord& relay) { return relay.name == name && relay.end == handover::RelayEnd::kExit; };
+  if (std::ranges::none_of(handover::all_relays(), leads_to_it)) return;
+  std::this_thread::sleep_for(handover::kRelayLook + kRelayWrites);  // what it has counted may be that old
   for (const auto& relay : handover::all_relays()) {
-    if (relay.name != name || relay.end != handover::RelayEnd::kExit || relay.connections == 0) continue;
+    if (!leads_to_it(relay) || relay.connections == 0) continue;
     reasons.push_back({fmt::format("{} connections come to it through {}, where it was before", relay.connections, relay.peer),
                        "what relays them leads to this host only",
                        "move it when they have ended (`ferry relay list`), or say --tcp close to let them end"});

@@ -23,15 +23,19 @@ class DockerTest : public ContainerTest {
     lab_ = std::make_unique<Lab>(options);
     for (const char* host : {"east", "west"}) {
       start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
-      // A bridge that both hosts have, and each its own address in it.
-      lab_->check(host,
-                  "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 -o com.docker.network.bridge.enable_ip_masquerade=false "
-                  "--gateway $(ip -4 -br addr show br0 | grep -o '10[.0-9]*' | head -n 1) lan");
+      make_lan(host);
     }
     const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
     ASSERT_EQ(made.status, 0) << made.err;
   }
   static void TearDownTestSuite() { lab_.reset(); }
+
+  // On a bridge that both hosts have, and each its own address in it.
+  static void make_lan(const std::string& host) {
+    lab_->check(host,
+                "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 "
+                "--gateway $(ip -4 -br addr show br0 | grep -o '10[.0-9]*' | head -n 1) lan");
+  }
 
   static void start_docker(const std::string& host, const bench::DockerSetup& setup) {
     const auto started = lab_->shell(host, bench::start_docker_script(setup));
@@ -44,7 +48,10 @@ class DockerTest : public ContainerTest {
   }
   void TearDown() override {
     if (!lab_) return;
-    for (const char* host : {"east", "west"}) lab_->shell(host, "docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm");
+    for (const char* host : {"east", "west"}) {
+      lab_->shell(host, "docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm");
+      if (lab_->shell(host, "docker network inspect lan").status != 0) make_lan(host);
+    }
   }
 
   Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
@@ -54,6 +61,8 @@ class DockerTest : public ContainerTest {
   static constexpr const char *kEast = "10.77.0.1", *kWest = "10.77.0.2";
   static constexpr int kPublished = 8088;
   void run_published(const std::string& name) const {
+    // docker takes what comes in on a bridge of its own for one of its containers, and leads it nowhere else.
+    for (const char* host : {"east", "west"}) lab_->check(host, "docker network rm lan");
     lab_->check("east", fmt::format("docker run -d --name {0} -p {1}:{2} -v {3}/programs:/programs:ro python python3 /programs/web_counter.py {2}",
                                     name, kPublished, kPort, FERRY_BINARY_DIR));
     ASSERT_TRUE(comes_true([&] { return log(name, "east").find("READY") != std::string::npos; }));
