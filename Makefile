@@ -54,9 +54,10 @@ faults: all
 bench: all
 	@$(BUILD)/ferry bench pause --layer $(BUILD)/layer
 
-# Unlike hosts for the assignment: a Debian 13 with its own docker, and an older CRIU (390 MB).
+# Unlike hosts for the assignment: a Debian 13 and a forky with their own docker, and an older CRIU (760 MB).
 assignment-hosts: all
 	@tools/get-docker --suite trixie $(BUILD)/docker-trixie
+	@tools/get-docker --suite forky $(BUILD)/docker-forky
 	@tools/get-criu --suite trixie $(BUILD)/criu-trixie
 
 # The original recipe by its own commands and ferry's one command beside it; writes docs/compatibility.md.

@@ -70,10 +70,12 @@ bool exists(const HostKind& kind) {
 std::vector<HostPair> host_pairs(const base::Path& beside, std::vector<std::string>& notes) {
   const HostKind here{docker_layer(beside), beside / "criu/criu", ""};
   const HostKind other_docker{docker_trixie_layer(beside), here.criu, ""};
+  const HostKind newest_docker{docker_forky_layer(beside), here.criu, ""};
   const HostKind other_criu{here.layer, beside / "criu-trixie/criu", kWithoutBreakpoints};
   std::vector<HostPair> pairs;
-  for (const auto& pair : {HostPair{"alike", here, here}, HostPair{"docker", here, other_docker},
-                           HostPair{"criu", here, other_criu}}) {
+  for (const auto& pair :
+       {HostPair{"alike", here, here}, HostPair{"docker", here, other_docker},
+        HostPair{"docker28", here, newest_docker}, HostPair{"criu", here, other_criu}}) {
     if (exists(pair.source) && exists(pair.target)) {
       pairs.push_back(pair);
     } else {

@@ -22,7 +22,7 @@ struct HostPair {
   std::string label;  // as typed
   HostKind source, target;
 };
-inline const std::vector<std::string> kPairLabels = {"alike", "docker", "criu"};
+inline const std::vector<std::string> kPairLabels = {"alike", "docker", "docker28", "criu"};
 // Those that can be made of what is beside ferry; what is missing is said in `notes`.
 std::vector<HostPair> host_pairs(const base::Path& beside, std::vector<std::string>& notes);
 

@@ -72,4 +72,6 @@ base::Path podman_layer(const base::Path& build_directory) { return build_direct
 
 base::Path docker_trixie_layer(const base::Path& build_directory) { return build_directory / "docker-trixie"; }
 
+base::Path docker_forky_layer(const base::Path& build_directory) { return build_directory / "docker-forky"; }
+
 }  // namespace ferry::bench

@@ -33,5 +33,6 @@ extern const char* const kFillPythonRoot;
 base::Path docker_layer(const base::Path& build_directory);         // of the machine's own suite
 base::Path podman_layer(const base::Path& build_directory);         // tools/get-podman
 base::Path docker_trixie_layer(const base::Path& build_directory);  // a whole userland of Debian 13
+base::Path docker_forky_layer(const base::Path& build_directory);   // of the one after
 
 }  // namespace ferry::bench
