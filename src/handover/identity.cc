@@ -65,6 +65,13 @@ std::vector<std::string> split(const std::string& text) {
 std::string Identity::addresses_text() const { return joined(addresses); }
 std::string Identity::gateways_text() const { return joined(gateways); }
 
+const kernel::IpPrefix& ipv4_of(const Identity& identity) {
+  for (const auto& one : identity.addresses) {
+    if (one.address.family() == AF_INET) return one;
+  }
+  throw base::Error({fmt::format("{} has no address of IPv4", identity.addresses_text()), "", "", {}, {}});
+}
+
 Identity parse_identity(const std::string& addresses, const kernel::MacAddr& mac, const std::string& gateways) {
   Identity identity{{}, mac, {}};
   for (const auto& word : split(addresses)) {

@@ -27,6 +27,8 @@ struct Identity {
   std::string addresses_text() const;
   std::string gateways_text() const;
 };
+// The first of IPv4 among them. Throws Error when there is none.
+const kernel::IpPrefix& ipv4_of(const Identity& identity);
 // Of these words. Throws Error (usage): no address, a link-local one (each has one anyway, by its MAC), two gateways of a family.
 Identity parse_identity(const std::string& addresses, const kernel::MacAddr& mac, const std::string& gateways);
 

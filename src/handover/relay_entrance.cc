@@ -92,6 +92,10 @@ RelayEntrance::RelayEntrance(std::string name, std::vector<PublishedPort> ports,
                  "no interface of this host has an IPv4 address that they are published at",
                  "move it without its connections");
   }
+  put_empty_table();
+}
+
+void RelayEntrance::put_empty_table() {
   auto empty = chains_;
   for (auto& chain : empty) chain.rules.clear();
   tables_->put_table(table_, empty, kernel::Nftables::Life::kWithThis);
@@ -144,6 +148,7 @@ void RelayEntrance::stand_by() {
 
 void RelayEntrance::begin() {
   if (has_begun_) return;
+  if (has_given_back_) put_empty_table();
   tables_->add_rules(table_, chains_);
   has_begun_ = true;
 }
@@ -163,7 +168,8 @@ void RelayEntrance::give_back() {
     return given;
   };
   hand_over_in_order(give_some, [this] { tables_->delete_table(table_); });
-  let_go();
+  has_begun_ = false;
+  has_given_back_ = true;
 }
 
 uint64_t RelayEntrance::dropped() const {

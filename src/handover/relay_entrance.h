@@ -34,8 +34,8 @@ class RelayEntrance {
 
   void stand_by();  // the devices are up
   void begin();     // packets wait here from now on
-  // The host has them again: what waited comes in on its interface as it would have, in order. Of
-  // no use afterwards.
+  // The host has them again: what waited comes in on its interface as it would have, in order. It
+  // may begin anew.
   void give_back();
 
   const std::string& name() const { return name_; }
@@ -58,13 +58,14 @@ class RelayEntrance {
 
  private:
   std::vector<kernel::LinkChain> make_chains(const kernel::Netlink& host) const;
+  void put_empty_table();
 
   std::string name_, table_;
   std::vector<PublishedPort> ports_;
   std::unique_ptr<kernel::Nftables> tables_;  // empty: let go
   std::vector<IngressTap> taps_;
   std::vector<kernel::LinkChain> chains_;  // made before the freeze
-  bool has_begun_ = false;
+  bool has_begun_ = false, has_given_back_ = false;
 };
 
 }  // namespace ferry::handover

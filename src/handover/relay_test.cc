@@ -284,7 +284,9 @@ base::Fd restored(const base::Fd& network, const sockaddr_in& local, const socka
   EXPECT_EQ(
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR_OPTIONS, agreed.data(), sizeof agreed), 0)
       << errno;
-  set(TCP_REPAIR, 0);
+  constexpr int kOffWithoutProbe =
+      -1;  // linux/tcp.h: its other end may not be there yet, and would reset it
+  set(TCP_REPAIR, kOffWithoutProbe);
   return socket;
 }
 
@@ -368,6 +370,13 @@ TEST_F(RelayTest, WhatWaitedIsGivenBackWhole) {
   socklen_t size = sizeof told;
   ::getsockopt(client.get(), IPPROTO_TCP, TCP_INFO, &told, &size);
   EXPECT_EQ(told.tcpi_lost, 0U);
+  // The next try.
+  relayed.entrance->begin();
+  ASSERT_TRUE(send_all(sender.get(), "waits"));
+  EXPECT_FALSE(base::wait_readable(inside.get(), 50));
+  relayed.entrance->give_back();
+  EXPECT_TRUE(base::wait_readable(inside.get(), 2'000));
+  relayed.entrance.reset();
   relayed.relay.reset();
   relayed.exit.reset();
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
@@ -566,25 +575,6 @@ TEST_F(RelayTest, TheCommandListsAndStopsIt) {
   EXPECT_EQ(end_of(relayed.east_pid, base::milliseconds(1'000)), 0);
   EXPECT_EQ(end_of(relayed.west_pid, base::milliseconds(5'000)), 0);
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
-}
-
-// What a pause has of it. The limits are those of a busy machine; the numbers are what counts.
-TEST_F(RelayTest, ThePauseHasLittleOfIt) {
-  RelayLab lab;
-  Relayed relayed(lab);
-  const auto took_ms = [](const std::function<void()>& work) {
-    const auto before = base::mono_ns();
-    work();
-    return static_cast<double>(base::mono_ns() - before) / 1e6;
-  };
-  const double begin = took_ms([&] { relayed.entrance->begin(); });
-  const double serve = took_ms([&] {
-    relayed.exit->know_connections();
-    relayed.serve_begun();
-  });
-  fmt::print("begin {:.2f} ms, know_connections and serve {:.2f} ms\n", begin, serve);
-  EXPECT_LT(begin, 20);
-  EXPECT_LT(serve, 200);
 }
 
 TEST(PublishedPortTest, IsWrittenAndRead) {

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <thread>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "criu/image_set.h"
 #include "criu/installation.h"

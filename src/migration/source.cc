@@ -303,6 +303,7 @@ void SourceMove::note_running(int64_t resumed_monotonic_ns) {
 void SourceMove::serve_relay() {
   try {
     relay_->serve(std::move(*entrance_));
+    for (const auto& port : subject_.workload.network.published->ports) report_.relay.push_back(port.text());
   } catch (const std::exception& failure) {
     observer_.notice(fmt::format("the ports of {} lead nowhere here any more: {}", report_.name, failure.what()));
   }

@@ -180,7 +180,6 @@ void SourceMove::make_entrance() {
   const auto& published = subject_.workload.network.published;
   if (!published) return;
   entrance_.emplace(report_.name, published->ports, published->attachment.segment);
-  for (const auto& port : published->ports) report_.relay.push_back(port.text());
 }
 
 void SourceMove::open_lanes() {

@@ -118,7 +118,7 @@ void TargetMove::answer_engine_start() {
   if (relay_) {
     waits.mutable_relay()->set_port(relay_->port());
     waits.mutable_relay()->set_key(relay_->key().data(), relay_->key().size());
-    waits.mutable_relay()->set_address(identity_->addresses.front().address.text());
+    waits.mutable_relay()->set_address(handover::ipv4_of(*identity_).address.text());
   }
   talk_.send(answer);
 }
@@ -182,9 +182,9 @@ void TargetMove::restore(const wire::Restore& request) {
 
 // Behind address translation it has another address here.
 void TargetMove::change_addresses() {
-  const auto before = handover::parse_identity(plan_.relay().address(), identity_->mac, "").addresses.front().address;
-  const auto& here = identity_->addresses.front().address;
-  if (before == here || before.family() != AF_INET || here.family() != AF_INET) return;
+  const auto before = handover::ipv4_of(handover::parse_identity(plan_.relay().address(), identity_->mac, "")).address;
+  const auto& here = handover::ipv4_of(*identity_).address;
+  if (before == here) return;
   (void)criu::change_socket_addresses(images_->directory(), before, here);
 }
 

@@ -265,7 +265,7 @@ void TargetMove::make_relay_exit() {
   handover::RelayExitPlace place{.link = attachment_->link,
                                  .workload_mac = identity_->mac,
                                  .gateway_mac = bridge->mac,
-                                 .address = identity_->addresses.front(),
+                                 .address = handover::ipv4_of(*identity_),
                                  .ports = {},
                                  .netns = netns_.get()};
   for (const auto& port : plan_.relay().ports()) place.ports.push_back(handover::PublishedPort::parse(port));

@@ -186,7 +186,10 @@ std::vector<MountedTree> bind_mounts(const json& configuration) {
 
 Reasons Oci::own_reasons(const OciContainer& container) const {
   const auto configuration = read_configuration(container.bundle);
-  auto reasons = configuration_reasons(configuration);
+  auto reasons = namespace_reasons(configuration);
+  if (configuration.value("process", json::object()).value("terminal", false)) {
+    reasons.insert(reasons.begin(), {"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"});
+  }
   const auto rootfs = rootfs_of(container.bundle, configuration);
   if (const auto inside = rootfs.lexically_relative(container.bundle); inside.empty() || *inside.begin() == ".." || inside == ".") {
     reasons.push_back({fmt::format("its root filesystem {} is not in its bundle", rootfs.string()), "what is there on the target may belong to others",
@@ -212,14 +215,6 @@ Reasons namespace_reasons(const json& configuration) {
   }
   if (!own_pids) reasons.push_back({"it has no pid namespace of its own", "its pids may be taken on another host", "give it one"});
   if (!own_mounts) reasons.push_back({"it has no mount namespace of its own", "its files are this host's", "give it one"});
-  return reasons;
-}
-
-Reasons configuration_reasons(const json& configuration) {
-  auto reasons = namespace_reasons(configuration);
-  if (configuration.value("process", json::object()).value("terminal", false)) {
-    reasons.insert(reasons.begin(), {"it has a terminal", "who holds the other end stays behind", "start it without one (\"terminal\": false)"});
-  }
   return reasons;
 }
 

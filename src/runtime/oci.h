@@ -123,10 +123,8 @@ bool is_engines_own(const std::string& mount_source, const std::string& id);
 
 // Where programs are looked for that are not on everybody's PATH.
 std::string program_path();
-// What of a container a move cannot carry, as its config.json says: namespaces that are not its own; and a terminal, where its engine
-// does not hold the other end.
+// What of a container a move cannot carry, as its config.json says: namespaces that are not its own.
 process::Reasons namespace_reasons(const nlohmann::json& configuration);
-process::Reasons configuration_reasons(const nlohmann::json& configuration);
 // Its root directory: below the bundle, or absolute.
 base::Path rootfs_of(const base::Path& bundle, const nlohmann::json& configuration);
 bool is_read_only(const nlohmann::json& configuration);

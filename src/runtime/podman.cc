@@ -210,7 +210,7 @@ Reasons inspected_reasons(const json& inspected) {
 }
 
 Reasons Podman::own_reasons(const OciContainer& container) const {
-  auto reasons = configuration_reasons(read_configuration(container.bundle));
+  auto reasons = namespace_reasons(read_configuration(container.bundle));
   for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
   for (auto& reason : volume_reasons(container)) reasons.push_back(std::move(reason));
   return reasons;

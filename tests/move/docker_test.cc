@@ -192,6 +192,28 @@ TEST_F(DockerTest, OfAPublishedServiceConnectionsAreRelayed) {
   EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 8) << "the relay leads the other way now";
 }
 
+// Before the commit its clients are where they were; after it they come to the port of the host that it is on.
+TEST_F(DockerTest, OfAPublishedServiceAKilledFerryLeavesNoRelay) {
+  run_published("web");
+  const auto expect_no_relay = [&] {
+    for (const char* host : {"east", "west"}) {
+      EXPECT_TRUE(comes_true([&] { return lab_->shell(host, "ip tuntap list").out.empty(); })) << lab_->shell(host, "ip tuntap list; ferry relay list").out;
+    }
+  };
+  Connection client(*lab_, "north", kEast, kPublished);
+  int last = 0;
+  for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "docker:web", "root@west"}, fault).status, 0) << fault;
+    EXPECT_EQ(client.next(), ++last) << fault;
+    expect_no_relay();
+    EXPECT_TRUE(comes_true([&] { return inspect("web", "west").is_null(); }, 30'000)) << fault;
+  }
+  ASSERT_NE(ferry("east", {"move", "docker:web", "root@west"}, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return inspect("web", "east").is_null(); }, 60'000)) << ferry("east", {"resolve", "docker:web"}).out;
+  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), ++last);
+  expect_no_relay();
+}
+
 TEST_F(DockerTest, WithoutARelayConnectionsEndOrItStays) {
   run_published("web");
   Connection client(*lab_, "north", kEast, kPublished);

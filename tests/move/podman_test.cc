@@ -163,6 +163,14 @@ TEST_F(PodmanTest, ItIsKeptAtTheSourceWhenAsked) {
   EXPECT_EQ(traces("east"), "");
 }
 
+// Its other end is conmon's, which podman starts anew there.
+TEST_F(PodmanTest, ItsTerminalGoesAlong) {
+  run_looper("--network none -it");
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_TRUE(goes_on("west")) << log("west");
+  EXPECT_EQ(lab_->check("west", "podman exec box ls -l /proc/1/fd/1 | grep -c /dev/pts/0"), "1");
+}
+
 TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   run_looper();
   const auto also = [&](const std::string& options, const std::string& words) {
@@ -177,7 +185,6 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("podman:box", "north", "podman is not installed here");
   expect_refused("podman:" + lab_->check("east", "podman inspect -f '{{.Id}}' box"), "west",
                  "call it podman:box");
-  also("--network none -t", "it has a terminal");
   lab_->check("east",
               "podman volume create --opt type=tmpfs --opt device=tmpfs odd; podman create --name "
               "user -v used:/data localhost/box:1 true");

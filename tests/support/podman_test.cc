@@ -87,7 +87,9 @@ std::string PodmanTest::state(const std::string& host, const std::string& name) 
 }
 
 std::string PodmanTest::log(const std::string& host) const {
-  return lab_->shell(host, "podman logs box 2>&1").out;
+  std::string text = lab_->shell(host, "podman logs box 2>&1").out;
+  std::erase(text, '\r');  // of a terminal
+  return text;
 }
 
 bool PodmanTest::goes_on(const std::string& host) const {
