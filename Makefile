@@ -54,10 +54,12 @@ faults: all
 bench: all
 	@$(BUILD)/ferry bench pause --layer $(BUILD)/layer
 
-# Unlike hosts for the assignment: a Debian 13 and a forky with their own docker, and an older CRIU (760 MB).
+# Unlike hosts for the assignment: a Debian 13 and a forky with their own docker, or podman and runc, and an older CRIU (1.3 GB).
 assignment-hosts: all
 	@tools/get-docker --suite trixie $(BUILD)/docker-trixie
 	@tools/get-docker --suite forky $(BUILD)/docker-forky
+	@tools/get-podman --suite trixie $(BUILD)/podman-trixie
+	@tools/get-podman --suite forky $(BUILD)/podman-forky
 	@tools/get-criu --suite trixie $(BUILD)/criu-trixie
 
 # The original recipe by its own commands and ferry's one command beside it; writes docs/compatibility.md.

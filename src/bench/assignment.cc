@@ -11,6 +11,8 @@
 #include "bench/ferry_way.h"
 #include "bench/hand_criu.h"
 #include "bench/machine.h"
+#include "bench/podman_way.h"
+#include "bench/runc_way.h"
 #include "bench/session.h"
 #include "report/report.h"
 
@@ -36,11 +38,18 @@ const std::vector<std::string> kNotes = {
     "CRIU 4.1 runs with CRIU_FAULT=130: it would wait for ever for hardware breakpoints, which not "
     "every virtual machine "
     "has (4.2 notices)",
-    "by hand, CRIU is the host's own; ferry moves processes and containers by the CRIU that came with "
+    "by hand, CRIU is the host's own; ferry moves processes and containers by the CRIU that came "
+    "with "
     "it, on both hosts the same; docker finds it by `ferry engine setup`",
 };
 
-std::vector<WayMaker> ways() {
+std::vector<WayMaker> ways_on(const HostPair& pair) {
+  if (!pair.has_docker) {
+    return {[](const Hosts& hosts) { return std::make_unique<HandPodman>(hosts); },
+            [](const Hosts& hosts) { return std::make_unique<FerryPodman>(hosts, "auto"); },
+            [](const Hosts& hosts) { return std::make_unique<HandRunc>(hosts); },
+            [](const Hosts& hosts) { return std::make_unique<FerryRunc>(hosts, "auto"); }};
+  }
   return {[](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); },
           [](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts, "auto"); },
           [](const Hosts& hosts) {
@@ -91,7 +100,7 @@ class Assignment {
     for (int repetition = 1; repetition <= bench_.repeat.value_or(kAssignmentRepeats);
          ++repetition) {
       for (const auto& kind : workloads) {
-        for (const auto& way : ways()) {
+        for (const auto& way : ways_on(pair)) {
           progress_.say(fmt::format("hosts {}, {}, {} of {}", pair.label, kind, repetition,
                                     bench_.repeat.value_or(kAssignmentRepeats)));
           run_both_directions(pair, kind, way, repetition);

@@ -10,6 +10,7 @@
 #include "bench/docker_scripts.h"
 #include "bench/docker_way.h"
 #include "bench/engine_hosts.h"
+#include "bench/podman_way.h"
 
 namespace ferry::bench {
 
@@ -21,8 +22,10 @@ constexpr base::milliseconds kSetUp{180'000};  // a daemon's start on a busy mac
 constexpr const char* kFacts = R"sh(
   . /etc/os-release; echo "system|${NAME%% *} $VERSION_ID"
   echo "kernel|$(uname -r)"
-  echo "docker|$(docker version --format '{{.Server.Version}}' | cut -d+ -f1)"
-  echo "containerd|$(containerd --version | cut -d' ' -f3 | cut -d'~' -f1)"
+  has() { command -v "$1" >/dev/null; }
+  ! has docker || echo "docker|$(docker version --format '{{.Server.Version}}' | cut -d+ -f1)"
+  ! has containerd || echo "containerd|$(containerd --version | cut -d' ' -f3 | cut -d'~' -f1)"
+  ! has podman || echo "podman|$(podman --version | cut -d' ' -f3)"
   echo "runc|$(runc --version | sed -n 's/^runc version //p' | cut -d+ -f1)"
   echo "CRIU|$(criu --version | sed -n 's/^Version: //p')"
   echo "Python|$(python3 -c 'import platform; print(platform.python_version())')"
@@ -33,7 +36,7 @@ constexpr const char* kFacts = R"sh(
 constexpr const char* kWithoutBreakpoints = "CRIU_FAULT=130";
 
 // Hosts are called by these, and told apart by them.
-const std::vector<std::string> kTelling = {"system", "docker", "CRIU"};
+const std::vector<std::string> kTelling = {"system", "docker", "podman", "CRIU"};
 
 std::string value_of(const report::Host& host, const std::string& name) {
   const auto found =
@@ -46,6 +49,7 @@ std::string words_of(const report::Host& host, const std::vector<std::string>& n
   std::vector<std::string> words;
   for (const auto& name : names) {
     const auto value = value_of(host, name);
+    if (value.empty()) continue;
     words.push_back(name == "system" ? value : name + " " + value);
   }
   return fmt::format("{}", fmt::join(words, ", "));
@@ -60,9 +64,10 @@ lab::LabSpec spec_of(const HostPair& pair, const std::vector<base::Path>& layers
   return spec;
 }
 
-bool exists(const HostKind& kind) {
-  return std::filesystem::exists(kind.layer / "usr/sbin/dockerd") &&
-         std::filesystem::exists(kind.criu);
+bool exists(const HostKind& kind, bool has_docker) {
+  const char* engine = has_docker ? "usr/sbin/dockerd" : "usr/bin/podman";
+  return std::filesystem::exists(kind.layer / engine) &&
+         (!has_docker || std::filesystem::exists(kind.criu));
 }
 
 }  // namespace
@@ -72,11 +77,16 @@ std::vector<HostPair> host_pairs(const base::Path& beside, std::vector<std::stri
   const HostKind other_docker{docker_trixie_layer(beside), here.criu, ""};
   const HostKind newest_docker{docker_forky_layer(beside), here.criu, ""};
   const HostKind other_criu{here.layer, beside / "criu-trixie/criu", kWithoutBreakpoints};
+  const HostKind podman{podman_layer(beside), {}, ""};
+  const HostKind other_podman{beside / "podman-trixie", {}, ""};
+  const HostKind newest_podman{beside / "podman-forky", {}, ""};
   std::vector<HostPair> pairs;
   for (const auto& pair :
        {HostPair{"alike", here, here}, HostPair{"docker", here, other_docker},
-        HostPair{"docker28", here, newest_docker}, HostPair{"criu", here, other_criu}}) {
-    if (exists(pair.source) && exists(pair.target)) {
+        HostPair{"docker28", here, newest_docker}, HostPair{"criu", here, other_criu},
+        HostPair{"podman", podman, other_podman, false},
+        HostPair{"podman5.8", podman, newest_podman, false}}) {
+    if (exists(pair.source, pair.has_docker) && exists(pair.target, pair.has_docker)) {
       pairs.push_back(pair);
     } else {
       notes.push_back(
@@ -92,16 +102,26 @@ AssignmentHosts::AssignmentHosts(const HostPair& pair, const std::vector<base::P
                                  int wake_fd)
     : hosts_(spec_of(pair, layers), wake_fd) {
   const auto& [source, target, client] = hosts_.roles();
-  source_ = set_up(source, pair.source);
-  target_ = set_up(target, pair.target);
-  spread_docker_image(hosts_);
+  if (pair.has_docker) {
+    start_docker(source, pair.source);
+    start_docker(target, pair.target);
+    spread_docker_image(hosts_);
+  } else {
+    for (const auto& host : {source, target}) put_criu(hosts_, host);
+    make_podman_image(hosts_);
+  }
+  source_ = look_at(source);
+  target_ = look_at(target);
 }
 
-report::Host AssignmentHosts::set_up(const std::string& host, const HostKind& kind) const {
+void AssignmentHosts::start_docker(const std::string& host, const HostKind& kind) const {
   hosts_.shell(host,
                start_docker_script({.criu = kind.criu, .criu_environment = kind.criu_environment}),
                kSetUp);
   make_docker_network(hosts_, host);
+}
+
+report::Host AssignmentHosts::look_at(const std::string& host) const {
   report::Host facts;
   std::istringstream lines(hosts_.shell(host, kFacts));
   for (std::string line; std::getline(lines, line);) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The virtual hosts of `ferry bench assignment`: pairs of them, alike and unlike, each with a
-// docker of its own and the recipe's image. What a host is made of is asked of the host itself;
+// docker of its own and the recipe's image, or with podman and runc. What a host is made of is asked of the host itself;
 // nothing here claims a version.
 #pragma once
 
@@ -14,15 +14,16 @@
 namespace ferry::bench {
 
 struct HostKind {
-  base::Path layer;  // with a docker in it
-  base::Path criu;   // for its PATH
+  base::Path layer;  // with its engine in it
+  base::Path criu;   // for its PATH; of a docker's host
   std::string criu_environment;
 };
 struct HostPair {
   std::string label;  // as typed
   HostKind source, target;
+  bool has_docker = true;  // else podman and runc
 };
-inline const std::vector<std::string> kPairLabels = {"alike", "docker", "docker28", "criu"};
+inline const std::vector<std::string> kPairLabels = {"alike", "docker", "docker28", "criu", "podman", "podman5.8"};
 // Those that can be made of what is beside ferry; what is missing is said in `notes`.
 std::vector<HostPair> host_pairs(const base::Path& beside, std::vector<std::string>& notes);
 
@@ -36,7 +37,8 @@ class AssignmentHosts {
   const report::Host& target() const { return target_; }
 
  private:
-  report::Host set_up(const std::string& host, const HostKind& kind) const;
+  void start_docker(const std::string& host, const HostKind& kind) const;
+  report::Host look_at(const std::string& host) const;
 
   LabHosts hosts_;
   report::Host source_, target_;

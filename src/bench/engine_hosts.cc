@@ -24,15 +24,6 @@ bool has(const std::vector<std::string>& engines, const char* engine) {
   return std::ranges::find(engines, engine) != engines.end();
 }
 
-// As for what is done by hand: with ferry's library, without which it cannot dump another user's
-// processes on every machine.
-void put_criu(const Hosts& hosts, const std::string& host) {
-  constexpr const char* kPlace = "/usr/sbin/criu";
-  hosts.put_file(host, kPlace,
-                 fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
-  hosts.check(host, {"chmod", "755", kPlace});
-}
-
 }  // namespace
 
 const std::vector<std::string>& engines() {
@@ -66,6 +57,13 @@ void start_engines(const Hosts& hosts, const std::vector<std::string>& engines) 
   }
   if (has(engines, "podman")) make_podman_image(hosts);
   if (has(engines, "docker")) spread_docker_image(hosts);
+}
+
+void put_criu(const Hosts& hosts, const std::string& host) {
+  constexpr const char* kPlace = "/usr/sbin/criu";
+  hosts.put_file(host, kPlace,
+                 fmt::format("#!/bin/sh\nexec {} \"$@\"\n", fmt::join(hosts.criu(), " ")));
+  hosts.check(host, {"chmod", "755", kPlace});
 }
 
 void spread_docker_image(const Hosts& hosts) {

@@ -20,6 +20,10 @@ void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines);
 // On hosts that are up: CRIU, daemons, their network and image.
 void start_engines(const Hosts& hosts, const std::vector<std::string>& engines);
 
+// As for what is done by hand: with ferry's library, without which it cannot dump another user's
+// processes on every machine.
+void put_criu(const Hosts& hosts, const std::string& host);
+
 // With an image of the host's own Python, on both hosts the same.
 void spread_docker_image(const Hosts& hosts);
 
