@@ -106,6 +106,11 @@ void Session::answer(bool go_on) {
   request(reply);
 }
 
+bool Session::has_lost_engine() const {
+  siginfo_t ended{};
+  return engine_ && child_ && ::waitid(P_PID, static_cast<id_t>(child_.pid()), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
+}
+
 std::optional<int> Session::end_of_engine(base::MonoTime deadline) {
   if (!engine_) return std::nullopt;
   engine_->hang_up();  // whatever it has been told, there is no more

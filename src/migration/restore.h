@@ -30,6 +30,7 @@ class HeldRestore {
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
   // for CRIU already.
   void build(const StateOptions& options, uint64_t memory_bytes);
+  bool has_lost_engine() const { return criu_->has_lost_engine(); }
   // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
   // fail. Throws Error; may_have_run() then says what that error leaves open.
   void let_go(const std::function<void()>& before_running);

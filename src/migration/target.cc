@@ -166,6 +166,7 @@ void TargetMove::restore(const wire::Restore& request) {
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   if (relay_) relay_->know_connections();
   if (memory_) memory_->prefill();
+  require_engine();
   FAULT_POINT("target.restored");
   if (place_) {
     walk_->journal().note(kNoteCapsule, to_note(kernel::find_process(restore_->root()).value_or(kernel::ProcessId{})));
@@ -178,6 +179,15 @@ void TargetMove::restore(const wire::Restore& request) {
   for (const auto& pinned : request.pinned()) pin(pinned, *answer.mutable_restored());
   set_up_sockets(request, *answer.mutable_restored());
   talk_.send(answer);
+}
+
+// Its daemon would end, or forget, what it does not know to have begun.
+void TargetMove::require_engine() const {
+  if (!place_) return;
+  const auto& container = place_->container();
+  if (!restore_->has_lost_engine() && runtime::oci_engine(container.engine)->is_serving()) return;
+  throw base::Error({fmt::format("{} does not wait for {} any more", container.engine, plan_.name()),
+                     "it was ended or restarted since it was asked to start it", "move it again", {}, {}});
 }
 
 // Behind address translation it has another address here.

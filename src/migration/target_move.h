@@ -62,6 +62,7 @@ class TargetMove {
   void pin(const wire::Pinned& pinned, wire::Restored& answer);
   void set_up_sockets(const wire::Restore& request, wire::Restored& answer);
   void resume();
+  void require_engine() const;
   void change_addresses();
   void open_gate();
   void serve_relay();

@@ -61,6 +61,15 @@ bool read_containerd_shim(pid_t shim, OciContainer& container) {
   return true;
 }
 
+bool Docker::is_serving() const {
+  try {
+    (void)api_.get("/version");
+    return true;
+  } catch (const base::Error&) {
+    return false;
+  }
+}
+
 Reasons Docker::host_reasons() const {
   try {
     (void)api_.get("/info");

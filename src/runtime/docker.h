@@ -20,6 +20,7 @@ class Docker : public DefiningEngine {
 
   bool has_daemon() const override { return true; }
   bool is_installed() const override { return api_.is_installed(); }
+  bool is_serving() const override;
   process::Reasons host_reasons() const override;
   std::optional<OciState> find(const std::string& name) const override;
   std::vector<OciListed> running() const override;

@@ -80,6 +80,8 @@ class Oci {
   virtual bool has_daemon() const { return false; }
   // This host has it, be it of use (host_reasons) or not.
   virtual bool is_installed() const;
+  // It takes what is asked of it; a daemon that is about to end does not, and takes its containers along.
+  virtual bool is_serving() const { return true; }
   // Why this host cannot checkpoint or restore with it at all.
   virtual process::Reasons host_reasons() const;
   virtual std::optional<OciState> find(const std::string& name) const;  // throws Error

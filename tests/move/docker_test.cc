@@ -426,6 +426,18 @@ TEST_F(DockerTest, AKilledTargetStillLetsItsClientsIn) {
   EXPECT_EQ(client.next(), 3);
 }
 
+// On a host whose docker was restarted since it was asked for the container, that would not live long.
+TEST_F(DockerTest, ADaemonThatIsRestartedInTheMiddleEndsTheMove) {
+  run_looper("looper");
+  auto moving = start_ferry("east", {"move", "docker:looper", "root@west"}, "source.before_freeze=stall:6000");
+  ASSERT_TRUE(comes_true([&] { return lab_->shell("west", "pgrep -f 'docker start --checkpoin[t]'").status == 0; }));
+  lab_->check("west", "kill $(cat /var/run/docker.pid); while pidof dockerd >/dev/null; do sleep 0.05; done");
+  start_docker("west", {.criu = FERRY_BINARY_DIR "/criu/criu"});
+  EXPECT_EQ(moving.wait(), 1);
+  EXPECT_TRUE(goes_on("looper", "east"));
+  EXPECT_TRUE(comes_true([&] { return inspect("looper", "west").is_null(); }));
+}
+
 // Neither engine nor host starts the copy that was kept, nor is the one there forgotten by its own.
 TEST_F(DockerTest, ADaemonThatStartsAnewKeepsToIt) {
   run_looper("looper", "--restart always");
