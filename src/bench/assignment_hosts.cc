@@ -20,7 +20,7 @@ constexpr base::milliseconds kSetUp{180'000};  // a daemon's start on a busy mac
 
 // In a host: what it is made of, a name and a value a line. Versions without Debian's own suffix.
 constexpr const char* kFacts = R"sh(
-  . /etc/os-release; echo "system|${NAME%% *} $VERSION_ID"
+  . /etc/os-release; echo "system|${NAME%% *} ${VERSION_ID:-$VERSION_CODENAME}"
   echo "kernel|$(uname -r)"
   has() { command -v "$1" >/dev/null; }
   ! has docker || echo "docker|$(docker version --format '{{.Server.Version}}' | cut -d+ -f1)"
