@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -111,10 +110,7 @@ void Capsule::destroy() { destroy_capsule(init_); }
 
 void destroy_capsule(const kernel::ProcessId& init) {
   kernel::signal_process(init, SIGKILL);
-  const auto deadline = base::mono_now() + kDeathTakes;
-  while (kernel::is_alive(init) && base::mono_now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  (void)kernel::ends_within(init, kDeathTakes);
 }
 
 }  // namespace ferry::capsule

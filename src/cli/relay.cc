@@ -21,19 +21,13 @@ namespace {
 using handover::RelayEnd;
 using handover::RelayRecord;
 
-std::vector<std::string> port_texts(const RelayRecord& relay) {
-  std::vector<std::string> texts;
-  for (const auto& port : relay.ports) texts.push_back(port.text());
-  return texts;
-}
-
 void print_relays_json(const std::vector<RelayRecord>& relays) {
   auto list = nlohmann::ordered_json::array();
   for (const auto& relay : relays) {
     const bool is_exit = relay.end == RelayEnd::kExit;
     list.push_back({{"name", relay.name},
                     {is_exit ? "from" : "to", relay.peer},
-                    {"ports", port_texts(relay)},
+                    {"ports", handover::texts_of(relay.ports)},
                     {"connections", relay.connections},
                     {"bytes_in", relay.bytes_in},
                     {"bytes_out", relay.bytes_out},
@@ -61,7 +55,7 @@ void list_relays(bool as_json) {
                is_exit         ? "with the other"
                : relay.is_kept ? "when stopped"
                                : "when unused",
-               fmt::join(port_texts(relay), ", "));
+               fmt::join(handover::texts_of(relay.ports), ", "));
   }
 }
 

@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <memory>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -15,8 +14,6 @@
 
 namespace ferry::cli {
 namespace {
-
-constexpr base::milliseconds kPollInterval{10};
 
 // SIGTERM to its root (its init passes it on), SIGKILL to all of it when that does not help.
 int stop(const std::string& name, base::nanoseconds patience) {
@@ -33,9 +30,7 @@ int stop(const std::string& name, base::nanoseconds patience) {
     return 0;
   }
   kernel::signal_process(record.init, SIGTERM);
-  const auto deadline = base::mono_now() + patience;
-  while (kernel::is_alive(record.init) && base::mono_now() < deadline) std::this_thread::sleep_for(kPollInterval);
-  const bool stubborn = kernel::is_alive(record.init);
+  const bool stubborn = !kernel::ends_within(record.init, patience);
   if (stubborn) {
     const auto freezer = kernel::Freezer::create(name);
     freezer.kill_all();

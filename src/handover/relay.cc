@@ -26,6 +26,12 @@ std::string PublishedPort::text() const {
                      protocol == IPPROTO_UDP ? "udp" : "tcp");
 }
 
+std::vector<std::string> texts_of(const std::vector<PublishedPort>& ports) {
+  std::vector<std::string> texts;
+  for (const auto& port : ports) texts.push_back(port.text());
+  return texts;
+}
+
 PublishedPort PublishedPort::parse(std::string_view text) {
   const auto arrow = text.find("->"), slash = text.rfind('/');
   const auto colon = text.substr(0, arrow).rfind(':');

@@ -36,6 +36,14 @@ struct PublishedPort {
   std::string text() const;                           // "0.0.0.0:8080->80/tcp"
   static PublishedPort parse(std::string_view text);  // throws Error
 };
+// As they are told, noted and shown.
+std::vector<std::string> texts_of(const std::vector<PublishedPort>& ports);
+template <class Texts>
+std::vector<PublishedPort> parse_ports(const Texts& texts) {  // throws Error
+  std::vector<PublishedPort> ports;
+  for (const std::string& text : texts) ports.push_back(PublishedPort::parse(text));
+  return ports;
+}
 
 // When a relay ends by itself.
 struct RelayPolicy {

@@ -22,12 +22,6 @@ namespace {
 constexpr int kAnswerMs = 15'000;
 constexpr std::string_view kDone = "done ";
 
-nlohmann::json texts_of(const std::vector<PublishedPort>& ports) {
-  auto texts = nlohmann::json::array();
-  for (const auto& port : ports) texts.push_back(port.text());
-  return texts;
-}
-
 std::string entrance_task(const RelayEntrance& entrance, const Relay::Peer& peer,
                           const kernel::IpAddr& workload, const RelayPolicy& policy) {
   return nlohmann::json{{"end", "entrance"},

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -17,7 +16,9 @@ namespace ferry::handover {
 
 namespace {
 
-constexpr base::milliseconds kEndPatience{3'000}, kEndLook{10};
+constexpr base::milliseconds kEndPatience{3'000};
+constexpr const char* kRelayDirectory =
+    "/run/ferry/relays";  // of entrances; those of exits are in exits/
 constexpr const char* kSuffix = ".json";
 
 base::Path directory_of(RelayEnd end) {
@@ -29,12 +30,10 @@ base::Path path_of(const std::string& name, RelayEnd end) {
 }
 
 nlohmann::json to_json(const RelayRecord& record) {
-  auto ports = nlohmann::json::array();
-  for (const auto& port : record.ports) ports.push_back(port.text());
   return {{"name", record.name},
           {"pid", record.process.pid},
           {"start_ticks", record.process.start_ticks},
-          {"ports", ports},
+          {"ports", texts_of(record.ports)},
           {"peer", record.peer},
           {"since_ns", record.since_ns},
           {"keep", record.is_kept},
@@ -50,8 +49,7 @@ RelayRecord from_json(const nlohmann::json& told, RelayEnd end) {
   record.end = end;
   told.at("name").get_to(record.name);
   record.process = {told.at("pid").get<pid_t>(), told.at("start_ticks").get<uint64_t>()};
-  for (const auto& port : told.at("ports"))
-    record.ports.push_back(PublishedPort::parse(port.get<std::string>()));
+  record.ports = parse_ports(told.at("ports").get<std::vector<std::string>>());
   told.at("peer").get_to(record.peer);
   told.at("since_ns").get_to(record.since_ns);
   told.at("keep").get_to(record.is_kept);
@@ -94,6 +92,10 @@ std::vector<RelayRecord> relays_at(RelayEnd end) {
 
 }  // namespace
 
+base::Path relay_log(const std::string& name, RelayEnd end) {
+  return directory_of(end) / (name + ".log");
+}
+
 std::vector<RelayRecord> all_relays() {
   auto records = relays_at(RelayEnd::kEntrance);
   std::ranges::move(relays_at(RelayEnd::kExit), std::back_inserter(records));
@@ -115,16 +117,10 @@ void remove_relay(const RelayRecord& record) noexcept {
 bool stop_relay(const std::string& name, RelayEnd end) {
   const auto record = read_relay(path_of(name, end), end);
   if (!record) return false;
-  bool was_there = kernel::signal_process(record->process, SIGTERM);
-  const auto wait = [&] {
-    const auto deadline = base::mono_now() + kEndPatience;
-    while (kernel::is_alive(record->process) && base::mono_now() < deadline)
-      std::this_thread::sleep_for(kEndLook);
-    return !kernel::is_alive(record->process);
-  };
-  if (!wait()) {
+  const bool was_there = kernel::signal_process(record->process, SIGTERM);
+  if (!kernel::ends_within(record->process, kEndPatience)) {
     kernel::signal_process(record->process, SIGKILL);
-    wait();
+    (void)kernel::ends_within(record->process, kEndPatience);
   }
   remove_relay(*record);
   return was_there;

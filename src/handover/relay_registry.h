@@ -13,9 +13,6 @@
 
 namespace ferry::handover {
 
-// Entrances' files; those of exits are in exits/. Beside each a .log: why it has ended.
-inline constexpr const char* kRelayDirectory = "/run/ferry/relays";
-
 enum class RelayEnd { kEntrance, kExit };
 
 // So often an end looks after what takes no packet to happen, and writes down what it has found.
@@ -34,6 +31,9 @@ struct RelayRecord {
   uint64_t dropped = 0;                  // packets
   bool holds_ports = false;              // all of them, so that nobody else can publish them
 };
+
+// What its process says, why it has ended above all.
+base::Path relay_log(const std::string& name, RelayEnd end);
 
 // Those whose process lives; entries of others are removed.
 std::vector<RelayRecord> all_relays();

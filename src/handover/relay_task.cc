@@ -39,10 +39,7 @@ void answer(int control, const std::string& text = {}) {
 }
 
 std::vector<PublishedPort> ports_of(const json& task) {
-  std::vector<PublishedPort> ports;
-  for (const auto& text : task.at("ports"))
-    ports.push_back(PublishedPort::parse(text.get<std::string>()));
-  return ports;
+  return parse_ports(task.at("ports").get<std::vector<std::string>>());
 }
 
 transport::Key key_of(const json& task) {
@@ -65,11 +62,9 @@ RelayRecord record_of(const json& task, RelayEnd end) {
 
 // Its own words from here on go to a file beside the relay's.
 void log_to(const RelayRecord& record) {
-  const auto directory =
-      base::Path(kRelayDirectory) / (record.end == RelayEnd::kExit ? "exits" : "");
-  std::filesystem::create_directories(directory);
-  const auto log =
-      base::open_file(directory / (record.name + ".log"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const auto path = relay_log(record.name, record.end);
+  std::filesystem::create_directories(path.parent_path());
+  const auto log = base::open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   if (::dup2(log.get(), STDERR_FILENO) < 0) throw base::SysError("dup2", errno, "the relay's log");
   base::set_log(true, "relay");
 }

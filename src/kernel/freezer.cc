@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "kernel/mounts.h"
 
 namespace ferry::kernel {
 
@@ -27,19 +28,10 @@ struct Hierarchy {
 
 // v1's freezer wins where it is mounted: on a hybrid host the v2 tree may lack what other tools expect of it.
 Hierarchy find_hierarchy() {
-  std::istringstream lines(base::read_file("/proc/self/mountinfo"));
   Hierarchy v2;
-  for (std::string line; std::getline(lines, line);) {
-    const auto separator = line.find(" - ");
-    if (separator == std::string::npos) continue;
-    std::istringstream left(line.substr(0, separator)), right(line.substr(separator + 3));
-    std::string word, where, type, source, options;
-    for (int field = 0; field < 5 && left >> word; ++field) where = word;
-    right >> type >> source >> options;
-    if (type == "cgroup" && ("," + options + ",").find(",freezer,") != std::string::npos) {
-      return {where, false};
-    }
-    if (type == "cgroup2") v2 = {where, true};
+  for (const auto& mount : own_mounts()) {
+    if (mount.type == "cgroup" && mount.options.contains("freezer")) return {mount.point, false};
+    if (mount.type == "cgroup2") v2 = {mount.point, true};
   }
   if (v2.root.empty() || !std::filesystem::exists("/proc/self/cgroup")) {
     throw Error({"cannot freeze workloads on this host", "no cgroup freezer is mounted (v1 freezer or cgroup2)",

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <thread>
 
 namespace ferry::kernel {
 namespace {
@@ -47,6 +48,15 @@ bool is_alive(const ProcessId& id) {
 bool is_ending(pid_t pid) {
   const auto fields = stat_fields(pid);
   return !fields || (std::stoul((*fields)[kFlags]) & kExiting) != 0;
+}
+
+bool ends_within(const ProcessId& id, base::nanoseconds limit) {
+  constexpr auto kLook = std::chrono::milliseconds(1);
+  for (const auto deadline = base::mono_now() + limit; is_alive(id);) {
+    if (base::mono_now() > deadline) return false;
+    std::this_thread::sleep_for(kLook);
+  }
+  return true;
 }
 
 bool signal_process(const ProcessId& id, int number) {

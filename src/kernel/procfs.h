@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 namespace ferry::kernel {
@@ -26,6 +27,8 @@ bool is_alive(const ProcessId& id);  // the same process, not a zombie
 bool is_ending(pid_t pid);
 // Signals that very process through a pidfd; false when it has gone.
 bool signal_process(const ProcessId& id, int number);
+// Waits for its end; false: it lives on.
+bool ends_within(const ProcessId& id, base::nanoseconds limit);
 
 std::optional<char> task_state(pid_t pid);              // 'R', 'S', 'T', 'Z', …
 std::vector<pid_t> children_of(pid_t pid);              // of all its threads

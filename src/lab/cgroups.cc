@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/mounts.h"
 
 namespace ferry::lab {
 
@@ -37,19 +38,11 @@ struct CgroupMount {
   Path root, mount_point;
 };
 
-// proc_pid_mountinfo(5): "31 23 0:28 ROOT POINT options … - TYPE source SUPEROPTIONS".
 std::vector<CgroupMount> cgroup_mounts() {
   std::vector<CgroupMount> mounts;
-  std::istringstream lines(base::read_file("/proc/self/mountinfo"));
-  for (std::string line; std::getline(lines, line);) {
-    const auto dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    std::istringstream before(line), after(line.substr(dash + 3));
-    std::string skip, root, point, type, source, options;
-    before >> skip >> skip >> skip >> root >> point;
-    after >> type >> source >> options;
-    if (type != "cgroup" && type != "cgroup2") continue;
-    mounts.push_back({type == "cgroup2", split(options), root, point});
+  for (const auto& mount : kernel::own_mounts()) {
+    if (mount.type == "cgroup" || mount.type == "cgroup2")
+      mounts.push_back({mount.type == "cgroup2", mount.options, mount.root, mount.point});
   }
   return mounts;
 }

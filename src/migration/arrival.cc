@@ -51,9 +51,9 @@ Outcome outcome_of_ended(const Logbook& book) {
 
 void end_criu(const Logbook& book) {
   const auto criu = book.process(kNoteCriu);
-  if (!is_alive(criu) || comes_true_within(kCriuEnds, [&] { return !is_alive(criu); })) return;
+  if (!criu || kernel::ends_within(*criu, kCriuEnds)) return;
   kernel::signal_process(*criu, SIGKILL);
-  comes_true_within(kCapsuleEnds, [&] { return !is_alive(criu); });
+  (void)kernel::ends_within(*criu, kCapsuleEnds);
 }
 
 // Of a capsule that has ended.

@@ -83,10 +83,10 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
     reasons.push_back({"this ferry itself runs in it", "it would freeze itself", "call ferry from outside the workload"});
   }
   process::BlockerOptions blocking{.own_network = workload.identity.has_value(),
-                                         .address = workload.service ? workload.service->text() : "",
-                                         .tcp = options.tcp,
-                                         .container = workload.container.has_value(),
-                                         .ours = workload.is_capsule()};
+                                   .address = workload.service ? workload.service->text() : "",
+                                   .tcp = options.tcp,
+                                   .container = workload.container.has_value(),
+                                   .ours = workload.is_capsule()};
   if (const auto& published = workload.network.published)
     blocking.is_relayed = [&](const auto& connection) { return published->leads_to(connection); };
   for (auto& reason : process::find_blockers(view, blocking)) reasons.push_back(std::move(reason));
@@ -103,8 +103,8 @@ process::Reasons own_reasons(const MoveOptions& options, const process::View& vi
       reasons.push_back({fmt::format("its process {} ({}) was started from outside, by `{} exec`", guest, kernel::command_of(guest), workload.container->engine),
                          "who has started it stays here", "end it first"});
     }
+    add_relay_reasons(options, workload.name, reasons);
   }
-  if (workload.container) add_relay_reasons(options, workload.name, reasons);
   add_host_reasons(memory, reasons);
   return reasons;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <thread>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -234,12 +233,7 @@ class Departure {
   bool criu_has_ended() const {
     const auto criu = book_.process(kNoteCriu);
     const auto limit = state_limit(is_here() ? process::memory_bytes(process::read_tree(workload_.root.pid)) : 0);
-    const auto deadline = base::mono_now() + limit;
-    while (criu && kernel::is_alive(*criu)) {
-      if (base::mono_now() > deadline) return false;
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    return true;
+    return !criu || kernel::ends_within(*criu, limit);
   }
 
   Resolution settle_by_target() {

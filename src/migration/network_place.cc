@@ -125,7 +125,7 @@ void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
   runtime::run_network_hooks(container, netns);
   if (!identity_ && !is_relayed_) return;
   const auto found = handover::find_attached(netns);
-  if (is_relayed_) identity_ = found.identity;
+  if (is_relayed_) identity_ = found.identity;  // whatever it is
   const auto has = [&](const kernel::IpPrefix& address) {
     return found.identity && std::ranges::find(found.identity->addresses, address) != found.identity->addresses.end();
   };

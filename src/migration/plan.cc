@@ -172,7 +172,8 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   if (workload.container) *plan.mutable_container() = to_wire(workload);
   if (const auto& published = workload.network.published) {
     plan.mutable_relay()->set_address(published->inside.addresses_text());
-    for (const auto& port : published->ports) plan.mutable_relay()->add_ports(port.text());
+    const auto ports = handover::texts_of(published->ports);
+    plan.mutable_relay()->mutable_ports()->Assign(ports.begin(), ports.end());
   }
   *plan.mutable_requirements() = gather_requirements(workload, subject.view, subject.files, subject.memory);
   return plan;

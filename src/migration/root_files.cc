@@ -42,9 +42,7 @@ std::string content_of(const base::Fd& file) {
   return base::try_read_file(fmt::format("/proc/self/fd/{}", file.get())).value_or("");
 }
 
-bool is_newer(const timespec& changed, const timespec& since) {
-  return changed.tv_sec > since.tv_sec || (changed.tv_sec == since.tv_sec && changed.tv_nsec >= since.tv_nsec);
-}
+int64_t ns_of(const timespec& time) { return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec; }
 
 }  // namespace
 
@@ -91,20 +89,18 @@ void RootFiles::run(const base::Argv& argv, const std::string& input, const std:
 
 void RootFiles::leave_there(int64_t since_ns) {
   is_there_ = true;
-  since_ = {(since_ns - kTickNs) / 1'000'000'000, (since_ns - kTickNs) % 1'000'000'000};
+  since_ns_ = since_ns - kTickNs;
 }
 
 void RootFiles::send(const std::function<void()>& meanwhile) {
   if (is_there_) return;
-  ::clock_gettime(CLOCK_REALTIME, &since_);
-  since_.tv_nsec -= kTickNs;
-  if (since_.tv_nsec < 0) since_.tv_nsec += 1'000'000'000, --since_.tv_sec;
+  since_ns_ = base::real_ns() - kTickNs;
   run(rsync({"--delete"}), "", meanwhile, Workload::kRuns);
 }
 
 // A file that is removed or renamed changes its directory.
 bool RootFiles::has_changed() const {
-  const auto is_old = [&](const char*, const struct stat* info) { return info != nullptr && !is_newer(info->st_ctim, since_); };
+  const auto is_old = [&](const char*, const struct stat* info) { return info != nullptr && ns_of(info->st_ctim) < since_ns_; };
   return !files::walk_tree(changes_, is_old);
 }
 

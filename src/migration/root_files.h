@@ -4,7 +4,6 @@
 // and what has changed since within the pause. The target has said before that nothing else is in its place.
 #pragma once
 
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -58,7 +57,7 @@ class RootFiles {
   bool read_only_;
   transport::Destination destination_;
   std::vector<std::string> ssh_options_;
-  timespec since_{};
+  int64_t since_ns_ = 0;  // by the time of day
 };
 
 }  // namespace ferry::migration

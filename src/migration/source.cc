@@ -2,7 +2,6 @@
 #include "migration/source.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/choice.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/usage.h"
@@ -53,19 +53,11 @@ class Unhurried {
 }  // namespace
 
 Mode parse_mode(std::string_view name) {
-  for (const Mode mode : {Mode::kAuto, Mode::kPre, Mode::kHybrid, Mode::kPost, Mode::kStop}) {
-    if (name == name_of(mode)) return mode;
-  }
-  throw base::Error({fmt::format("there is no mode \"{}\"", name), "", fmt::format("say one of {}", fmt::join(kModeNames, ", ")), {}, {}},
-                    base::Exit::kUsage);
+  return base::parse_choice<Mode>(name, kModeNames, fmt::format("there is no mode \"{}\"", name));
 }
 
 Relaying parse_relaying(std::string_view name) {
-  for (const Relaying one : {Relaying::kUntilIdle, Relaying::kKeep, Relaying::kNone}) {
-    if (name == name_of(one)) return one;
-  }
-  throw base::Error({fmt::format("--relay {} cannot be", name), "", fmt::format("say one of {}", fmt::join(kRelayingNames, ", ")), {}, {}},
-                    base::Exit::kUsage);
+  return base::parse_choice<Relaying>(name, kRelayingNames, fmt::format("--relay {} cannot be", name));
 }
 
 void SourceMove::run() {
@@ -303,7 +295,7 @@ void SourceMove::note_running(int64_t resumed_monotonic_ns) {
 void SourceMove::serve_relay() {
   try {
     relay_->serve(std::move(*entrance_));
-    for (const auto& port : subject_.workload.network.published->ports) report_.relay.push_back(port.text());
+    report_.relay = handover::texts_of(subject_.workload.network.published->ports);
   } catch (const std::exception& failure) {
     observer_.notice(fmt::format("the ports of {} lead nowhere here any more: {}", report_.name, failure.what()));
   }

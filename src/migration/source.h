@@ -34,7 +34,6 @@ enum class Relaying {
   kNone,       // they end here
 };
 inline constexpr std::string_view kRelayingNames[] = {"until-idle", "keep", "none"};
-inline std::string_view name_of(Relaying relaying) { return kRelayingNames[static_cast<size_t>(relaying)]; }
 // Throws Error (usage).
 Relaying parse_relaying(std::string_view name);
 

@@ -262,13 +262,12 @@ void TargetMove::guard_port() {
 void TargetMove::make_relay_exit() {
   const auto bridge = kernel::Netlink().find_link(attachment_->segment);
   if (!bridge) throw base::Error({fmt::format("the bridge {} has gone", attachment_->segment), "", "", {}, {}});
-  handover::RelayExitPlace place{.link = attachment_->link,
+  const handover::RelayExitPlace place{.link = attachment_->link,
                                  .workload_mac = identity_->mac,
                                  .gateway_mac = bridge->mac,
                                  .address = handover::ipv4_of(*identity_),
-                                 .ports = {},
+                                 .ports = handover::parse_ports(plan_.relay().ports()),
                                  .netns = netns_.get()};
-  for (const auto& port : plan_.relay().ports()) place.ports.push_back(handover::PublishedPort::parse(port));
   relay_.emplace(plan_.name(), place, plan_.source_host(), handover::RelayExit::Listen{source_.address, source_.ports});
 }
 

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
-#include <sstream>
 #include <tuple>
 
 #include "base/units.h"
+#include "kernel/mounts.h"
 #include "kernel/namespaces.h"
 #include "process/blocker_kinds.h"
 #include "process/blockers.h"
@@ -22,10 +22,9 @@ namespace {
 constexpr uint64_t kBlock = 512;  // unit of st_blocks
 constexpr int kLooks = 5;         // at a file that is being renamed
 
-std::set<std::string> mounts_of(pid_t pid) {
+std::set<std::string> mount_ids_of(pid_t pid) {
   std::set<std::string> ids;
-  std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/mountinfo", pid)).value_or(""));
-  for (std::string line; std::getline(lines, line);) ids.insert(line.substr(0, line.find(' ')));
+  for (auto& mount : kernel::mounts_of(pid)) ids.insert(std::move(mount.id));
   return ids;
 }
 
@@ -89,7 +88,7 @@ void look_at_file(const View& view, const Task& task, const Descriptor& file, co
 void add_file_blockers(const View& view, Reasons& reasons) {
   OpenThings open;
   // As the root task sees them, which CRIU goes by: one below it in a chroot is shown fewer. Nested namespaces have their own reason.
-  const auto mounts = mounts_of(view.tree.root);
+  const auto mounts = mount_ids_of(view.tree.root);
   const auto namespace_of_root = kernel::namespace_id(view.tree.root, "mnt");
   for (const auto& task : view.tasks) {
     if (kernel::namespace_id(task.pid, "mnt") != namespace_of_root) continue;

@@ -2,12 +2,11 @@
 #include "process/connections.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <set>
 #include <tuple>
 
-#include "base/error.h"
+#include "base/choice.h"
 #include "kernel/procfs.h"
 
 namespace ferry::process {
@@ -18,12 +17,7 @@ constexpr size_t kMostListed = 5;
 }  // namespace
 
 TcpPolicy parse_tcp_policy(std::string_view name) {
-  for (const auto policy : {TcpPolicy::kKeep, TcpPolicy::kClose, TcpPolicy::kRefuse}) {
-    if (name == name_of(policy)) return policy;
-  }
-  throw base::Error({fmt::format("--tcp {} is none that there is", name), "",
-                     fmt::format("say one of {}", fmt::join(kTcpPolicyNames, ", ")), {}, {}},
-                    base::Exit::kUsage);
+  return base::parse_choice<TcpPolicy>(name, kTcpPolicyNames, fmt::format("--tcp {} is none that there is", name));
 }
 
 std::vector<InetSocket> connections_of(const View& view) {

@@ -12,6 +12,8 @@
 #include <set>
 #include <sstream>
 
+#include "kernel/mounts.h"
+
 namespace ferry::process {
 namespace {
 
@@ -41,13 +43,7 @@ std::optional<Watch> parse_watch(const std::string& line) {
 // A place of each mounted filesystem, as we can open it.
 std::map<dev_t, base::Path> mounts_seen_by(pid_t pid) {
   std::map<dev_t, base::Path> places;
-  std::istringstream lines(base::try_read_file(fmt::format("/proc/{}/mountinfo", pid)).value_or(""));
-  for (std::string line; std::getline(lines, line);) {
-    unsigned device_major = 0, device_minor = 0;
-    char place[4096];
-    if (std::sscanf(line.c_str(), "%*d %*d %u:%u %*s %4095s", &device_major, &device_minor, place) != 3) continue;
-    places.try_emplace(makedev(device_major, device_minor), reachable(pid, place));
-  }
+  for (const auto& mount : kernel::mounts_of(pid)) places.try_emplace(mount.device, reachable(pid, mount.point.string()));
   return places;
 }
 

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 #include "base/clock.h"
 #include "files/tree_print.h"
+#include "kernel/mounts.h"
 
 namespace ferry::runtime {
 
@@ -34,24 +34,11 @@ bool is_in(const base::Path& path, const base::Path& directory) {
   return rest == directory.end();
 }
 
-// As /proc/PID/mountinfo writes it.
-std::string as_in_mountinfo(const base::Path& path) {
-  std::string text;
-  for (const char c : path.string())
-    text += c == ' ' || c == '\t' || c == '\n' || c == '\\' ? fmt::format("\\{:03o}", c)
-                                                            : std::string(1, c);
-  return text;
-}
-
 std::vector<std::string> mounts_below(const base::Path& directory) {
   std::vector<std::string> places;
-  const auto below = as_in_mountinfo(directory) + "/";
-  std::istringstream lines(base::try_read_file("/proc/self/mountinfo").value_or(""));
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string word;
-    for (int i = 0; i < 5; ++i) words >> word;
-    if (word.starts_with(below)) places.push_back(word);
+  for (const auto& mount : kernel::own_mounts()) {
+    if (mount.point != directory && is_in(mount.point, directory))
+      places.push_back(mount.point.string());
   }
   return places;
 }

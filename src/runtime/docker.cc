@@ -253,7 +253,7 @@ std::string Docker::definition(const OciContainer& container,
   auto configuration = docker::portable_configuration(require(container));
   if (identity) docker::pin_address(configuration, *identity);
   configuration["Volumes"] = describe_volumes(container);
-  configuration["NetworksThere"] = describe_networks(configuration);
+  configuration[kNetworksThere] = describe_networks(configuration);
   return configuration.dump();
 }
 

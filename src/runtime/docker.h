@@ -54,6 +54,9 @@ class Docker : public DefiningEngine {
   // What is wanted, with its id here.
   OciContainer define(OciContainer wanted, const std::string& definition, const Image& image) const;
 
+  // Of a definition: its networks, by name, as they are at the source.
+  static constexpr const char* kNetworksThere = "NetworksThere";
+
  protected:
   std::optional<Volume> find_volume(const std::string& name) const override;
   std::vector<std::string> other_users(const std::string& volume,
@@ -62,13 +65,10 @@ class Docker : public DefiningEngine {
   void remove_volume(const std::string& name) const override;
 
  private:
-  // Of those in a definition that this host lacks: what is to be made, and why it cannot be.
-  struct Lacking {
-    std::vector<nlohmann::json> networks;
-    process::Reasons reasons;
-  };
   process::Reasons version_reasons(const nlohmann::json& configuration) const;
-  Lacking lacking_networks(const nlohmann::json& configuration) const;
+  // As it is to be here; why it cannot be.
+  static process::Reasons prepare_network(nlohmann::json& network);
+  void make_network(nlohmann::json network) const;
   std::string id_to_remove(const OciContainer& container) const;
   void remove_container(const std::string& id) const;
   void remove_network(const std::string& name) const;

@@ -53,11 +53,7 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
   const auto named = api_.find(fmt::format("/images/{}/json", percent_encode(image.name)));
   const bool by_name = named && text(*named, "Id") == image.id;
   create_volumes(configuration);
-  for (auto network : lacking_networks(configuration).networks) {
-    network["CheckDuplicate"] = true;
-    (void)api_.post("/networks/create", network,
-                    "docker cannot make the network " + text(network, "Name"));
-  }
+  for (const auto& name : wanted.networks) make_network(configuration.at(kNetworksThere).at(name));
   const auto made =
       api_.post("/containers/create?name=" + percent_encode(wanted.name),
                 docker::create_request(configuration, by_name ? image.name : image.id),
@@ -133,24 +129,24 @@ Reasons Docker::version_reasons(const json& configuration) const {
        "host)"}};
 }
 
-Docker::Lacking Docker::lacking_networks(const json& configuration) const {
-  Lacking lacking;
-  const kernel::Netlink host;
-  for (const auto& name : docker::networks(configuration)) {
-    if (api_.find("/networks/" + percent_encode(name))) continue;
-    json network = configuration.at("NetworksThere").at(name);
-    auto reasons = docker::reasons_not_to_make(network, {host.links(), host.addresses()});
-    if (reasons.empty()) lacking.networks.push_back(std::move(network));
-    for (auto& reason : reasons) lacking.reasons.push_back(std::move(reason));
-  }
-  return lacking;
+std::vector<std::string> Docker::networks_to_make(const std::string& definition) const {
+  auto names = docker::networks(json::parse(definition));
+  std::erase_if(names, [this](const std::string& name) {
+    return api_.find("/networks/" + percent_encode(name)).has_value();
+  });
+  return names;
 }
 
-std::vector<std::string> Docker::networks_to_make(const std::string& definition) const {
-  std::vector<std::string> names;
-  for (const auto& network : lacking_networks(json::parse(definition)).networks)
-    names.push_back(text(network, "Name"));
-  return names;
+Reasons Docker::prepare_network(json& network) {
+  const kernel::Netlink host;
+  return docker::reasons_not_to_make(network, {host.links(), host.addresses()});
+}
+
+void Docker::make_network(json network) const {
+  for (const auto& lack : prepare_network(network)) base::refuse(lack.what, lack.why, lack.remedy);
+  network["CheckDuplicate"] = true;
+  (void)api_.post("/networks/create", network,
+                  "docker cannot make the network " + text(network, "Name"));
 }
 
 Reasons Docker::reasons_against(const std::string& definition) const {
@@ -160,7 +156,10 @@ Reasons Docker::reasons_against(const std::string& definition) const {
              "use the same version of ferry on both hosts"}};
   const auto info = api_.get("/info");
   auto reasons = daemon_reasons(info);
-  for (auto& reason : lacking_networks(configuration).reasons) reasons.push_back(std::move(reason));
+  for (const auto& name : networks_to_make(definition)) {
+    auto network = configuration.at(kNetworksThere).at(name);
+    for (auto& reason : prepare_network(network)) reasons.push_back(std::move(reason));
+  }
   for (auto& reason : version_reasons(configuration)) reasons.push_back(std::move(reason));
   for (auto& reason : reasons_against_volumes(configuration)) reasons.push_back(std::move(reason));
   const auto runtime = text(configuration["HostConfig"], "Runtime");

@@ -123,9 +123,7 @@ TEST(DockerConfig, PublishedPortsOfIPv4) {
   inspect["NetworkSettings"]["Ports"] = json::parse(R"({
     "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::", "HostPort": "8080"}],
     "53/udp": [{"HostIp": "10.77.0.1", "HostPort": "53"}], "443/tcp": null})");
-  std::vector<std::string> texts;
-  for (const auto& port : published_ports(inspect)) texts.push_back(port.text());
-  EXPECT_EQ(texts, (std::vector<std::string>{"10.77.0.1:53->53/udp", "0.0.0.0:8080->80/tcp"}));
+  EXPECT_EQ(handover::texts_of(published_ports(inspect)), (std::vector<std::string>{"10.77.0.1:53->53/udp", "0.0.0.0:8080->80/tcp"}));
   inspect["NetworkSettings"]["Ports"] = nullptr;
   EXPECT_TRUE(published_ports(inspect).empty());
 }

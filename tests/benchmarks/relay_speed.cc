@@ -4,17 +4,12 @@
 // by the host's plain forwarding. Between network namespaces of this machine; the relay's processes share its CPUs with both ends.
 #include <fmt/format.h>
 #include <netinet/tcp.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
 #include "base/clock.h"
-#include "handover/relay_lab.h"
-#include "handover/relay_process.h"
+#include "handover/relay_pair.h"
 
 namespace {
 
@@ -75,42 +70,14 @@ void measure(const char* what, const RelayLab& lab, const base::Fd& listener, co
 
 }  // namespace
 
-int main(int, char** argv) {
-  const std::string program = argv[1] != nullptr ? argv[1] : FERRY_BINARY_DIR "/ferry";
-  const auto launch = [&](int control) {
-    base::SpawnOptions options;
-    options.stdin_fd = control;
-    return base::spawn({program, "relay", "serve"}, options);
-  };
+int main() {
   RelayLab lab;
-  const std::vector ports{handover::PublishedPort::parse("0.0.0.0:8080->80/tcp")};
-  std::optional<handover::RelayExit> exit;
-  std::optional<handover::Relay> relay;
-  std::optional<handover::RelayEntrance> entrance;
-  RelayLab::in(lab.west, [&](kernel::Netlink&) {
-    exit.emplace("relay-speed",
-                 handover::RelayExitPlace{"vethc", lab.workload_mac, lab.gateway_mac, kernel::IpPrefix::parse("172.31.0.2/16"), ports, lab.container.get()},
-                 "east", handover::RelayExit::Listen{"10.61.0.2", {}}, launch);
-  });
-  RelayLab::in(lab.east, [&](kernel::Netlink&) {
-    entrance.emplace("relay-speed", ports, "");
-    entrance->stand_by();
-    relay.emplace(*entrance, handover::Relay::Peer{{"10.61.0.2", exit->port()}, exit->key(), "west"}, kernel::IpAddr::parse("172.31.0.2"),
-                  handover::RelayPolicy{}, launch);
-  });
-  const pid_t ends[] = {relay->pid(), exit->pid()};
-  entrance->begin();
-  exit->know_connections();
-  exit->serve(0);
-  relay->serve(std::move(*entrance));
-  const auto listener = RelayLab::bound(lab.container, SOCK_STREAM, "0.0.0.0", 80);
+  handover::Relayed relayed(lab);
+  relayed.serve();
+  const auto listener = RelayLab::bound(lab.container, SOCK_STREAM, "0.0.0.0", handover::kInside);
   for (int i = 0; i < 3; ++i) {
-    measure("plain", lab, listener, "172.31.0.2", 80);
-    measure("relayed", lab, listener, "10.60.0.8", 8080);
-  }
-  for (const pid_t pid : ends) {
-    ::kill(pid, SIGTERM);
-    ::waitpid(pid, nullptr, 0);
+    measure("plain", lab, listener, handover::kContainer, handover::kInside);
+    measure("relayed", lab, listener, handover::kEast, handover::kPublished);
   }
   return 0;
 }
