@@ -9,37 +9,20 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/socket.h>
 
 #include <functional>
 #include <string>
 #include <thread>
 
-#include "base/error.h"
 #include "base/fd.h"
+#include "kernel/named_network.h"
 #include "kernel/namespaces.h"
 #include "kernel/netlink.h"
 
 namespace ferry::handover {
-
-inline base::Fd make_network() {
-  base::Fd made;
-  int refused = 0;
-  std::thread([&] {
-    if (::unshare(CLONE_NEWNET) < 0) {
-      refused = errno;
-      return;
-    }
-    made = base::open_file("/proc/thread-self/ns/net", O_RDONLY);
-    kernel::Netlink().set_up("lo", true);
-  }).join();
-  if (!made) throw base::SysError("unshare", refused, "CLONE_NEWNET");
-  return made;
-}
 
 inline sockaddr_in place_at(const char* address, uint16_t port) {
   sockaddr_in place{AF_INET, htons(port), {}, {}};
@@ -50,6 +33,8 @@ inline sockaddr_in place_at(const char* address, uint16_t port) {
 class RelayLab {
  public:
   RelayLab() {
+    for (const auto* network : {&client, &east, &west, &container})
+      in(*network, [](kernel::Netlink& net) { net.set_up("lo", true); });
     in(client, [&](kernel::Netlink& net) { net.add_veth("c0", "up0", east.get()); });
     in(client, [&](kernel::Netlink& net) { net.add_veth("c1", "c1", west.get()); });
     in(east, [&](kernel::Netlink& net) {
@@ -121,8 +106,8 @@ class RelayLab {
     return made;
   }
 
-  base::Fd client = make_network(), east = make_network(), west = make_network(),
-           container = make_network();
+  base::Fd client = kernel::make_network(), east = kernel::make_network(),
+           west = kernel::make_network(), container = kernel::make_network();
   kernel::MacAddr gateway_mac, workload_mac;
 
  private:

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/error.h"
 #include "handover/relay_lab.h"
 #include "handover/relay_process.h"
 #include "handover/relay_registry.h"

@@ -126,12 +126,9 @@ void ContainerPlace::define(const wire::EngineContainer& told, const criu::Image
   container_ = define_container(container_, told, images);
 }
 
-void ContainerPlace::fill_network(pid_t criu, int netns) {
-  const pid_t runtime = kernel::parent_of(criu).value_or(0);
-  if (!runtime::read_containerd_shim(kernel::parent_of(runtime).value_or(0), container_)) {
-    throw base::Error({fmt::format("cannot find the bundle of {}", container_.text()), "what calls its runtime is no shim of containerd's", "", {}, {}});
-  }
-  network_->fill(netns, container_);
+void ContainerPlace::know_caller(pid_t criu) {
+  if (runtime::read_containerd_restore(criu, container_)) return;
+  throw base::Error({fmt::format("cannot find the bundle of {}", container_.text()), "what calls its runtime is no shim of containerd's", "", {}, {}});
 }
 
 void ContainerPlace::settle_in() const noexcept {

@@ -39,7 +39,8 @@ class ContainerPlace {
   void will_be_defined() { is_defined_ = true; }
   void define(const wire::EngineContainer& told, const criu::ImageSet& images);
   // Its engine's daemon has been asked to start it by the runtime that this process is a child of.
-  void fill_network(pid_t criu, int netns);
+  void know_caller(pid_t criu);
+  void fill_network(int netns) { network_->fill(netns, container_); }
   // It runs. Never throws.
   void settle_in() const noexcept;
   // Gone for sure: tasks, the engine's memory of it, its network, the bundle if it is of this move. Throws Error.

@@ -213,8 +213,9 @@ void TargetMove::start_engine() {
   }
   freezer_ = std::move(cgroup);
   place_->know_cgroup(freezer_->path());
+  if (runtime::oci_engine(place_->container().engine)->has_daemon()) place_->know_caller(restore_->criu().pid);
   if (network && network->is_by_daemon()) {
-    place_->fill_network(restore_->criu().pid, netns_.get());
+    place_->fill_network(netns_.get());
     identity_ = network->identity();
     if (identity_) adopt_port();
     if (plan_.has_relay()) make_relay_exit();

@@ -25,6 +25,9 @@ namespace {
 constexpr milliseconds kGoes{10'000};
 constexpr auto kGoesPoll = milliseconds(5);
 
+// Which it makes below its XDG_RUNTIME_DIR or /tmp, and forgets (containerd, services/tasks/local.go).
+constexpr const char* kCheckpointCopy = "ctrd-checkpoint";
+
 // "/var/lib/docker/overlay2/…", of a container that may not have run yet.
 base::Path layer_path(const json& found, const char* which) {
   const auto data = found.at("GraphDriver").value("Data", json());
@@ -59,6 +62,19 @@ bool read_containerd_shim(pid_t shim, OciContainer& container) {
                        (base::Path(root.empty() ? "/run/containerd/runc" : root) / space).string()};
   if (options.value("systemd_cgroup", false)) container.runtime.push_back("--systemd-cgroup");
   return true;
+}
+
+bool read_containerd_restore(pid_t criu, OciContainer& container) {
+  const pid_t runtime = kernel::parent_of(criu).value_or(0);
+  const auto words = kernel::arguments_of(runtime);
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const base::Path images = words[i + 1];
+    // Unless containerd has a /tmp of its own.
+    if (words[i] == "--image-path" && images.filename().string().starts_with(kCheckpointCopy) &&
+        is_same_directory(images, fmt::format("/proc/{}/root{}", runtime, images.string())))
+      container.checkpoint_copy = images;
+  }
+  return read_containerd_shim(kernel::parent_of(runtime).value_or(0), container);
 }
 
 bool Docker::is_serving() const {
@@ -222,8 +238,14 @@ void Docker::remove_container(const std::string& id) const {
   }
 }
 
+void Docker::remove_checkpoint_copy(const OciContainer& container) {
+  std::error_code untidy;
+  if (!container.checkpoint_copy.empty()) fs::remove_all(container.checkpoint_copy, untidy);
+}
+
 void Docker::remove(const OciContainer& container) const {
   if (const auto id = id_to_remove(container); !id.empty()) remove_container(id);
+  remove_checkpoint_copy(container);
   remove_volumes(container);
   for (const auto& name : container.networks) remove_network(name);
 }

@@ -76,13 +76,16 @@ class Docker : public DefiningEngine {
   nlohmann::json require(const OciContainer& container) const;
   base::Path container_directory(const std::string& id) const;
   base::Path checkpoint_directory(const OciContainer& container) const;
+  static void remove_checkpoint_copy(const OciContainer& container);
   void set_restart_policy(const std::string& id, const nlohmann::json& policy) const;
 
   DockerApi api_;
 };
 
 // The bundle and the runtime of the container that this process, containerd's shim, looks after;
-// false: it is none. At the target, whose shim is its runtime's parent, and at the source.
+// false: it is none.
 bool read_containerd_shim(pid_t shim, OciContainer& container);
+// The same, and what containerd has copied, of the one that this CRIU's caller restores.
+bool read_containerd_restore(pid_t criu, OciContainer& container);
 
 }  // namespace ferry::runtime

@@ -66,6 +66,7 @@ OciContainer Docker::define(OciContainer wanted, const std::string& definition,
 void Docker::settle_in(const OciContainer& container) const {
   std::error_code untidy;
   fs::remove_all(checkpoint_directory(container), untidy);
+  remove_checkpoint_copy(container);
   allow_restarts(container);
 }
 

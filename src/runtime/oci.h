@@ -30,6 +30,7 @@ struct OciContainer {
   base::Path exits = {};         // where that one leaves a word of the end
   std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
   std::vector<std::string> networks = {};  // docker's, by name, that are made for it where it arrives
+  base::Path checkpoint_copy = {};  // docker's: where containerd has put what it is started from, and leaves it
   std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }

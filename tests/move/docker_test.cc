@@ -4,96 +4,10 @@
 // a move which fails anywhere leaves the container going on where it was.
 #include <fmt/format.h>
 
-#include "bench/docker_scripts.h"
-#include "support/container_test.h"
+#include "support/docker_test.h"
 
 namespace ferry::testing {
 namespace {
-
-constexpr const char* kLooper = "python3 /programs/looper.py 100";
-
-// east and west have docker, north has none. One lab for all of them: a daemon takes a second to start.
-class DockerTest : public ContainerTest {
- protected:
-  static void SetUpTestSuite() {
-    const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
-    if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/dockerd")) return;
-    LabOptions options{.hosts = {"east", "west", "north"}};
-    for (const char* host : {"east", "west"}) options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
-    lab_ = std::make_unique<Lab>(options);
-    for (const char* host : {"east", "west"}) {
-      start_docker(host, {.criu = FERRY_BINARY_DIR "/criu/criu"});
-      make_lan(host);
-    }
-    const auto made = lab_->exec("east", {"bash", "-c", bench::kMakePythonImage, "bash", "python"});
-    ASSERT_EQ(made.status, 0) << made.err;
-  }
-  static void TearDownTestSuite() { lab_.reset(); }
-
-  // On a bridge that both hosts have, and each its own address in it.
-  static void make_lan(const std::string& host) {
-    lab_->check(host,
-                "docker network create --subnet 10.77.0.0/24 -o com.docker.network.bridge.name=br0 "
-                "--gateway $(ip -4 -br addr show br0 | grep -o '10[.0-9]*' | head -n 1) lan");
-  }
-
-  static void start_docker(const std::string& host, const bench::DockerSetup& setup) {
-    const auto started = lab_->shell(host, bench::start_docker_script(setup));
-    ASSERT_EQ(started.status, 0) << started.out << started.err;
-  }
-
-  void SetUp() override {
-    if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
-    if (!lab_) GTEST_SKIP() << "there is no docker in " << FERRY_BINARY_DIR << "/docker (tools/get-docker makes it)";
-  }
-  void TearDown() override {
-    if (!lab_) return;
-    for (const char* host : {"east", "west"}) {
-      lab_->shell(host, "docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm");
-      if (lab_->shell(host, "docker network inspect lan").status != 0) make_lan(host);
-    }
-  }
-
-  Json move(const std::string& name, const std::string& from, const std::string& to, const Argv& options = {}) const {
-    return FerryTest::move("docker:" + name, from, to, options);
-  }
-  // Of the web counter, in docker's own network.
-  static constexpr const char *kEast = "10.77.0.1", *kWest = "10.77.0.2";
-  static constexpr int kPublished = 8088;
-  void run_published(const std::string& name) const {
-    // docker takes what comes in on a bridge of its own for one of its containers, and leads it nowhere else.
-    for (const char* host : {"east", "west"}) lab_->check(host, "docker network rm lan");
-    lab_->check("east", fmt::format("docker run -d --name {0} -p {1}:{2} -v {3}/programs:/programs:ro python python3 /programs/web_counter.py {2}",
-                                    name, kPublished, kPort, FERRY_BINARY_DIR));
-    ASSERT_TRUE(comes_true([&] { return log(name, "east").find("READY") != std::string::npos; }));
-  }
-  void run_looper(const std::string& name, const std::string& options = {}) const {
-    lab_->check("east", fmt::format("docker run -d --name {} -v {}/programs:/programs:ro {} python {}", name, FERRY_BINARY_DIR, options,
-                                    kLooper));
-    ASSERT_TRUE(comes_true([&] { return lines(name, "east") >= 3; }));
-  }
-  std::string log(const std::string& name, const std::string& host) const {
-    std::string text = lab_->shell(host, fmt::format("docker logs {} 2>&1", name)).out;
-    std::erase(text, '\r');  // of a terminal
-    return text;
-  }
-  int lines(const std::string& name, const std::string& host) const { return looper_lines(log(name, host), 0); }
-  bool goes_on(const std::string& name, const std::string& host) const {
-    const int before = lines(name, host);
-    return before > 0 && comes_true([&] { return lines(name, host) > before + 3; });
-  }
-  // A service on the network that both hosts have.
-  void run_web_counter(const std::string& options = {}) const {
-    lab_->check("east", fmt::format("docker run -d --name web --network lan --ip {} -v {}/programs:/programs:ro {} "
-                                    "python python3 /programs/web_counter.py {}",
-                                    kAddress, FERRY_BINARY_DIR, options, kPort));
-    ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
-  }
-  Json inspect(const std::string& name, const std::string& host) const {
-    const auto said = lab_->shell(host, fmt::format("docker inspect {}", name));
-    return said.status == 0 ? Json::parse(said.out).at(0) : Json();
-  }
-};
 
 TEST_F(DockerTest, TheLooperGoesOnWithTheNextNumberThereAndBack) {
   run_looper("looper");
