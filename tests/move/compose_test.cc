@@ -71,8 +71,11 @@ TEST_F(DockerTest, AComposeProjectMovesWhileItsCustomersOrder) {
   if (lab_->shell("east", "command -v docker-compose").status != 0) GTEST_SKIP() << "no docker-compose in the layer of docker";
   remove_lan();
   lab_->check("east", kMakeShopImage);
-  const auto compose = fmt::format("cd {}/programs/shop && ADDRESS={} docker-compose --no-ansi up -d 2>&1", FERRY_BINARY_DIR, kAddress);
-  lab_->check("east", compose);
+  const auto up = [](const char* host) {
+    return lab_->check(host, fmt::format("cd {}/programs/shop && ADDRESS={} GATEWAY={} docker-compose --ansi never up -d 2>&1", FERRY_BINARY_DIR,
+                                         kAddress, host == std::string("east") ? kEast : kWest));
+  };
+  up("east");
   Customers customers(*lab_);
   ASSERT_TRUE(comes_true([&] { return lab_->shell("north", fmt::format("curl -sf http://{}:{}/order", kAddress, kPort)).out == "1"; }));
   customers.come();
@@ -85,7 +88,7 @@ TEST_F(DockerTest, AComposeProjectMovesWhileItsCustomersOrder) {
   EXPECT_EQ(customers.leave(), "");
   EXPECT_EQ(lab_->check("east", "docker ps -aq; docker volume ls -q"), "");
   // It is a project there, too, of which nothing is to be made anew, and whose names are known.
-  const auto said = lab_->check("west", compose);
+  const auto said = up("west");
   for (const char* service : {"web", "redis", "postgres"}) {
     EXPECT_NE(said.find(fmt::format("shop_{}_1 is up-to-date", service)), std::string::npos) << said;
     lab_->check("west", fmt::format("docker exec shop_web_1 python3 -c 'import socket; socket.gethostbyname(\"{}\")'", service));
