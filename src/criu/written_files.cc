@@ -31,17 +31,18 @@ std::set<uint64_t> mapped_files(const base::Path& images) {
 
 }  // namespace
 
-std::vector<std::string> written_files(const base::Path& images) {
+std::vector<std::string> written_files(const base::Path& images, WrittenBy means) {
   std::set<uint32_t> nameless;
   for (const auto& remapped : ImageFile<image::RemappedPath>(images / "remap-fpath.img").entries) nameless.insert(remapped.orig_id());
   const auto mapped = mapped_files(images);
+  const bool by_any = means == WrittenBy::kAnyMeans;
   std::set<std::string> paths;
   for (const auto& file : ImageFile<image::OpenFile>(images / "files.img").entries) {
     if (!file.has_reg() || nameless.contains(file.id())) continue;
     const auto& name = file.reg().name();
     if (name.starts_with("/proc/") || name.starts_with("/sys/")) continue;  // every host has its own
-    const bool written = is_written(file.reg().flags()) || mapped.contains(file.id());
-    if ((S_ISREG(file.reg().mode()) && written) || S_ISFIFO(file.reg().mode())) paths.insert(name);
+    const bool written = mapped.contains(file.id()) || (by_any && is_written(file.reg().flags()));
+    if ((S_ISREG(file.reg().mode()) && written) || (by_any && S_ISFIFO(file.reg().mode()))) paths.insert(name);
   }
   return {paths.begin(), paths.end()};
 }

@@ -11,8 +11,11 @@
 
 namespace ferry::criu {
 
-// Regular files that may be written through a descriptor or a mapping, and FIFOs; without those whose name is gone (they are in the
-// images), sorted, each once. Throws Error.
-std::vector<std::string> written_files(const base::Path& images);
+enum class WrittenBy {
+  kAnyMeans,  // a descriptor or a mapping; and FIFOs
+  kMapping,   // their times do not tell
+};
+// Regular files, without those whose name is gone (they are in the images), sorted, each once. Throws Error.
+std::vector<std::string> written_files(const base::Path& images, WrittenBy means);
 
 }  // namespace ferry::criu

@@ -42,13 +42,13 @@ class WrittenFilesTest : public testing::Test {
     mapping.set_status(status);
     mapping.set_fdflags(flags);
   }
-  std::vector<std::string> found() {
+  std::vector<std::string> found(WrittenBy means = WrittenBy::kAnyMeans) {
     const RawImage memory{files_.magic, {memory_.SerializeAsString()}};
     for (const auto& [name, image] : {std::pair{"files.img", &std::as_const(files_)}, {"remap-fpath.img", &remapped_}, {"mm-2.img", &memory}}) {
       base::replace_file(images_ / name, "", base::Durable::kNo);
       write_raw_image(images_ / name, *image);
     }
-    return written_files(images_);
+    return written_files(images_, means);
   }
 
   base::Path images_;
@@ -74,6 +74,14 @@ TEST_F(WrittenFilesTest, OneThatIsOnlyMapped) {
   map(add("/tmp/only-read", 0), kShared, O_RDONLY);
   map(add("/usr/lib/library", 0), kPrivate, O_RDWR);
   EXPECT_EQ(found(), (std::vector<std::string>{"/tmp/shared"}));
+}
+
+TEST_F(WrittenFilesTest, ThoseWhoseTimesDoNotTell) {
+  constexpr uint32_t kShared = 1u << 7;
+  add("/tmp/open", O_RDWR);
+  add("/tmp/fifo", O_RDWR, S_IFIFO | 0600);
+  map(add("/tmp/mapped", O_RDWR), kShared, O_RDWR);
+  EXPECT_EQ(found(WrittenBy::kMapping), (std::vector<std::string>{"/tmp/mapped"}));
 }
 
 TEST_F(WrittenFilesTest, AFifoHoweverItIsOpen) {

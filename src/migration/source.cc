@@ -109,7 +109,7 @@ void SourceMove::stop_workload(milliseconds accepts) {
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
   frozen_at_ns_ = frozen_->since_ns();
   report_.frozen_real_ns = base::real_ns() - (base::mono_ns() - frozen_at_ns_);
-  look_for_file_changes();
+  for_each_tree([](RootFiles& tree) { tree.send_changes(); });
 }
 
 void SourceMove::throw_if_target_failed() {
@@ -198,11 +198,10 @@ void SourceMove::send() {
     start.set_path(image.filename().string());
     send_file(*talk_, image.string(), std::move(start), sent);
   }
-  const auto written = criu::written_files(images_->directory());  // some may be new since
   if (root_files_) {
-    send_engine_changes(written);
+    finish_engine_files(criu::written_files(images_->directory(), criu::WrittenBy::kMapping));
   } else {
-    subject_.files = written;
+    subject_.files = criu::written_files(images_->directory(), criu::WrittenBy::kAnyMeans);  // some may be new since
     send_workload_files();
   }
   walk_->journal().note(kNoteLeaves, subject_.files);

@@ -34,6 +34,7 @@ void SourceMove::give_up(const std::exception& failure) {
   if (!walk_) return;  // not even begun
   if (is_before_commit(walk_->state())) {
     clock_.start("abort");
+    for_each_tree([](RootFiles& tree) { tree.give_up(); });  // the target takes back what has come
     tell_target_to_abort();
     let_it_run();
     walk_->step_if_writable(exit_of(failure) == Exit::kCancelled ? SourceEvent::kCancelled : SourceEvent::kFailed);

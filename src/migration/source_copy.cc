@@ -33,9 +33,9 @@ memory::WorkloadTracker::StandStill SourceMove::stand_still() {
 // pause.
 void SourceMove::copy() {
   clock_.start("copy");
+  freezer_ = Frozen::freezer_of(subject_.workload);
   send_workload_files();
   if (root_files_) send_engine_files();
-  freezer_ = Frozen::freezer_of(subject_.workload);
   if (rounds_) {
     memory_->scan();
     send_round();
@@ -51,7 +51,8 @@ void SourceMove::copy_memory() {
   } else if (subject_.memory.by_ferry) {
     smaps_.read_if_changed(memory_->pids());
   }
-  if (start_engine_there() && rounds_) {  // what was written meanwhile is no part of the pause
+  const bool has_waited = start_engine_there();
+  if ((catch_up_files() || has_waited) && rounds_) {  // what was written meanwhile is no part of the pause
     look_for_written();
     send_round();
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a container's move has besides: its files go by rsync; its engine there needs notes, or its
-// image and its definition first; its log goes on there.
+// What a container's move has besides its files (source_files.cc): its engine there needs notes, or
+// its image and its definition first; its log goes on there.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -91,49 +91,6 @@ void wait_for_log(pid_t root, pid_t supervisor, const base::Path& log) {
 
 }  // namespace
 
-void SourceMove::find_root_files() {
-  auto& container = *subject_.workload.container;
-  container.keep = options_.keep_source;
-  report_.engine = container.engine;
-  engine_ = runtime::defining_engine(container.engine);
-  engine_files_ = runtime::oci_engine(container.engine)->files(container);
-  const auto destination = transport::parse_destination(options_.destination);
-  shared_ssh_.emplace(destination, options_.ssh_options, report_.job);
-  root_files_.emplace(engine_files_.by_layer ? engine_files_.changes : engine_files_.root,
-                      engine_files_.changes, engine_files_.read_only, destination,
-                      shared_ssh_->options());
-  const auto add_tree = [&](const base::Path& here, const base::Path& at) {
-    trees_.emplace_back(here, here, false, destination, shared_ssh_->options());
-    trees_.back().set_place(at);
-  };
-  for (const auto& volume : engine_files_.volumes) add_tree(volume.here, volume.at);
-  for (const auto& bind : subject_.workload.binds) {
-    if (!bind.is_sent) continue;
-    for (const auto& at : bind.at) {
-      add_tree(std::filesystem::canonical(bind.path), at);
-      trees_.back().go_to(bind.path);
-    }
-  }
-  if (!engine_) return;
-  if (!engine_files_.shared_memory.empty()) {
-    shared_memory_.emplace(engine_files_.shared_memory, engine_files_.shared_memory, false,
-                           destination, shared_ssh_->options());
-  }
-  if (container.keep) refuse_if_any(report_.name, engine_->reasons_not_to_keep(container));
-}
-
-// Bind mounts that the target has already, and the same.
-void SourceMove::leave_present(const wire::Ready& target) {
-  auto tree = trees_.begin() + static_cast<ptrdiff_t>(engine_files_.volumes.size());
-  for (const auto& bind : subject_.workload.binds) {
-    if (!bind.is_sent) continue;
-    const bool is_there = std::ranges::find(target.present(), bind.path.string()) != target.present().end();
-    for (size_t i = 0; i < bind.at.size(); ++i, ++tree) {
-      if (is_there) tree->leave_there(bind.looked_at_ns);
-    }
-  }
-}
-
 // The container is made there while it runs here: what its engine has against it is heard in time.
 void SourceMove::define_there() {
   const auto& container = *subject_.workload.container;
@@ -183,26 +140,7 @@ void SourceMove::send_log() {
   log_sent_ = send_file(*talk_, log.string(), std::move(start), [](uint64_t) {}).size;
 }
 
-// Its files, while it runs.
-void SourceMove::send_engine_files() {
-  const auto meanwhile = [this] { talk_->throw_if_cancelled(); };
-  shared_ssh_->connect();
-  if (engine_) define_there();
-  root_files_->send(meanwhile);
-  for (auto& tree : trees_) tree.send(meanwhile);
-}
-
-void SourceMove::look_for_file_changes() {
-  if (root_files_) root_files_->look_for_changes();
-  for (auto& tree : trees_) tree.look_for_changes();
-}
-
-// And what of them is new, in the pause.
-void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
-  const auto meanwhile = [this] { throw_if_target_failed(); };
-  root_files_->send_changes(written, meanwhile);
-  for (auto& tree : trees_) tree.send_changes(written, meanwhile);
-  if (shared_memory_) shared_memory_->send_all(meanwhile);
+void SourceMove::send_last_of_log() {
   if (engine_files_.log.empty()) return;
   wait_for_log(subject_.workload.root.pid, subject_.workload.container->supervisor.pid,
                engine_files_.log);

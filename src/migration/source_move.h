@@ -82,17 +82,22 @@ class SourceMove {
   void start_criu();
   void send_workload_files();
 
-  // source_engine.cc: of a container.
+  // source_files.cc: of a container.
   void find_root_files();
   void leave_present(const wire::Ready& target);
-  void define_there();
+  void for_each_tree(const std::function<void(RootFiles&)>& act);
+  int64_t moment_of_standstill();
   void send_engine_files();
-  void look_for_file_changes();
-  void send_engine_changes(const std::vector<std::string>& written);
+  bool catch_up_files();
+  void finish_engine_files(const std::vector<std::string>& mapped);
+
+  // source_engine.cc: of a container.
+  void define_there();
   bool start_engine_there();
   void open_relay(const wire::RelayExit& exit);
   void send_engine_notes();
   void send_log();
+  void send_last_of_log();
   void send_image(const std::string& name);
 
   // source_again.cc: the flags of its memory.

@@ -15,7 +15,7 @@ int ContainerTest::looper_lines(const std::string& text, std::optional<int> firs
   for (std::string line; std::getline(stream, line); ++count, ++expected) {
     if (count == 0) {
       expected = first.value_or(std::atoi(line.c_str()));
-      identity = line.substr(std::min<size_t>(4, line.size()));
+      identity = line.substr(std::min(line.find(' '), line.size()));
     }
     if (line != fmt::format("{:04}{}", expected, identity)) return -1;
   }
