@@ -73,6 +73,8 @@ std::string to_json(const Report& r) {
                     {"total_ms", rounded(r.total_ms)},
                     {"bytes_sent", r.bytes_sent},
                     {"memory_bytes", r.memory_bytes},
+                    {"shared_bytes", r.shared_bytes},
+                    {"image_bytes", r.image_bytes},
                     {"taken_back", r.taken_back},
                     {"frozen_real_ns", r.frozen_real_ns},
                     {"resumed_real_ns", r.resumed_real_ns},

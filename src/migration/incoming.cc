@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -31,6 +32,11 @@ void Incoming::begin(const wire::FileStart& file) {
   if (file.kept_prefix() > file.size()) throw BrokenProtocol("a file is shorter than its beginning");
   current_ = file;
   left_ = file.size() - file.kept_prefix();
+  if (file.kind() == wire::FileStart::PAGES) {
+    if (left_ % memory::kPageBytes != 0) throw BrokenProtocol("pages that are not whole");
+    if (!shelf_) shelf_.emplace();
+    return;
+  }
   if (file.kind() == wire::FileStart::CARRIED) {
     auto& coming = arrival(file.path());  // perhaps not in the plan: opened since
     coming.header = file;
@@ -44,14 +50,49 @@ void Incoming::begin(const wire::FileStart& file) {
   if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
   image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
   image_names_.push_back(file.path());
+  begin_image(file);
+}
+
+// What of it is known is in it at once; the rest comes.
+void Incoming::begin_image(const wire::FileStart& file) {
+  gaps_.clear();
+  if (file.runs().empty()) return gaps_.push_back({0, left_});
+  if (::ftruncate(image_.get(), static_cast<off_t>(file.size())) < 0) throw base::SysError("ftruncate", errno, file.path());
+  uint64_t at = 0;
+  left_ = 0;
+  for (int i = 0; i + 1 < file.runs_size(); i += 2) {
+    const memory::PageRun run{file.runs(i), file.runs(i + 1)};
+    const uint64_t bytes = run.count * memory::kPageBytes;
+    if (at + bytes > file.size()) throw BrokenProtocol("more pages than the image has");
+    if (run.known == memory::PageRun::kUnknown) {
+      gaps_.push_back({at, bytes});
+      left_ += bytes;
+    } else if (run.known != memory::PageRun::kZero && !(shelf_ && shelf_->write(run, image_.get(), at))) {
+      throw BrokenProtocol("an image of pages that have not come");
+    }
+    at += bytes;
+  }
+  if (at != file.size()) throw BrokenProtocol("an image that its pages do not fill");
+}
+
+void Incoming::fill_gap(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    auto& gap = gaps_.front();
+    const auto part = data.first(std::min<uint64_t>(data.size(), gap.bytes));
+    if (::lseek(image_.get(), static_cast<off_t>(gap.offset), SEEK_SET) < 0) throw base::SysError("lseek", errno, current_.path());
+    base::write_full(image_.get(), part);
+    gap = {gap.offset + part.size(), gap.bytes - part.size()};
+    if (gap.bytes == 0) gaps_.pop_front();
+    data = data.subspan(part.size());
+  }
 }
 
 void Incoming::take(std::span<const std::byte> data) {
   if (data.size() > left_) throw BrokenProtocol("more data than was announced");
-  if (current_.kind() == wire::FileStart::CARRIED) {
-    arrival(current_.path()).staged.append(data);
-  } else {
-    base::write_full(image_.get(), data);
+  switch (current_.kind()) {
+    case wire::FileStart::CARRIED: arrival(current_.path()).staged.append(data); break;
+    case wire::FileStart::PAGES: shelf_->append(data); break;
+    default: fill_gap(data);
   }
   left_ -= data.size();
 }
@@ -64,6 +105,7 @@ void Incoming::forget_images() {
 }
 
 void Incoming::install(const std::vector<std::string>& own) {
+  shelf_.reset();  // no image comes any more
   for (auto& [path, coming] : arrivals_) {
     const auto& header = coming.header;
     coming.staged.install(header.size(), {header.mode() & 07777, header.uid(), header.gid(), header.mtime_ns()},

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files on their way in: CRIU's images into the image directory, the workload's own open files staged beside their
-// places. Everything that the source says of them is checked here.
+// Files on their way in: CRIU's images into the image directory, pages for them that come before, the workload's own open files
+// staged beside their places. Everything that the source says of them is checked here.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "files/staged.h"
+#include "memory/known_pages.h"
 #include "migration/wire.pb.h"
 
 namespace ferry::migration {
@@ -42,6 +45,8 @@ class Incoming {
     wire::FileStart header;  // of the last pass
   };
   Arrival& arrival(const std::string& path);
+  void begin_image(const wire::FileStart& file);
+  void fill_gap(std::span<const std::byte> data);
 
   base::Path images_;
   std::string job_;
@@ -51,6 +56,11 @@ class Incoming {
   wire::FileStart current_;
   uint64_t left_ = 0;
   base::Fd image_;
+  struct Gap {
+    uint64_t offset, bytes;
+  };
+  std::deque<Gap> gaps_;  // of the image: where data goes
+  std::optional<memory::PageShelf> shelf_;  // nothing: none has come
   std::vector<std::string> image_names_;  // of those that have come
 };
 

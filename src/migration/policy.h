@@ -3,7 +3,7 @@
 // When to freeze: decided from what the rounds have measured, never from a fixed count. Pure: numbers in, a decision in plain
 // words out.
 //
-//     expected pause = max(dirty pages / throughput, dump) + the rest of the state's cost
+//     expected pause = max(dirty pages / throughput, dump) + the rest of the state's cost + what CRIU carries of the memory / a rate
 //
 // because the last pages travel beside CRIU's dump. The limit is a goal: when more rounds no longer help, the workload is frozen all the
 // same and the expected pause is said. The maximum is a promise: a move that would break it is cancelled before the freeze.
@@ -32,6 +32,7 @@ struct Outlook {
   double bytes_per_ms = 0;     // of the workload's memory, as the rounds so far were sent; 0: nothing that would tell was sent yet
   double dump_ms = 0;          // of CRIU's dump, expected
   double rest_ms = 0;          // of all else in the pause: images, restore, commit; expected
+  uint64_t carried_bytes = 0;  // of memory that was sent, but CRIU writes and reads all the same: what tasks share
 };
 
 struct FreezeDecision {

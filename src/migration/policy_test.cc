@@ -35,6 +35,14 @@ TEST(FreezePolicy, TheLastPagesTravelBesideTheDump) {
   EXPECT_DOUBLE_EQ(FreezePolicy::expected_pause_ms(outlook(100, 1000)), 100 + 30);
 }
 
+TEST(FreezePolicy, WhatCriuCarriesTakesTimeThoughItIsThere) {
+  auto shared = outlook(5, 1000);
+  shared.carried_bytes = 80'000'000;
+  EXPECT_DOUBLE_EQ(FreezePolicy::expected_pause_ms(shared), 15 + 30 + 200);
+  FreezePolicy promise({.limit_ms = 100, .max_ms = 150});
+  EXPECT_EQ(promise.next(shared).step, Step::kCancel);
+}
+
 TEST(FreezePolicy, AnIdleWorkloadIsFrozenAfterOneRound) {
   FreezePolicy policy({});
   const auto decision = policy.next(outlook(0, 1000));

@@ -192,12 +192,9 @@ void SourceMove::send() {
     observer_.bytes(done += bytes, total);
     throw_if_target_failed();
   };
-  for (const auto& image : images) {
-    wire::FileStart start;
-    start.set_kind(wire::FileStart::IMAGE);
-    start.set_path(image.filename().string());
-    send_file(*talk_, image.string(), std::move(start), sent);
-  }
+  const uint64_t sent_before = peer_->link.bytes_sent();
+  for (const auto& image : images) shared_copy_ ? shared_copy_->send_image(image, sent) : send_image(image.filename(), sent);
+  report_.image_bytes = peer_->link.bytes_sent() - sent_before;
   if (root_files_) {
     finish_engine_files(criu::written_files(images_->directory(), criu::WrittenBy::kMapping));
   } else {

@@ -16,6 +16,7 @@ namespace ferry::migration {
 namespace {
 
 constexpr base::milliseconds kStandStill{1'000};
+constexpr uint64_t kWorthSaying = 32 << 20;  // some tens of milliseconds
 
 }  // namespace
 
@@ -39,6 +40,7 @@ void SourceMove::copy() {
   if (rounds_) {
     memory_->scan();
     send_round();
+    send_shared_memory();
   }
   start_criu();
   if (engine_) engine_->forbid_restarts(*subject_.workload.container);
@@ -51,8 +53,10 @@ void SourceMove::copy_memory() {
   } else if (subject_.memory.by_ferry) {
     smaps_.read_if_changed(memory_->pids());
   }
-  const bool has_waited = start_engine_there();
-  if ((catch_up_files() || has_waited) && rounds_) {  // what was written meanwhile is no part of the pause
+  bool has_waited = start_engine_there();
+  has_waited |= catch_up_files();
+  has_waited |= send_shared_memory();
+  if (has_waited && rounds_) {  // what was written meanwhile is no part of the pause
     look_for_written();
     send_round();
   }
@@ -80,6 +84,10 @@ void SourceMove::copy_rounds() {
 }
 
 void SourceMove::tell_untracked() {
+  if (report_.shared_bytes > kWorthSaying) {
+    observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but CRIU writes and reads them within the pause",
+                                 base::format_bytes(report_.shared_bytes)));
+  }
   const auto untracked = memory_->untracked();
   if (untracked.why.empty()) return;
   observer_.notice(fmt::format("{} of its memory go within the pause; {}", base::format_bytes(untracked.bytes), untracked.why));
@@ -125,8 +133,25 @@ void SourceMove::copy_some_memory() {
 
 Outlook SourceMove::outlook() const {
   const auto cost = expected_state_cost(subject_.view.tree.pids.size());
-  const uint64_t left = memory_->found_bytes() + memory_->untracked().bytes;
-  return {left, memory_->since_last_scan_ms(), memory_->bytes_per_ms(), cost.dump_ms, cost.rest_ms};
+  uint64_t left = memory_->found_bytes() + memory_->untracked().bytes;
+  if (!shared_copy_) left += subject_.memory.images;
+  return {.dirty_bytes = left,
+          .since_ms = memory_->since_last_scan_ms(),
+          .bytes_per_ms = memory_->bytes_per_ms(),
+          .dump_ms = cost.dump_ms,
+          .rest_ms = cost.rest_ms,
+          .carried_bytes = shared_copy_ ? shared_copy_->bytes() : 0};
+}
+
+// False: there is none.
+bool SourceMove::send_shared_memory() {
+  if (!shared_copy_) return false;
+  shared_copy_->send_new(memory_->pids(), [this] {
+    talk_->throw_if_cancelled();
+    talk_->throw_if_target_failed();
+  });
+  report_.shared_bytes = shared_copy_->bytes();
+  return report_.shared_bytes > 0;
 }
 
 // What the last scan has found.

@@ -19,6 +19,7 @@
 #include "migration/plan.h"
 #include "migration/root_files.h"
 #include "migration/serving.h"
+#include "migration/shared_copy.h"
 #include "migration/shared_ssh.h"
 #include "migration/source.h"
 #include "migration/throttle.h"
@@ -78,6 +79,7 @@ class SourceMove {
   void slow_down(int percent);
   void end_throttle();
   void send_round();
+  bool send_shared_memory();
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();
@@ -98,7 +100,7 @@ class SourceMove {
   void send_engine_notes();
   void send_log();
   void send_last_of_log();
-  void send_image(const std::string& name);
+  void send_image(const std::string& name, const std::function<void(uint64_t bytes)>& sent = [](uint64_t) {});
 
   // source_again.cc: the flags of its memory.
   void hide_memory();
@@ -144,6 +146,7 @@ class SourceMove {
   memory::Support tracking_;
   bool rounds_ = false, post_copy_ = false;  // the mode
   std::optional<MemoryCopy> memory_;
+  std::optional<SharedCopy> shared_copy_;  // what CRIU carries of it
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   std::optional<Throttle> throttle_;

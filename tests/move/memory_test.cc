@@ -50,6 +50,52 @@ TEST_F(MemoryTest, RoundsGoOnWhileItIsWrittenAndTheReportTellsThem) {
   expect_whole(open);
 }
 
+// What two processes have in common, with a number in each page that both of them look at.
+constexpr const char* kSharedCounter = R"py(
+import mmap, os, socket, sys
+pages = 64 << 8
+memory = mmap.mmap(-1, pages * 4096)
+for page in range(pages): memory[page * 4096:page * 4096 + 8] = os.urandom(4) + page.to_bytes(4, "little")
+copy = bytes(memory)
+if os.fork() == 0:
+    while True: memory[8:16] = (int.from_bytes(memory[8:16], "little") + 1).to_bytes(8, "little")
+server = socket.create_server(("", int(sys.argv[1])))
+while True:
+    client = server.accept()[0]
+    same = all(memory[page * 4096:page * 4096 + 8] == copy[page * 4096:page * 4096 + 8] for page in range(pages))
+    client.sendall(b"%d %d\n" % (same, int.from_bytes(memory[8:16], "little")))
+    client.close()
+)py";
+
+// CRIU takes it along in the pause; it has gone ahead all the same, but for what was written since.
+TEST_F(MemoryTest, SharedMemoryGoesAheadToo) {
+  run("east", "shared", {"--ip", fmt::format("{}/24", kAddress)}, {"python3", "-c", kSharedCounter, std::to_string(kPort)});
+  const auto ask = [&] {
+    std::istringstream said(connect().read_until("\n"));
+    std::pair<int, int64_t> found{-1, -1};
+    said >> found.first >> found.second;
+    return found;
+  };
+  ASSERT_TRUE(comes_true([&] {
+    try {
+      return ask().first == 1;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }));
+  auto counted = ask().second;
+  for (const auto& [from, to] : {std::pair{"east", "west"}, {"west", "east"}}) {
+    const Json report = move("shared", from, to);
+    ASSERT_FALSE(report.is_null());
+    EXPECT_GE(report.at("shared_bytes"), 64 << 20);
+    EXPECT_LT(report.at("image_bytes"), 16 << 20);
+    const auto now = ask();
+    EXPECT_EQ(now.first, 1);
+    EXPECT_GT(now.second, counted) << "the other process goes on with the same memory";
+    counted = now.second;
+  }
+}
+
 TEST_F(MemoryTest, InStopModeAllOfItGoesWithinThePause) {
   run_writer("32MiB", "8MiB", "5MB/s");
   Connection open = connect();
