@@ -147,7 +147,12 @@ void ContainerPlace::remove() const {
     while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kTasksEndPoll);
   }
   // Not even called: what has that id is somebody else's.
-  if (!container_.cgroup.empty() || is_defined_) runtime::oci_engine(container_.engine)->remove(container_);
+  const auto engine = runtime::oci_engine(container_.engine);
+  if (!container_.cgroup.empty() || is_defined_) {
+    engine->remove(container_);
+  } else {
+    engine->remove_remains(container_);
+  }
   if (network_) network_->remove();
   binds_.remove();
   std::error_code untidy;

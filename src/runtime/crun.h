@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// crun: an OCI runtime as runc is one, with the same words on its command line. What differs is here:
+//
+// - It may be built without CRIU, and calls it through a library that may not be there.
+// - It makes no containers where cgroups are a mixture of v1 and v2.
+// - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on): ferry moves it there
+//   (criu::EngineSide::cgroup).
+// - It keeps what it knows of containers where XDG_RUNTIME_DIR says, also that of root, whose directory goes when root logs out.
+// - A restore that fails leaves its memory of the container, its cgroups and, when it was killed, a mount in the bundle.
+#pragma once
+
+#include "runtime/oci.h"
+
+namespace ferry::runtime {
+
+class Crun : public Oci {
+ public:
+  Crun() : Oci("crun") {}
+
+  process::Reasons host_reasons() const override;
+  std::optional<OciState> find(const std::string& id) const override;
+  std::vector<OciListed> running() const override;
+  process::Reasons own_reasons(const OciContainer& container) const override;
+  void remove(const OciContainer& container) const override;
+  void remove_remains(const OciContainer& container) const noexcept override;
+
+ protected:
+  base::Argv command_for(const OciContainer& container) const override;
+};
+
+// What of a host crun cannot do without.
+struct CrunHost {
+  std::string version;      // what `crun --version` says
+  bool has_library = true;  // libcriu, or it needs none
+  std::string hybrid;       // the controllers that v2 has beside v1's; empty: all are of one version
+};
+process::Reasons crun_host_reasons(const CrunHost& host);
+
+}  // namespace ferry::runtime
