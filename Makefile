@@ -23,6 +23,7 @@ setup:
 	@tools/get-layer $(BUILD)/layer $(LAYER)
 	@tools/get-docker $(BUILD)/docker
 	@tools/get-podman $(BUILD)/podman
+	@tools/get-crun $(BUILD)/crun
 	@test -f $(BUILD)/Makefile || { echo "configuring the build"; cmake -S . -B $(BUILD) -DCMAKE_UNITY_BUILD=ON >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@test -x $(BUILD)/ferry || echo "building ferry (a few minutes the first time)"
 
