@@ -84,7 +84,7 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
   }
   const auto engine = runtime::oci_engine(told.engine());
   if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
-  process::Reasons reasons;
+  auto reasons = engine->version_reasons(told.engine_version(), configuration);
   const auto& name = told.name().empty() ? told.id() : told.name();
   const auto same_name = engine->find(name);  // podman also takes the beginning of an id for a name
   if ((same_name && same_name->container.text() == fmt::format("{}:{}", told.engine(), name)) || engine->find(told.id())) {

@@ -28,7 +28,8 @@ constexpr const char* kLastingState = "/run/crun";
 constexpr const char* kStateOfSessions = "/run/user/0/crun";  // pam_systemd(8)
 constexpr const char* kLibrary = "libcriu.so.2";
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
-constexpr std::pair kNamesCgroup{1, 21};  // containers/crun c954b1b6
+constexpr std::pair kNamesCgroup{1, 21};          // containers/crun c954b1b6
+constexpr std::pair kSharesEmptyDirectory{1, 24};  // containers/crun d8a88c06
 constexpr const char* kWhichCrun = "install crun 1.21 or later that is built with CRIU, as Debian 13 has it (`crun --version` says +CRIU)";
 constexpr base::milliseconds kCgroupEmpties{2'000};
 
@@ -84,12 +85,30 @@ std::string usual_cgroup(const OciContainer& container) {
   return "/" + linux_part.value("cgroupsPath", container.id);
 }
 
+base::Path program_here() { return base::find_in_path("crun", program_path()); }
+
+std::string words_of_version(const Path& program) { return base::run({program.string(), "--version"}).out; }
+
 }  // namespace
+
+std::string crun_version(const std::string& said) {
+  const std::string before = "version ";
+  const auto at = said.find(before);
+  if (at == std::string::npos) return {};
+  const auto rest = said.substr(at + before.size());
+  return rest.substr(0, rest.find_first_of(" \n"));
+}
+
+Reasons crun_version_reasons(const std::string& here, const std::string& there, const json& configuration) {
+  const auto masked = configuration.value("linux", json::object()).value("maskedPaths", json::array());
+  if (masked.empty() || base::version_of(there) < kSharesEmptyDirectory || base::version_of(here) >= kSharesEmptyDirectory) return {};
+  return {{fmt::format("crun {} here cannot restore what crun {} has made", here, there),
+           "what covers its masked directories (linux.maskedPaths) is known to crun from 1.24 on", "install crun 1.24 or later here, too"}};
+}
 
 Reasons crun_host_reasons(const CrunHost& host) {
   Reasons reasons;
-  const auto at = host.version.find("version ");
-  const auto version = at == std::string::npos ? "" : host.version.substr(at + 8, host.version.find_first_of(" \n", at + 8) - at - 8);
+  const auto version = crun_version(host.version);
   if (host.version.find("+CRIU") == std::string::npos) {
     reasons.push_back({fmt::format("crun {} here is built without CRIU", version), "it can neither checkpoint nor restore", kWhichCrun});
   } else if (base::version_of(version) < kNamesCgroup) {
@@ -107,9 +126,18 @@ Reasons crun_host_reasons(const CrunHost& host) {
 }
 
 Reasons Crun::host_reasons() const {
-  const auto program = base::find_in_path(engine_, program_path());
+  const auto program = program_here();
   if (program.empty()) return Oci::host_reasons();
-  return crun_host_reasons({base::run({program.string(), "--version"}).out, !needs_library(program) || has_library(), controllers_beside_v1()});
+  return crun_host_reasons({words_of_version(program), !needs_library(program) || has_library(), controllers_beside_v1()});
+}
+
+std::string Crun::version() const {
+  const auto program = program_here();
+  return program.empty() ? "" : crun_version(words_of_version(program));
+}
+
+Reasons Crun::version_reasons(const std::string& theirs, const json& configuration) const {
+  return crun_version_reasons(version(), theirs, configuration);
 }
 
 base::Argv Crun::command_for(const OciContainer& container) const {

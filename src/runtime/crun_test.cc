@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace ferry::runtime {
 namespace {
 
@@ -36,6 +38,17 @@ TEST(CrunHosts, WhatItLacksIsSaidWithWhatToDo) {
   EXPECT_NE(hybrid.find("v2 with cpu hugetlb in /sys/fs/cgroup/unified"), std::string::npos) << hybrid;
   EXPECT_NE(hybrid.find("systemd.unified_cgroup_hierarchy=1"), std::string::npos) << hybrid;
   EXPECT_EQ(crun_host_reasons({kBookworm, true, "hugetlb"}).size(), 2u);
+}
+
+TEST(CrunHosts, WhatANewerOneHasMadeAnOlderOneMayNotRestore) {
+  const nlohmann::json masks = {{"linux", {{"maskedPaths", {"/proc/acpi"}}}}};
+  EXPECT_EQ(crun_version(kTrixie), "1.21");
+  EXPECT_EQ(crun_version("command not found"), "");
+  ASSERT_EQ(crun_version_reasons("1.21", "1.28", masks).size(), 1u);
+  EXPECT_EQ(crun_version_reasons("1.21", "1.28", masks)[0].what, "crun 1.21 here cannot restore what crun 1.28 has made");
+  EXPECT_TRUE(crun_version_reasons("1.21", "1.28", nlohmann::json::object()).empty());
+  for (const auto& [here, there] : {std::pair("1.28", "1.21"), std::pair("1.24", "1.28"), std::pair("1.21", "1.21"), std::pair("1.28", "1.28")})
+    EXPECT_TRUE(crun_version_reasons(here, there, masks).empty()) << here << " " << there;
 }
 
 }  // namespace

@@ -87,6 +87,9 @@ class Oci {
   virtual bool is_serving() const { return true; }
   // Why this host cannot checkpoint or restore with it at all.
   virtual process::Reasons host_reasons() const;
+  // The version here, where it matters to the other host; and why what that of `theirs` has made cannot be restored by the one here.
+  virtual std::string version() const { return {}; }
+  virtual process::Reasons version_reasons(const std::string& /*theirs*/, const nlohmann::json& /*configuration*/) const { return {}; }
   virtual std::optional<OciState> find(const std::string& name) const;  // throws Error
   // Of its containers those that have not come to their end: paused ones, too. Throws Error.
   virtual std::vector<OciListed> running() const;
