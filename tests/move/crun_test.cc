@@ -32,8 +32,14 @@ TEST_F(CrunTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 TEST_F(CrunTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {
   what_it_has_written_goes_along();
 }
+TEST_F(CrunTest, WhatIsBoundIntoItGoesAlongWhenAsked) { what_is_bound_goes_along(); }
 TEST_F(CrunTest, AFailedMoveLeadsBack) { a_failed_move_leads_back(); }
 TEST_F(CrunTest, AKilledFerryIsFinishedByItsGuard) { a_killed_ferry_is_finished(); }
+
+TEST_F(CrunTest, WithAddressAKilledFerryIsFinishedByItsGuard) {
+  run_web_counter();
+  expect_guard_finishes(network_has_left);
+}
 
 TEST_F(CrunTest, ANamelessNetworkGoesAlong) {
   run_web_counter(Name::kNone);

@@ -13,45 +13,7 @@ TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) { goes_on_there_and_back()
 
 TEST_F(RuncTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 
-// `python3 -c SCRIPT CONFIG`: with a directory and a file of the host mounted into it.
-constexpr const char* kBind = R"py(
-import json, sys
-config = json.load(open(sys.argv[1]))
-for at, source in {"/data": "/srv/test-data", "/etc/words": "/srv/test-words"}.items():
-    config["mounts"].append({"destination": at, "source": source, "type": "none", "options": ["rbind", "rw"]})
-json.dump(config, open(sys.argv[1], "w"))
-)py";
-
-// Only those that are named, and only where nothing else is; what a failed move has made there goes.
-TEST_F(RuncTest, WhatIsBoundIntoItGoesAlongWhenAsked) {
-  lab_->check("east", "mkdir -p /srv/test-data/sub && echo one >/srv/test-data/sub/file && echo words >/srv/test-words");
-  ASSERT_EQ(lab_->exec("east", {"python3", "-c", kBind, bundle() + "/config.json"}).status, 0);
-  run_looper();
-  expect_refused("runc:box", "west", "add --with-bind /srv/test-data,");
-  const auto checked = [&](const Argv& options) {
-    Argv words{"check", "runc:box", "root@west"};
-    words.insert(words.end(), options.begin(), options.end());
-    const auto said = ferry("east", words);
-    return fmt::format("{}: {}{}", said.status, said.out, said.err);
-  };
-  const Argv both{"--with-bind", "/srv/test-data", "--with-bind", "/srv/test-words"};
-  const auto can = checked(both);
-  EXPECT_TRUE(can.starts_with("0: ")) << can;
-  for (const char* words : {"/srv/test-data (4 B) would be sent", "/srv/test-words (6 B) would be sent"})
-    EXPECT_NE(can.find(words), std::string::npos) << can;
-  EXPECT_NE(checked({"--with-bind", "/srv"}).find("/srv is no bind mount of it: it has: /srv/test-data (at /data), "), std::string::npos);
-  lab_->check("west", "mkdir -p /srv/test-data && echo theirs >/srv/test-data/file; echo words >/srv/test-words");
-  EXPECT_NE(checked(both).find("/srv/test-data is there already, and differs"), std::string::npos) << checked(both);
-  EXPECT_EQ(checked(both).find("/srv/test-words is there"), std::string::npos);  // that is the same
-  EXPECT_EQ(lab_->check("west", "cat /srv/test-data/file; rm -r /srv/test-data"), "theirs");
-  const auto failed = ferry("east", {"move", "runc:box", "root@west", both[0], both[1], both[2], both[3]}, "source.sent=fail");
-  EXPECT_EQ(failed.status, 1) << failed.err;
-  EXPECT_TRUE(comes_true([&] { return lab_->check("west", "echo /srv/test-*") == "/srv/test-words"; }));
-  ASSERT_FALSE(move("east", "west", both).is_null());
-  EXPECT_EQ(lab_->check("west", "runc exec box sh -c 'cat /data/sub/file /etc/words; echo more >>/data/sub/file'; cat /srv/test-data/sub/file"),
-            "one\nwords\none\nmore");
-  EXPECT_EQ(lab_->check("east", "cat /srv/test-data/sub/file"), "one");
-}
+TEST_F(RuncTest, WhatIsBoundIntoItGoesAlongWhenAsked) { what_is_bound_goes_along(); }
 
 TEST_F(RuncTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) { what_it_has_written_goes_along(); }
 

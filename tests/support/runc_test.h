@@ -69,6 +69,8 @@ class RuncTest : public ContainerTest {
   void memory_is_as_it_was() const;
   void connections_go_along() const;
   void what_it_has_written_goes_along() const;
+  // Only those that are named, and only where nothing else is; what a failed move has made there goes.
+  void what_is_bound_goes_along() const;
   // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
   void a_failed_move_leads_back() const;
   // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
