@@ -112,6 +112,7 @@ void import_definition(const runtime::OciContainer& container, const criu::Image
   const runtime::Podman podman;
   (void)stand_in(criu::restore_call(container.id), podman.import_command(images.directory() / kEngineArchive), images, false, [] {});
   std::filesystem::remove(images.directory() / kEngineArchive);
+  podman.tidy_after_import(container);
   if (podman.is_made(container.id)) return;
   throw base::Error({fmt::format("podman does not make {} here", container.text()), words_in(images.directory() / kEngineLog), "", {}, {}});
 }

@@ -39,12 +39,7 @@ json.dump(config, open(path, "w"))
 
 void RuncTest::SetUpTestSuite() { make_hosts("runc", bench::docker_layer(FERRY_BINARY_DIR)); }
 
-// crun takes no mixture of v1 and v2, which the machine may have.
-void CrunTest::SetUpTestSuite() {
-  make_hosts("crun", base::Path(FERRY_BINARY_DIR) / "crun",
-             "cd /sys/fs/cgroup; test -e cgroup.procs || ! test -d unified || "
-             "(umount unified && rmdir unified)");
-}
+void CrunTest::SetUpTestSuite() { make_hosts("crun", crun_layer(), kOneVersionOfCgroups); }
 
 void RuncTest::make_hosts(const std::string& engine, const base::Path& layer,
                           const std::string& prepare) {
