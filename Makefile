@@ -12,7 +12,7 @@ LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server re
 # The browser that opens the report in a test, with a font that has Chinese; unpacked too.
 BROWSER := chromium-headless-shell fonts-wqy-microhei
 
-.PHONY: all browser demo test test-all faults bench assignment assignment-hosts setup clean
+.PHONY: all browser crun demo test test-all faults bench assignment assignment-hosts setup clean
 all: setup
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu workloads -- --no-print-directory -s
 
@@ -30,18 +30,22 @@ setup:
 demo: all
 	@$(BUILD)/ferry bench demo --layer $(BUILD)/layer -o report.html
 
-test: all browser
+test: all browser crun
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@echo "running the tests"
 	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure --label-exclude slow
 
 # Also what is too slow for every change.
-test-all: all browser
+test-all: all browser crun
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure
 
 browser:
 	@tools/get-layer $(BUILD)/chromium $(BROWSER)
+
+# For containers of crun: that of Debian 12 is built without CRIU.
+crun:
+	@tools/get-crun $(BUILD)/crun
 
 # Kills ferry, CRIU and links at every point of a move, N times, and counts what is left alive: make faults N=1000 SEED=7
 N ?= 200

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 namespace ferry::base {
@@ -16,6 +17,12 @@ Path find_in_path(const std::string& name, const std::string& search_path) {
     if (!directory.empty() && std::filesystem::is_regular_file(program, none) && ::access(program.c_str(), X_OK) == 0) return program;
   }
   return {};
+}
+
+std::pair<int, int> version_of(const std::string& text) {
+  int major = 0, minor = 0;
+  if (std::sscanf(text.c_str(), "%d.%d", &major, &minor) < 1) return {0, 0};
+  return {major, minor};
 }
 
 std::string one_line(std::string words) {

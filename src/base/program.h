@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 
@@ -11,6 +12,8 @@ namespace ferry::base {
 
 // The first executable of that name in the directories of "/bin:/usr/bin"; empty: there is none.
 Path find_in_path(const std::string& name, const std::string& search_path);
+// "6.18.4-amd64" → {6, 18}, "4.2.1" → {4, 2}; {0, 0}: it begins with no number.
+std::pair<int, int> version_of(const std::string& text);
 // A program's words, as part of a sentence.
 std::string one_line(std::string words);
 

@@ -34,5 +34,14 @@ TEST(Program, WordsBecomePartOfASentence) {
   EXPECT_EQ(one_line("\n"), "");
 }
 
+TEST(VersionOf, WhatATextBeginsWith) {
+  EXPECT_EQ(version_of("6.18.4-amd64"), std::pair(6, 18));
+  EXPECT_EQ(version_of("1.8.1"), std::pair(1, 8));
+  EXPECT_EQ(version_of("4"), std::pair(4, 0));
+  EXPECT_EQ(version_of("crun 1.8"), std::pair(0, 0));
+  EXPECT_EQ(version_of(""), std::pair(0, 0));
+  EXPECT_LT(version_of("1.8.1"), version_of("1.21"));
+}
+
 }  // namespace
 }  // namespace ferry::base

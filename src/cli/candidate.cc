@@ -14,8 +14,6 @@ namespace ferry::cli {
 
 namespace {
 
-constexpr const char* kEngines[] = {"docker", "podman", "runc"};
-
 void add_containers_of(const runtime::Oci& engine, const std::string& name, Candidates& found) {
   for (const auto& one : engine.running())
     found.push_back({fmt::format("{}:{}", name, one.name), base::one_line(one.about)});
@@ -50,12 +48,14 @@ Candidates find_candidates(const std::string& engine,
     require_usable(*named, engine);
     add_containers_of(*named, engine, found);
   } else {
-    for (const std::string name : kEngines) {
+    for (const std::string name : runtime::kEngines) {
       const auto one = runtime::oci_engine(name);
       if (!one->is_installed()) continue;
       try {
-        require_usable(*one, name);
-        add_containers_of(*one, name, found);
+        Candidates its;
+        add_containers_of(*one, name, its);
+        if (!its.empty()) require_usable(*one, name);  // else there is nothing to say about it
+        std::ranges::move(its, std::back_inserter(found));
       } catch (const base::Error& silent) {
         notice(silent.what());
       }

@@ -118,7 +118,7 @@ CLI::Option* add_with_bind_option(CLI::App& verb, std::vector<std::string>& path
 
 void check_binds(const MoveOptions& options) {
   if (options.with_binds.empty() || runtime::parse_container(options.what)) return;
-  throw base::Error({"--with-bind is for containers", "other workloads have the files of their host", "say runc:, podman: or docker: and its name", {}, {}},
+  throw base::Error({"--with-bind is for containers", "other workloads have the files of their host", "say runc:, crun:, podman: or docker: and its name", {}, {}},
                     base::Exit::kUsage);
 }
 
@@ -155,7 +155,7 @@ void add_check(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = app.add_subcommand("check", "say every reason why a workload cannot move; touches nothing");
   auto& move = arguments->move;
-  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, podman:NAME or docker:NAME")->required();
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, crun:ID, podman:NAME or docker:NAME")->required();
   verb->add_option("destination", move.destination, "[user@]host; without it only the workload itself is looked at");
   verb->add_option("--name", move.arrival_name, "what a bare process tree will be called there (default: comm-PID)");
   add_tcp_option(*verb, arguments->tcp);

@@ -151,7 +151,7 @@ void add_move(CLI::App& app, int& exit_code) {
   auto* verb = app.add_subcommand("move", "move a workload to another host while it runs");
   auto& move = arguments->move;
   // Not required by the parser: with --all the destination may be the only one.
-  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, podman:NAME or docker:NAME; with --all nothing, or docker:, podman:, runc:");
+  verb->add_option("what", move.what, "a name (`ferry ps`), a pid, pid:N, runc:ID, crun:ID, podman:NAME or docker:NAME; with --all nothing, or docker:, podman:, runc:, crun:");
   verb->add_option("destination", move.destination, "[user@]host, as for ssh");
   verb->add_flag("--all", arguments->all,
                  "all that runs here, one after another: workloads of `ferry run` and containers, or the containers of one engine; stops at the first that does "

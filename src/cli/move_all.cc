@@ -248,7 +248,7 @@ std::string parse_engine(const std::string& what) {
     return engine;
   throw base::Error({fmt::format("cannot move all of \"{}\"", what),
                      "that is no engine of containers",
-                     "docker:, podman: or runc:, or nothing: all that runs here",
+                     "docker:, podman:, runc: or crun:, or nothing: all that runs here",
                      {},
                      {}},
                     base::Exit::kUsage);

@@ -137,6 +137,7 @@ int EngineCall::stand_in(const base::Argv& engine, const base::SpawnOptions& opt
   criu_resp told;
   told.set_type(asked.type());
   told.set_success(success);
+  if (asked.type() == DUMP) told.mutable_dump()->set_restored(false);  // libcriu reads it unasked
   base::send_message(caller.engine.get(), told.SerializeAsString());
   const nlohmann::json become = {{"argv", base::Argv{success ? "true" : "false"}}, {"environment", base::Argv{}}};
   base::send_message(caller.shim.get(), become.dump(), {caller.engine.get()});

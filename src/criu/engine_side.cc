@@ -50,6 +50,14 @@ criu_req EngineSide::with(const criu_req& ours) {
   return both;
 }
 
+// runc names one for each controller, and its CRIU is in them; crun names one for all, and its CRIU is not.
+std::string EngineSide::cgroup() const {
+  for (const auto& root : request_.opts().cg_root()) {
+    if (!root.has_ctrl()) return root.path();
+  }
+  return {};
+}
+
 std::string EngineSide::ask() {
   if (!untold_.empty() && point_ == untold_) {
     criu_req in_its_place;

@@ -23,6 +23,9 @@ class EngineSide {
   const kernel::ProcessId& criu() const { return criu_; }
   // What the engine has asked for, with what ferry decides: places, logs, network, gates. Everything said by both is ferry's.
   criu_req with(const criu_req& ours);
+  // Into which it wants CRIU to put what is restored, in each hierarchy: a path below their roots. Empty: it says none, and
+  // has put CRIU itself where the tasks are to be.
+  std::string cgroup() const;
   // From with() on, what comes from CRIU is the engine's as well.
   bool is_asked() const { return asked_; }
 

@@ -64,6 +64,9 @@ class Session {
   [[nodiscard]] Event run_until(const std::string& point, base::MonoTime deadline, int wake_fd = -1);
   void answer(bool go_on);
 
+  // Where an engine's CRIU is to be when it restores, and is not yet (EngineSide::cgroup); empty: it is fine where it is.
+  std::string cgroup_to_enter() const { return engine_ ? engine_->cgroup() : std::string(); }
+
   // Whoever has asked the engine for this conversation does not wait for it any more: the engine's daemon has gone, say.
   bool has_lost_engine() const;
   // After Finished: waits for the engine's own end. Its exit code; nothing: it has not come, or there is no engine.

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/cgroup_tree.h"
 #include "kernel/mounts.h"
 
 namespace ferry::lab {
@@ -89,17 +90,6 @@ void fill_cpuset(const Path& parent, const Path& directory) {
   }
 }
 
-std::vector<Path> directories_below(const Path& directory) {
-  std::vector<Path> below;
-  std::error_code gone;
-  for (std::filesystem::directory_iterator entry(directory, gone), end; !gone && entry != end;
-       entry.increment(gone)) {
-    std::error_code ignored;
-    if (entry->is_directory(ignored)) below.push_back(entry->path());
-  }
-  return below;
-}
-
 }  // namespace
 
 std::vector<Hierarchy> find_hierarchies() { return hierarchies_of(0); }
@@ -133,14 +123,7 @@ void thaw_tree(const Path& directory) {
       base::log("{}", failure.what());  // removed at this moment, or the next pass gets it
     }
   }
-  for (const auto& below : directories_below(directory)) thaw_tree(below);
-}
-
-bool remove_tree(const Path& directory) {
-  for (const auto& below : directories_below(directory)) {
-    if (!remove_tree(below)) return false;
-  }
-  return ::rmdir(directory.c_str()) == 0 || errno == ENOENT;
+  for (const auto& below : kernel::cgroups_below(directory)) thaw_tree(below);
 }
 
 void mount_hierarchies(const std::vector<Hierarchy>& hierarchies, const Path& root) {

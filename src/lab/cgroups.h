@@ -31,8 +31,6 @@ std::vector<base::Path> cgroups_of(pid_t pid);
 
 // Lets every task below `directory` run again: on v1 a frozen task does not even die.
 void thaw_tree(const base::Path& directory);
-// Removes the directory and all below it; false while there are still tasks in it.
-bool remove_tree(const base::Path& directory);
 
 // In a host's mount namespace, its sysfs mounted below `root` already, inside its cgroup namespace: mounts the same
 // hierarchies as the machine has, where the machine has them.

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/cgroup_tree.h"
 #include "lab/cgroups.h"
 
 namespace ferry::lab {
@@ -157,7 +158,7 @@ bool remove_cgroups(const LabState& lab, int limit_ms) {
       for (const auto& cgroup : host.cgroups) {
         if (cgroup.filename() != cgroup_name(lab.id, host.name)) continue;  // not a file that we wrote
         thaw_tree(cgroup);
-        all = remove_tree(cgroup) && all;
+        all = kernel::remove_cgroup(cgroup) && all;
       }
     }
     if (all || base::mono_now() > deadline) return all;

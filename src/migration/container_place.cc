@@ -84,7 +84,7 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
   }
   const auto engine = runtime::oci_engine(told.engine());
   if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
-  process::Reasons reasons;
+  auto reasons = engine->version_reasons(told.engine_version(), configuration);
   const auto& name = told.name().empty() ? told.id() : told.name();
   const auto same_name = engine->find(name);  // podman also takes the beginning of an id for a name
   if ((same_name && same_name->container.text() == fmt::format("{}:{}", told.engine(), name)) || engine->find(told.id())) {
@@ -147,7 +147,12 @@ void ContainerPlace::remove() const {
     while (!tasks->pids().empty() && base::mono_now() < deadline) std::this_thread::sleep_for(kTasksEndPoll);
   }
   // Not even called: what has that id is somebody else's.
-  if (!container_.cgroup.empty() || is_defined_) runtime::oci_engine(container_.engine)->remove(container_);
+  const auto engine = runtime::oci_engine(container_.engine);
+  if (!container_.cgroup.empty() || is_defined_) {
+    engine->remove(container_);
+  } else {
+    engine->remove_remains(container_);
+  }
   if (network_) network_->remove();
   binds_.remove();
   std::error_code untidy;

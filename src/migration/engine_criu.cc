@@ -8,6 +8,7 @@
 
 #include "base/program.h"
 #include "criu/engine_call.h"
+#include "kernel/cgroup_tree.h"
 #include "runtime/docker.h"
 #include "runtime/podman.h"
 
@@ -83,8 +84,11 @@ criu::Session start_restore_by_engine(const runtime::OciContainer& container, co
   criu::EngineCall waiting(criu::restore_call(container.id), engine->has_daemon() ? criu::Caller::kDaemon : criu::Caller::kDescendant);
   criu::RealCriu criu{{}, std::move(environment), netns};
   if (netns >= 0) criu.untold = kHooksRun;  // they have run (runtime/network_hooks.h), or there are none
-  return start(waiting, engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog), images,
-               std::move(criu), output.get());
+  auto session = start(waiting, engine->restore_command(container, images.directory().string(), images.directory() / kEngineLog),
+                       images, std::move(criu), output.get());
+  // What CRIU restores comes to be where it is itself: it manages no cgroups for us (criu::restore_request).
+  if (const auto cgroup = session.cgroup_to_enter(); !cgroup.empty()) kernel::enter_cgroup(session.process().pid, cgroup);
+  return session;
 }
 
 void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images) {
@@ -108,6 +112,7 @@ void import_definition(const runtime::OciContainer& container, const criu::Image
   const runtime::Podman podman;
   (void)stand_in(criu::restore_call(container.id), podman.import_command(images.directory() / kEngineArchive), images, false, [] {});
   std::filesystem::remove(images.directory() / kEngineArchive);
+  podman.tidy_after_import(container);
   if (podman.is_made(container.id)) return;
   throw base::Error({fmt::format("podman does not make {} here", container.text()), words_in(images.directory() / kEngineLog), "", {}, {}});
 }

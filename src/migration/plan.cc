@@ -62,6 +62,7 @@ wire::EngineContainer to_wire(const runtime::Workload& workload) {
   const auto engine = runtime::defining_engine(container.engine);
   wire::EngineContainer told;
   told.set_engine(container.engine);
+  told.set_engine_version(runtime::oci_engine(container.engine)->version());
   told.set_id(container.id);
   told.set_bundle(container.bundle.string());
   told.set_name(container.name);

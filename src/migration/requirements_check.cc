@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/program.h"
 #include "base/units.h"
 #include "criu/installation.h"
 #include "files/fingerprint.h"
@@ -35,13 +36,6 @@ constexpr int64_t kClockTolerance_ns = 2'000'000'000;  // beyond it timers by th
 constexpr uint64_t kPageReserve = 64u << 20;           // memory that the host itself goes on with
 constexpr size_t kListed = 8;                          // of things of one kind; the rest is counted
 
-// "6.18.4-amd64" → {6, 18}, "4.2.1" → {4, 2}.
-std::pair<int, int> version_of(const std::string& text) {
-  int major = 0, minor = 0;
-  if (std::sscanf(text.c_str(), "%d.%d", &major, &minor) < 1) return {0, 0};
-  return {major, minor};
-}
-
 // Many things of one kind are one reason.
 void add_listed(std::vector<std::string> things, const std::string& what, const std::string& why, const std::string& remedy, Reasons& reasons) {
   if (things.empty()) return;
@@ -58,12 +52,12 @@ void check_software(const wire::Requirements& needed, Findings& findings) {
     findings.reasons.push_back({fmt::format("this host is {}", names.machine), fmt::format("the workload runs on {}", needed.machine()),
                                 "choose a host of the same kind"});
   }
-  if (version_of(names.release) < version_of(needed.kernel_release())) {
+  if (base::version_of(names.release) < base::version_of(needed.kernel_release())) {
     findings.warnings.push_back(fmt::format("the kernel here ({}) is older than where it comes from ({})", names.release, needed.kernel_release()));
   }
   try {
     const auto version = criu::Installation::find().version();
-    if (version_of(version) >= version_of(needed.criu_version())) return;
+    if (base::version_of(version) >= base::version_of(needed.criu_version())) return;
     findings.reasons.push_back({fmt::format("CRIU {} is older than the {} that dumps it", version, needed.criu_version()),
                                 "an older CRIU does not know all that a newer one writes", "install the same one on both hosts: tools/get-criu"});
   } catch (const base::Error& missing) {

@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "runtime/defining_engine.h"
 #include "runtime/oci.h"
 
 namespace ferry::runtime {
@@ -30,12 +31,12 @@ std::optional<ContainerName> parse_container(const std::string& what) {
   const ContainerName name{what.substr(0, colon), what.substr(colon + 1)};
   if (!Oci::knows(name.engine)) {
     base::refuse(fmt::format("cannot move {}", what),
-                 "this version moves containers of docker, podman and runc, processes and `ferry run` workloads only",
-                 "name it docker:NAME, podman:NAME or runc:ID, or give a pid or a name that `ferry ps` shows");
+                 "this version moves containers of docker, podman, runc and crun, processes and `ferry run` workloads only",
+                 "name it docker:NAME, podman:NAME, runc:ID or crun:ID, or give a pid or a name that `ferry ps` shows");
   }
   if (!is_container_name(name.name)) {
     base::refuse(fmt::format("cannot move {}", what), fmt::format("\"{}\" cannot be a container's name", name.name),
-                 fmt::format("`{}` shows the names", name.engine == "runc" ? "runc list" : name.engine + " ps"));
+                 fmt::format("`{} {}` shows the names", name.engine, defining_engine(name.engine) ? "ps" : "list"));
   }
   return name;
 }

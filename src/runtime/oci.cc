@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/program.h"
+#include "runtime/crun.h"
 #include "runtime/docker.h"
 #include "runtime/podman.h"
 
@@ -56,11 +57,12 @@ OciContainer oci_container_from(const json& note) {
   return container;
 }
 
-bool Oci::knows(const std::string& engine) { return engine == "runc" || defining_engine(engine); }
+bool Oci::knows(const std::string& engine) { return std::ranges::find(kEngines, engine) != std::end(kEngines); }
 
 std::unique_ptr<Oci> oci_engine(const std::string& engine) {
   CHECK(Oci::knows(engine));
   if (auto defining = defining_engine(engine)) return defining;
+  if (engine == "crun") return std::make_unique<Crun>();
   return std::make_unique<Oci>(engine);
 }
 
@@ -79,8 +81,15 @@ Reasons Oci::host_reasons() const {
   return {};
 }
 
-std::optional<OciState> Oci::find(const std::string& id) const {
-  const auto told = base::run({engine_, "state", id});
+base::Argv Oci::command_for(const OciContainer& container) const {
+  return container.runtime.empty() ? base::Argv{engine_} : container.runtime;
+}
+
+std::optional<OciState> Oci::find(const std::string& id) const { return ask_state({engine_}, id); }
+
+std::optional<OciState> Oci::ask_state(base::Argv runtime, const std::string& id) const {
+  runtime.insert(runtime.end(), {"state", id});
+  const auto told = base::run(runtime);
   if (told.status != 0) {
     if (told.err.find("does not exist") != std::string::npos || told.err.find("No such file") != std::string::npos) return std::nullopt;
     throw base::Error({fmt::format("{} does not tell the state of {}", engine_, id), base::one_line(told.err), "", {}, {}});
@@ -98,7 +107,7 @@ json parse_list(const std::string& engine, const std::string& text) {
   return list;
 }
 
-std::vector<OciListed> runc_listing(const json& list) {
+std::vector<OciListed> runtime_listing(const json& list) {
   constexpr const char* kManager = "io.container.manager";  // podman's and CRI-O's
   std::vector<OciListed> listed;
   for (const auto& one : list) {
@@ -110,18 +119,21 @@ std::vector<OciListed> runc_listing(const json& list) {
   return listed;
 }
 
-std::vector<OciListed> Oci::running() const {
-  const auto told = base::run({engine_, "list", "--format", "json"});
+std::vector<OciListed> Oci::running() const { return runtime_listing(ask_list({engine_})); }
+
+json Oci::ask_list(base::Argv runtime) const {
+  runtime.insert(runtime.end(), {"list", "--format", "json"});
+  const auto told = base::run(runtime);
   if (told.status != 0) {
     throw base::Error({fmt::format("{} does not tell its containers", engine_), base::one_line(told.err), "", {}, {}});
   }
-  return runc_listing(parse_list(engine_, told.out));
+  return parse_list(engine_, told.out);
 }
 
 // Left running, as far as it knows: else it would forget the container when it has been dumped. What becomes of the tasks ferry
 // says (criu/engine_side.h).
 base::Argv Oci::checkpoint_command(const OciContainer& container, const std::string& images, const base::Path& log) const {
-  base::Argv argv = container.runtime.empty() ? base::Argv{engine_} : container.runtime;
+  auto argv = Oci::command_for(container);
   for (const auto& word : {"--log", log.c_str(), "checkpoint", "--leave-running", "--image-path", images.c_str(), "--work-path", images.c_str(),
                            container.id.c_str()}) {
     argv.emplace_back(word);
@@ -130,8 +142,10 @@ base::Argv Oci::checkpoint_command(const OciContainer& container, const std::str
 }
 
 base::Argv Oci::restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const {
-  return {engine_, "--log", log.string(), "restore", "--detach", "--image-path", images, "--work-path", images, "--bundle", container.bundle.string(),
-          container.id};
+  auto argv = command_for(container);
+  argv.insert(argv.end(), {"--log", log.string(), "restore", "--detach", "--image-path", images, "--work-path", images, "--bundle",
+                           container.bundle.string(), container.id});
+  return argv;
 }
 
 void Oci::remove(const OciContainer& container) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Container engines: runc, by its own command line (an OCI runtime), and those that call one and keep more than it does
+// Container engines: runc and crun, by their own command line (OCI runtimes), and those that call one and keep more than it does
 // (defining_engine.h). They drive CRIU themselves, through ferry's shim (criu/engine_call.h).
 #pragma once
 
@@ -25,7 +25,7 @@ struct OciContainer {
   base::Path cgroup;             // the directory that freezes it
   bool keep = false;             // --keep-source: its stopped copy stays
   std::string name = {};         // as people call it; empty: by its id
-  base::Argv runtime = {};       // what its engine calls, with that one's options; empty: the engine is its own runtime
+  base::Argv runtime = {};       // what is asked for its checkpoint, with that one's options; empty: its engine, as it is
   kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
   std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
@@ -71,12 +71,14 @@ struct OciFiles {
   bool by_layer = false;     // as long as its engine at the target has not mounted `root`, `changes` is copied as it lies
 };
 
+inline constexpr const char* kEngines[] = {"docker", "podman", "runc", "crun"};
+
 class Oci {
  public:
   explicit Oci(std::string engine) : engine_(std::move(engine)) {}
   virtual ~Oci() = default;
 
-  static bool knows(const std::string& engine);  // is of this kind
+  static bool knows(const std::string& engine);  // is one of kEngines
   // One gives its containers their networks, also the one that ferry has made, and calls CRIU itself: who is called only asks it to.
   virtual bool has_daemon() const { return false; }
   // This host has it, be it of use (host_reasons) or not.
@@ -85,6 +87,9 @@ class Oci {
   virtual bool is_serving() const { return true; }
   // Why this host cannot checkpoint or restore with it at all.
   virtual process::Reasons host_reasons() const;
+  // The version here, where it matters to the other host; and why what that of `theirs` has made cannot be restored by the one here.
+  virtual std::string version() const { return {}; }
+  virtual process::Reasons version_reasons(const std::string& /*theirs*/, const nlohmann::json& /*configuration*/) const { return {}; }
   virtual std::optional<OciState> find(const std::string& name) const;  // throws Error
   // Of its containers those that have not come to their end: paused ones, too. Throws Error.
   virtual std::vector<OciListed> running() const;
@@ -103,12 +108,20 @@ class Oci {
   virtual base::Argv restore_command(const OciContainer& container, const std::string& images, const base::Path& log) const;
   // Killed if need be, and forgotten; none of that id is as good. Throws Error.
   virtual void remove(const OciContainer& container) const;
+  // What a restore that never came to its call of CRIU has left, if its engine does not tidy up itself. Never throws.
+  virtual void remove_remains(const OciContainer&) const noexcept {}
   // Before its processes are killed because they live elsewhere: nobody is to start it anew.
   virtual void dismiss_supervisor(const OciContainer&) const {}
   // Its processes are dead: it is forgotten or, to be kept, known as stopped.
   virtual void settle(const OciContainer& container) const;
 
  protected:
+  // The engine's command line up to its verb.
+  virtual base::Argv command_for(const OciContainer& container) const;
+  // What the runtime says of one, and of all. Throw Error.
+  std::optional<OciState> ask_state(base::Argv runtime, const std::string& id) const;
+  nlohmann::json ask_list(base::Argv runtime) const;
+
   std::string engine_;
 };
 // Of one that knows() knows.
@@ -116,8 +129,8 @@ std::unique_ptr<Oci> oci_engine(const std::string& engine);
 
 // What an engine says when it is asked for a list as JSON; nothing in it may be "null". Throws Error.
 nlohmann::json parse_list(const std::string& engine, const std::string& text);
-// Of `runc list`. Engines that call it by its usual directory (podman) have theirs there, too: those are not its own.
-std::vector<OciListed> runc_listing(const nlohmann::json& list);
+// Of a runtime's `list`. Engines that call it by its usual directory (podman) have theirs there, too: those are not its own.
+std::vector<OciListed> runtime_listing(const nlohmann::json& list);
 
 // The long one of podman and docker; it becomes part of commands.
 bool is_long_id(const std::string& text);

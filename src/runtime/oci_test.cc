@@ -24,18 +24,18 @@ json runcs_own(const std::string& status) {
 
 TEST(OciListing, OfRuncItsOwnThatRun) {
   const std::vector<OciListed> one{{"box", kernel::command_of(::getpid())}};
-  EXPECT_EQ(runc_listing(json::array({runcs_own("running")})), one);
-  EXPECT_EQ(runc_listing(json::array({runcs_own("paused")})), one);
+  EXPECT_EQ(runtime_listing(json::array({runcs_own("running")})), one);
+  EXPECT_EQ(runtime_listing(json::array({runcs_own("paused")})), one);
   for (const char* ended : {"stopped", "created"})
-    EXPECT_TRUE(runc_listing(json::array({runcs_own(ended)})).empty()) << ended;
+    EXPECT_TRUE(runtime_listing(json::array({runcs_own(ended)})).empty()) << ended;
   auto podmans = runcs_own("running");
   podmans["id"] = std::string(64, 'a');
   podmans["annotations"] = {{"io.container.manager", "libpod"},
                             {"org.opencontainers.image.stopSignal", "15"}};
-  EXPECT_EQ(runc_listing(json::array({podmans, runcs_own("running")})), one);
+  EXPECT_EQ(runtime_listing(json::array({podmans, runcs_own("running")})), one);
   auto annotated = runcs_own("running");
   annotated["annotations"] = {{"of.somebody", "else"}};
-  EXPECT_EQ(runc_listing(json::array({annotated})), one);
+  EXPECT_EQ(runtime_listing(json::array({annotated})), one);
 }
 
 TEST(OciListing, NoneAndWhatIsNoList) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "runtime/podman_runtime.h"
 
 namespace ferry::runtime {
 
@@ -190,9 +191,9 @@ Reasons inspected_reasons(const json& inspected) {
   add_shared_reasons(inspected, reasons);
   add_file_reasons(inspected, reasons);
   const auto runtime = inspected.value("OCIRuntime", "");
-  if (base::Path(runtime).filename() != "runc") {
+  if (podman::runtime_of(inspected).empty()) {
     reasons.push_back({fmt::format("podman runs it by {}", runtime),
-                       "this version moves those that it runs by runc",
+                       "this version moves those that it runs by runc or crun",
                        "start it by `podman --runtime runc run …`, or say so for all: runtime = "
                        "\"runc\" in the part [engine] of "
                        "/etc/containers/containers.conf"});
@@ -211,7 +212,9 @@ Reasons inspected_reasons(const json& inspected) {
 
 Reasons Podman::own_reasons(const OciContainer& container) const {
   auto reasons = namespace_reasons(read_configuration(container.bundle));
-  for (auto& reason : inspected_reasons(require(container))) reasons.push_back(std::move(reason));
+  const auto found = require(container);
+  for (auto& reason : inspected_reasons(found)) reasons.push_back(std::move(reason));
+  for (auto& reason : podman::runtime_reasons(podman::runtime_of(found))) reasons.push_back(std::move(reason));
   for (auto& reason : volume_reasons(container)) reasons.push_back(std::move(reason));
   return reasons;
 }
@@ -270,6 +273,12 @@ base::Argv Podman::import_command(const base::Path& archive) const {
           "--ignore-volumes", "--keep",    "--import", archive.string()};
 }
 
+// What podman does not know its runtime to have kept would be in the way of the restore to come.
+void Podman::tidy_after_import(const OciContainer& container) const {
+  if (const auto found = inspect(container.id); !found.is_null())
+    podman::remove_remains(podman::runtime_of(found), container);
+}
+
 bool Podman::is_made(const std::string& id) const {
   const auto found = find(id);
   return found && found->status != "running" &&
@@ -296,7 +305,8 @@ void Podman::settle_in(const OciContainer& container) const {
 
 void Podman::remove(const OciContainer& container) const {
   CHECK(is_long_id(container.id));
-  if (!inspect(container.id).is_null()) {
+  if (const auto found = inspect(container.id); !found.is_null()) {
+    podman::remove_remains(podman::runtime_of(found), container);  // first: podman does not know what a failed restore leaves
     const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
     if (!inspect(container.id).is_null()) {
       throw base::Error({fmt::format("podman cannot remove {}", container.text()),
@@ -365,6 +375,7 @@ std::string Podman::definition(const OciContainer& container,
                                const std::optional<handover::Identity>&) const {
   auto configuration = read_configuration(container.bundle);
   configuration["Volumes"] = describe_volumes(container);
+  podman::describe_runtime(podman::runtime_of(require(container)), configuration);
   return configuration.dump(2);
 }
 

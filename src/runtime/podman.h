@@ -52,6 +52,7 @@ class Podman : public DefiningEngine {
   void tidy_after_export(const OciContainer& container) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
+  void tidy_after_import(const OciContainer& container) const;
   // Before that: its volumes, which podman does not fill or give to somebody else when it starts
   // the container one day.
   void make_volumes(const OciContainer& container, const std::string& definition,

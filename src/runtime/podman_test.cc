@@ -45,7 +45,8 @@ TEST(PodmanReasons, EachIsNamed) {
   EXPECT_EQ(with("/HostConfig/NetworkMode", "bridge"), "its network is podman's \"bridge\"\n");
   EXPECT_EQ(with("/Rootfs", "/srv/root"), "it has no image (--rootfs)\n");
   EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
-  EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "podman runs it by /usr/bin/crun\n");
+  EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "");
+  EXPECT_EQ(with("/OCIRuntime", "/usr/bin/kata-runtime"), "podman runs it by /usr/bin/kata-runtime\n");
   EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"),
             "its output goes to whoever has started it (--log-driver passthrough)\n");
 }
@@ -53,7 +54,7 @@ TEST(PodmanReasons, EachIsNamed) {
 // Several at once are told at once.
 TEST(PodmanReasons, AllAreTold) {
   auto changed = plain();
-  changed["OCIRuntime"] = "crun";
+  changed["OCIRuntime"] = "crun-wasm";
   changed["Rootfs"] = "/srv/root";
   EXPECT_EQ(inspected_reasons(changed).size(), 2u);
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/program.h"
 #include "runtime/podman.h"
+#include "runtime/podman_runtime.h"
 
 namespace ferry::runtime {
 
@@ -151,6 +152,7 @@ Reasons Podman::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   auto reasons = reasons_against_volumes(configuration);
   if (!configuration.is_object()) return reasons;
+  for (auto& reason : podman::reasons_against_runtime(configuration)) reasons.push_back(std::move(reason));
   const auto volumes = configuration.value("Volumes", json::object());
   if (volumes.empty()) return reasons;
   const auto here = storage().back();

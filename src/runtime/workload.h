@@ -49,7 +49,7 @@ struct Workload {
   kernel::TimeOffsets time_offsets() const;
 };
 
-// `what`: a name, a pid, pid:N, docker:NAME, podman:NAME or runc:ID. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
+// `what`: a name, a pid, pid:N, docker:NAME, podman:NAME, runc:ID or crun:ID. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
 // process or workload, ended, moved away (and where to).
 Workload find_workload(const std::string& what, const std::string& arrival_name = {});
 

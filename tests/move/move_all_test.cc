@@ -217,7 +217,8 @@ TEST_F(RuncMoveAllTest, WhatMakesNoSenseAndWhatIsNotThere) {
   says({"move", "--all"}, 2, "destination is required");
   says({"move", "--all", "box", "root@west"}, 2, "that is no engine");
   says({"move", "--all", "runc:box", "root@west"}, 2, "that is no engine");
-  says({"move", "--all", "crun:", "root@west"}, 2, "that is no engine");
+  says({"move", "--all", "crun:", "root@west"}, 3, "crun is not installed here");
+  says({"move", "--all", "lxc:", "root@west"}, 2, "that is no engine");
   says({"move", "--all", "root@west", "--name", "x"}, 2, "--name cannot be with --all");
   says({"move", "--all", "root@west", "--address", "10.77.0.50"}, 2, "--address cannot be");
   says({"move", "first", "root@west", "--keep-going"}, 2, "--keep-going is for --all");

@@ -4,41 +4,12 @@
 // open connections with it.
 #include <fmt/format.h>
 
-#include "support/load.h"
 #include "support/runc_test.h"
 
 namespace ferry::testing {
 namespace {
 
-// Neither the name nor a link that could answer, and no job that somebody is still at.
-bool has_left(const Lab& lab, const std::string& host) {
-  const auto look = fmt::format(
-      "ls {} 2>/dev/null; ip -o link | grep -e vbox -e fy-; "
-      "grep -L tidy /var/lib/ferry/journal/* 2>/dev/null",
-      kNetwork);
-  return comes_true([&] { return lab.shell(host, look).out.empty(); }, 30'000);
-}
-
-TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) {
-  run_web_counter();
-  const auto before = network_of("east");
-  auto open = connect();
-  Background load = start_counter_load();
-  for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
-    const auto report = move(from, to);
-    ASSERT_FALSE(report.is_null());
-    EXPECT_EQ(report["parking"]["on"], true) << report["parking"];
-    EXPECT_EQ(report["tcp"]["policy"], "keep");
-    EXPECT_EQ(network_of(to), before) << to;
-    EXPECT_TRUE(has_left(*lab_, from)) << from;
-    EXPECT_GT(std::stoi(open.get("/value")), 0) << to;
-  }
-  const Json result = end_load(load);
-  EXPECT_EQ(result.at("failed"), 0) << result.at("examples");
-  EXPECT_EQ(result.at("counter").at("holds"), true) << result.at("counter");
-  EXPECT_EQ(result.at("connects"), 10);
-  EXPECT_TRUE(open.is_established());
-}
+TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 
 // What the engine made has no name.
 TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) {
@@ -47,10 +18,10 @@ TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) {
   EXPECT_EQ(open.next(), 1);
   ASSERT_FALSE(move("east", "west").is_null());
   EXPECT_EQ(open.next(), 2);
-  EXPECT_TRUE(has_left(*lab_, "east"));
+  EXPECT_TRUE(network_has_left("east"));
   ASSERT_FALSE(move("west", "east").is_null());
   EXPECT_EQ(open.next(), 3);
-  EXPECT_TRUE(has_left(*lab_, "west"));
+  EXPECT_TRUE(network_has_left("west"));
 }
 
 TEST_F(RuncTest, ClientsDoNotNoticeAMoveThatIsGivenUp) {
@@ -61,7 +32,7 @@ TEST_F(RuncTest, ClientsDoNotNoticeAMoveThatIsGivenUp) {
                             "source.restored=fail"}) {
     EXPECT_EQ(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 1) << fault;
     EXPECT_EQ(open.next(), ++last) << fault;
-    EXPECT_TRUE(has_left(*lab_, "west")) << fault;
+    EXPECT_TRUE(network_has_left("west")) << fault;
   }
   EXPECT_EQ(connect().next(), ++last);
 }
@@ -100,7 +71,7 @@ TEST_F(RuncTest, ANetworkThatCannotGoIsRefusedBeforehand) {
 
 TEST_F(RuncTest, WithAddressAKilledFerryIsFinishedByItsGuard) {
   run_web_counter();
-  expect_guard_finishes([](const std::string& host) { return has_left(*lab_, host); });
+  expect_guard_finishes(network_has_left);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 namespace ferry::testing {
 
+base::Path crun_layer() { return base::Path(FERRY_BINARY_DIR) / "crun"; }
+
 int ContainerTest::looper_lines(const std::string& text, std::optional<int> first) {
   std::istringstream stream(text);
   int expected = 0, count = 0;

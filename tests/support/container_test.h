@@ -27,6 +27,11 @@ while True:
     count += 1
 )py";
 
+// Of hosts with crun, which takes no mixture of v1 and v2, as the machine may have it.
+inline constexpr const char* kOneVersionOfCgroups =
+    "cd /sys/fs/cgroup; test -e cgroup.procs || ! test -d unified || (umount unified && rmdir unified)";
+base::Path crun_layer();  // where tools/get-crun has put it
+
 class ContainerTest : public FerryTest {
  protected:
   const Lab& lab() const override { return *lab_; }

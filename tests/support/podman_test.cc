@@ -28,12 +28,21 @@ base::Path podman_layer() { return base::Path(FERRY_BINARY_DIR) / "podman"; }
 }  // namespace
 
 void PodmanTest::SetUpTestSuite() {
-  if (!why_no_lab().empty() || !std::filesystem::exists(podman_layer() / "usr/bin/podman")) return;
+  if (std::filesystem::exists(podman_layer() / "usr/bin/podman")) make_hosts({podman_layer()});
+}
+
+void PodmanTest::make_hosts(const std::vector<base::Path>& layers, const std::string& prepare) {
+  if (!why_no_lab().empty()) return;
   LabOptions options{.hosts = {"east", "west", "north"}};
-  for (const char* host : {"east", "west"})
-    options.host_layers.push_back(fmt::format("{}={}", host, podman_layer().string()));
+  for (const char* host : {"east", "west"}) {
+    for (const auto& layer : layers)
+      options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
+  }
   lab_ = std::make_unique<Lab>(options);
-  for (const char* host : {"east", "west"}) lab_->check(host, kGiveStorage);
+  for (const char* host : {"east", "west"}) {
+    lab_->check(host, prepare);
+    lab_->check(host, kGiveStorage);
+  }
   const auto made = lab_->shell("east", kMakeImage);
   ASSERT_EQ(made.status, 0) << made.err;
 }
@@ -58,8 +67,8 @@ void PodmanTest::TearDown() {
 
 void PodmanTest::run(const std::string& options, const std::string& command) const {
   const auto said = lab_->shell(
-      "east", fmt::format("podman run -d --name box --runtime runc {} localhost/box:1 {}", options,
-                          command));
+      "east", fmt::format("podman run -d --name box --runtime {} {} localhost/box:1 {}", runtime(),
+                          options, command));
   ASSERT_EQ(said.status, 0) << said.err;
   ASSERT_EQ(state("east"), "running");
 }
@@ -101,6 +110,7 @@ std::string PodmanTest::traces(const std::string& host) const {
   return lab_
       ->shell(host,
               "(podman ps -a -q; podman volume ls -q; runc list -q; ls /run/libpod/exits; "
+              "ls /run/crun 2>/dev/null; "
               "ls /var/lib/containers/storage/overlay-containers | grep -v '^containers.'; "
               "ls /run/netns /run/ferry/criu 2>/dev/null | grep -v ':$'; "
               "ls /run/ferry/ssh-* 2>/dev/null; mount | grep /merged; "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tests of podman's containers share: hosts with podman and runc, and on east an image with a
+// What tests of podman's containers share: hosts with podman and its runtime, and on east an image with a
 // Python of its own and something in /data, of which they run the container "box".
 #pragma once
 
@@ -12,9 +12,13 @@ namespace ferry::testing {
 class PodmanTest : public ContainerTest {
  protected:
   static void SetUpTestSuite();
+  // `layers` have podman and what it calls; `prepare`: a script for hosts that have them. No lab: one is not there.
+  static void make_hosts(const std::vector<base::Path>& layers, const std::string& prepare = "true");
   static void TearDownTestSuite() { lab_.reset(); }
   void SetUp() override;
   void TearDown() override;
+
+  virtual std::string runtime() const { return "runc"; }
 
   // `podman run OPTIONS IMAGE COMMAND` as "box" on east.
   void run(const std::string& options, const std::string& command) const;
@@ -36,6 +40,15 @@ class PodmanTest : public ContainerTest {
   bool goes_on(const std::string& host) const;
   // What podman and its runtime keep of containers; empty: nothing.
   std::string traces(const std::string& host) const;
+
+  // ---- what is to be true, whichever runtime it calls ----
+  // Its first move brings the image along. podman's restart policy starts no second one.
+  void goes_on_there_and_back() const;
+  void connections_and_files_go_along() const;
+  // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
+  void a_failed_move_leads_back() const;
+  // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
+  void a_killed_ferry_is_finished() const;
 };
 
 }  // namespace ferry::testing

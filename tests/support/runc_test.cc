@@ -11,13 +11,13 @@ namespace {
 
 constexpr const char* kBundle = "/srv/bundle";
 
-// `bash -c SCRIPT bash DIRECTORY`: a bundle with a Python of its own.
+// `bash -c SCRIPT bash DIRECTORY ENGINE`: a bundle with a Python of its own.
 const std::string kMakeBundle = fmt::format(R"sh(
   set -e
   mkdir -p "$1/rootfs/programs" && cd "$1/rootfs"
   {}
   cp "{}"/programs/*.py programs/
-  cd .. && runc spec
+  cd .. && "$2" spec
 )sh",
                                             bench::kFillPythonRoot, FERRY_BINARY_DIR);
 
@@ -37,22 +37,30 @@ json.dump(config, open(path, "w"))
 
 }  // namespace
 
-void RuncTest::SetUpTestSuite() {
-  const auto layer = bench::docker_layer(FERRY_BINARY_DIR);
-  if (!why_no_lab().empty() || !std::filesystem::exists(layer / "usr/sbin/runc")) return;
+void RuncTest::SetUpTestSuite() { make_hosts("runc", bench::docker_layer(FERRY_BINARY_DIR)); }
+
+void CrunTest::SetUpTestSuite() { make_hosts("crun", crun_layer(), kOneVersionOfCgroups); }
+
+void RuncTest::make_hosts(const std::string& engine, const base::Path& layer,
+                          const std::string& prepare) {
+  const auto has = [&](const char* directory) {
+    return std::filesystem::exists(layer / directory / engine);
+  };
+  if (!why_no_lab().empty() || (!has("usr/sbin") && !has("usr/bin"))) return;
   LabOptions options{.hosts = {"east", "west", "north"}};
   for (const char* host : {"east", "west"})
     options.host_layers.push_back(fmt::format("{}={}", host, layer.string()));
   lab_ = std::make_unique<Lab>(options);
-  const auto made = lab_->exec("east", {"bash", "-c", kMakeBundle, "bash", kBundle});
+  for (const char* host : {"east", "west"}) lab_->check(host, prepare);
+  const auto made = lab_->exec("east", {"bash", "-c", kMakeBundle, "bash", kBundle, engine});
   ASSERT_EQ(made.status, 0) << made.err;
 }
 
 void RuncTest::SetUp() {
   if (const auto reason = why_no_lab(); !reason.empty()) GTEST_SKIP() << reason;
   if (!lab_)
-    GTEST_SKIP() << "there is no runc in " << FERRY_BINARY_DIR
-                 << "/docker (tools/get-docker makes it)";
+    GTEST_SKIP() << "there is no " << engine() << " in " << FERRY_BINARY_DIR
+                 << "/docker or /crun (tools/get-docker and tools/get-crun make them)";
   lab_->check("east", fmt::format("cp -a {} {}", kBundle, bundle()));
 }
 
@@ -60,8 +68,10 @@ void RuncTest::TearDown() {
   if (!lab_) return;
   for (const char* host : {"east", "west"}) {
     lab_->shell(host,
-                "runc list -q | xargs -r -n 1 runc delete -f; ip netns del box; ip link del vbox; "
-                "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*");
+                fmt::format("{0} list -q | xargs -r -n 1 {0} delete -f; ip netns del box; "
+                            "ip link del vbox; "
+                            "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*",
+                            engine()));
   }
   lab_->shell("north",
               "ip neigh flush all");  // the next one has another MAC, which nobody announces
@@ -79,8 +89,8 @@ void RuncTest::run(const Argv& command, const std::string& name, const std::stri
   lab_->check(
       "east",
       fmt::format(
-          "(runc run -d --bundle {} {} </dev/null 2>&1 | cat >/var/log/{}.log) >/dev/null 2>&1 &",
-          bundle(), name, name));
+          "({0} run -d --bundle {1} {2} </dev/null 2>&1 | cat >/var/log/{2}.log) >/dev/null 2>&1 &",
+          engine(), bundle(), name));
   ASSERT_TRUE(comes_true([&] { return state(name, "east") == "running"; })) << log("east");
 }
 
@@ -94,7 +104,7 @@ void RuncTest::run_web_counter(Name name, Kind kind, const std::string& segment)
   if (name == Name::kNone) run(counter);
   const auto space =
       name == Name::kNone
-          ? lab_->check("east", "runc state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p'")
+          ? lab_->check("east", engine() + " state box | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p'")
           : "box";
   if (name == Name::kNetns) lab_->check("east", "ip netns add box && ip -n box link set lo up");
   const char* link =
@@ -112,16 +122,16 @@ void RuncTest::run_web_counter(Name name, Kind kind, const std::string& segment)
 }
 
 std::string RuncTest::state(const std::string& name, const std::string& host) const {
-  const auto said = lab_->shell(host, fmt::format("runc state {}", name));
+  const auto said = lab_->shell(host, fmt::format("{} state {}", engine(), name));
   return said.status == 0 ? Json::parse(said.out)["status"].get<std::string>() : "";
 }
 
 std::string RuncTest::log(const std::string& host) const {
   return lab_
       ->shell(host,
-              "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | "
+              "cat /var/log/box.log /var/lib/ferry/containers/*-box.log 2>/dev/null | "
               "grep -v -e '(criu/cr-service.c' -e '^read unixpacket' -e '^criu failed' -e '^log "
-              "file: '")
+              "file: ' -e '^CRIU restoring' -e '^Failed unpacking' -e '^Can.t receive'")
       .out;
 }
 
@@ -130,11 +140,26 @@ bool RuncTest::goes_on(const std::string& host) const {
   return before > 0 && comes_true([&] { return lines(host) > before + 3; });
 }
 
+bool RuncTest::network_has_left(const std::string& host) {
+  const auto look = fmt::format(
+      "ls {} 2>/dev/null; ip -o link | grep -e vbox -e fy-; "
+      "grep -L tidy /var/lib/ferry/journal/* 2>/dev/null",
+      kNetwork);
+  return comes_true([&] { return lab_->shell(host, look).out.empty(); }, 30'000);
+}
+
+std::string RuncTest::remains(const std::string& host) const {
+  return lab_
+      ->shell(host, fmt::format("ls -d /run/{}/box {} 2>/dev/null; find /sys/fs/cgroup -name box",
+                                engine(), bundle()))
+      .out;
+}
+
 std::string RuncTest::last_line(const std::string& host) const {
   const auto text =
       lab_->shell(
               host,
-              "cat /var/log/box.log /var/lib/ferry/containers/runc-box.log 2>/dev/null | tail -n 1")
+              "cat /var/log/box.log /var/lib/ferry/containers/*-box.log 2>/dev/null | tail -n 1")
           .out;
   return text.substr(0, text.find('\n'));
 }
@@ -159,15 +184,16 @@ void RuncTest::expect_guard_finishes(
   auto open = connect();
   int last = 0;
   for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
-    EXPECT_NE(ferry("east", {"move", "runc:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_NE(ferry("east", {"move", engine() + ":box", "root@west"}, fault).status, 0) << fault;
     EXPECT_EQ(open.next(), ++last) << fault;
     EXPECT_TRUE(has_left("west")) << fault;
   }
-  ASSERT_NE(ferry("east", {"move", "runc:box", "root@west"}, "source.granted=kill").status, 0);
+  const auto what = engine() + ":box";
+  ASSERT_NE(ferry("east", {"move", what, "root@west"}, "source.granted=kill").status, 0);
   EXPECT_EQ(open.next(), ++last);
-  EXPECT_TRUE(has_left("east")) << ferry("east", {"resolve", "runc:box"}).out;
+  EXPECT_TRUE(has_left("east")) << ferry("east", {"resolve", what}).out;
   EXPECT_EQ(state("box", "west"), "running");
-  ASSERT_NE(ferry("west", {"move", "runc:box", "root@east"}, "target.resuming=kill").status, 0);
+  ASSERT_NE(ferry("west", {"move", what, "root@east"}, "target.resuming=kill").status, 0);
   EXPECT_EQ(open.next(), ++last);
 }
 

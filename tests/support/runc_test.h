@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tests of runc containers share: hosts with runc and a bundle with a Python of its own, and
-// the container "box" in it.
+// What tests of the containers of runc, and of crun, share: hosts with that engine and a bundle with
+// a Python of its own, and the container "box" in it. And what is to be true of either.
 #pragma once
 
 #include <functional>
@@ -10,15 +10,19 @@
 
 namespace ferry::testing {
 
-// east and west have runc, north has none.
 inline constexpr const char* kNetwork = "/run/netns/box";
 
+// east and west have runc, north has none.
 class RuncTest : public ContainerTest {
  protected:
   static void SetUpTestSuite();
   static void TearDownTestSuite() { lab_.reset(); }
   void SetUp() override;
   void TearDown() override;
+  virtual std::string engine() const { return "runc"; }
+  // `layer` has the engine; `prepare`: a script for hosts that have it. No lab: it is not there.
+  static void make_hosts(const std::string& engine, const base::Path& layer,
+                         const std::string& prepare = "true");
   static std::string bundle();  // on east, of this test
 
   // Its output: a pipe, as a supervisor's would be. `network`: the path of its network namespace;
@@ -43,15 +47,41 @@ class RuncTest : public ContainerTest {
   void expect_guard_finishes(const std::function<bool(const std::string& host)>& has_left) const;
   Connection connect() const { return {*lab_, "north", kAddress, kPort}; }
   Json move(const std::string& from, const std::string& to, const Argv& options = {}) const {
-    return FerryTest::move("runc:box", from, to, options);
+    return FerryTest::move(engine() + ":box", from, to, options);
   }
-  std::string state(const std::string& name, const std::string& host) const;  // "": runc knows none
+  // "": the engine knows none.
+  std::string state(const std::string& name, const std::string& host) const;
   // At the source what its supervisor got, after a move what ferry keeps; here the one after the
   // other. Of earlier arrivals that failed the engine's complaints are in it, too.
   std::string log(const std::string& host) const;
   int lines(const std::string& host) const { return looper_lines(log(host)); }
   bool goes_on(const std::string& host) const;
   std::string last_line(const std::string& host) const;
+  // Of one with an address: neither the name nor a link that could answer, and no job that somebody
+  // is still at.
+  static bool network_has_left(const std::string& host);
+  // Its engine's memory of it, its bundle and its cgroups; empty: nothing.
+  std::string remains(const std::string& host) const;
+
+  // ---- what is to be true, whichever engine it is ----
+  void goes_on_there_and_back() const;
+  // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
+  void memory_is_as_it_was() const;
+  void connections_go_along() const;
+  void what_it_has_written_goes_along() const;
+  // Only those that are named, and only where nothing else is; what a failed move has made there goes.
+  void what_is_bound_goes_along() const;
+  // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
+  void a_failed_move_leads_back() const;
+  // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
+  void a_killed_ferry_is_finished() const;
+};
+
+// east and west have crun and its suite's userland, and one version of cgroups (v1).
+class CrunTest : public RuncTest {
+ protected:
+  static void SetUpTestSuite();
+  std::string engine() const override { return "crun"; }
 };
 
 }  // namespace ferry::testing
