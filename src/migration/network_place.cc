@@ -64,7 +64,7 @@ std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
     place.attachment_->link = {};  // as the daemon calls it
     return place;
   }
-  if (plan.has_relay()) {
+  if (plan.has_relay() && !plan.has_identity()) {
     place.is_by_engine_ = place.is_whole_by_engine_ = place.is_relayed_ = true;
     return place;
   }

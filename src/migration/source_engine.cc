@@ -134,6 +134,15 @@ void SourceMove::leave_present(const wire::Ready& target) {
   }
 }
 
+namespace {
+
+// That of an earlier move, which led here: it keeps the ports there, which the container is to have.
+void stop_relay_to_here(const std::string& name) {
+  (void)handover::stop_relay(name, handover::RelayEnd::kExit);
+}
+
+}  // namespace
+
 // The container is made there while it runs here: what its engine has against it is heard in time.
 void SourceMove::define_there() {
   const auto& container = *subject_.workload.container;
@@ -149,6 +158,7 @@ void SourceMove::define_there() {
   }
   if (shared_memory_) shared_memory_->look_for_content();
   if (container.engine == "podman") {
+    stop_relay_to_here(report_.name);  // podman publishes the ports already when it makes it
     export_definition(container, subject_.workload.root.pid,
                       *images_);  // and what is in its /dev/shm now
     send_image(kEngineArchive);
@@ -214,7 +224,7 @@ void SourceMove::send_engine_changes(const std::vector<std::string>& written) {
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
-  (void)handover::stop_relay(report_.name, handover::RelayEnd::kExit);  // that of an earlier move, which led here
+  stop_relay_to_here(report_.name);
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);

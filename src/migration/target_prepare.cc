@@ -150,6 +150,7 @@ void TargetMove::define_engine() {
                        fmt::format("use the same version of {} on both hosts", told.engine()), {}, {}});
   }
   engine->give_name({told.image_id(), told.image_name()});
+  if (!engine->has_daemon()) wait_for_earlier_relay();
   place_->will_be_defined();
   walk_->journal().note(kNotePlace, place_->note());
   place_->define(told, *images_);

@@ -74,7 +74,7 @@ Reasons network_reasons(const json& inspected) {
   if (mode == "none" || mode == "host" || mode.starts_with("ns:")) return {};
   if (!is_on_networks(inspected)) {
     return {{fmt::format("its network is podman's \"{}\"", mode),
-             "a program of podman's stands between it and its clients, which would stay here",
+             "what is at its other end would stay here",
              kNamespaceInstead}};
   }
   const auto networks = names_of_networks(inspected);
