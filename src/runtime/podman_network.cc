@@ -74,8 +74,7 @@ Reasons network_reasons(const json& inspected) {
   if (mode == "none" || mode == "host" || mode.starts_with("ns:")) return {};
   if (!is_on_networks(inspected)) {
     return {{fmt::format("its network is podman's \"{}\"", mode),
-             "what is at its other end would stay here",
-             kNamespaceInstead}};
+             "what is at its other end would stay here", kNamespaceInstead}};
   }
   const auto networks = names_of_networks(inspected);
   if (networks.size() <= 1) return {};
@@ -97,8 +96,9 @@ json portable_network(const json& inspected) {
 Reasons reasons_not_to_make(const json& network) {
   const auto name = network.value("name", "");
   const auto refuse = [&](std::string why) -> Reasons {
-    return {{fmt::format("podman has no network {} here", name), std::move(why),
-             fmt::format("`podman network create {}` there, so that it is the same network", name)}};
+    return {
+        {fmt::format("podman has no network {} here", name), std::move(why),
+         fmt::format("`podman network create {}` there, so that it is the same network", name)}};
   };
   if (const auto driver = network.value("driver", ""); driver != "bridge")
     return refuse(fmt::format("ferry makes none of the driver {}", driver));
@@ -188,8 +188,7 @@ void Podman::make_networks(const OciContainer& container, const std::string& def
 // Unless somebody has come into it meanwhile.
 void Podman::remove_network(const std::string& name) const {
   if (!has_network(name)) return;
-  const auto users =
-      base::run({"podman", "ps", "--all", "--quiet", "--filter", "network=" + name});
+  const auto users = base::run({"podman", "ps", "--all", "--quiet", "--filter", "network=" + name});
   if (users.status != 0 || !users.out.empty()) return;
   const auto told = base::run({"podman", "network", "rm", "--", name});
   if (told.status == 0 || !has_network(name)) return;
@@ -231,7 +230,8 @@ void Podman::forget_addresses(const base::Path& archive) const {
   const auto found = find_in_tar(file.get(), kNetworkStatus);
   if (!found) return;
   const std::string blank(found->second, ' ');
-  if (::pwrite(file.get(), blank.data(), blank.size(), found->first) != static_cast<ssize_t>(blank.size()))
+  if (::pwrite(file.get(), blank.data(), blank.size(), found->first) !=
+      static_cast<ssize_t>(blank.size()))
     throw base::SysError("pwrite", errno, archive.string());
 }
 

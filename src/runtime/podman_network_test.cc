@@ -86,21 +86,24 @@ TEST(PodmanNetwork, NotWhatTheCommandCannotMake) {
   EXPECT_EQ(why_not("/driver", "ipvlan"), "ferry makes none of the driver ipvlan");
   EXPECT_EQ(why_not("/routes", {{{"destination", "10.1.0.0/16"}}}),
             "ferry makes none with settings of the kind routes");
-  EXPECT_EQ(why_not("/subnets/0/lease_range", {{"start_ip", "172.30.0.10"}, {"end_ip", "172.30.0.20"}}),
-            "the addresses that it leases are no network of their own");
+  EXPECT_EQ(
+      why_not("/subnets/0/lease_range", {{"start_ip", "172.30.0.10"}, {"end_ip", "172.30.0.20"}}),
+      "the addresses that it leases are no network of their own");
   EXPECT_EQ(why_not("/subnets/1", {{"subnet", "172.31.0.0/24"}}),
             "only some of its subnets have a range of their own to lease from");
 }
 
 // As podman's archives are: tar, with what is in its files in blocks of 512 bytes.
 TEST(PodmanArchive, TheAddressesInItAreForgottenAndNothingElse) {
-  const base::Path directory = base::Path(::testing::TempDir()) / fmt::format("ferry-archive-{}", ::getpid());
+  const base::Path directory =
+      base::Path(::testing::TempDir()) / fmt::format("ferry-archive-{}", ::getpid());
   std::filesystem::create_directories(directory);
   const auto write = [&](const char* name, const std::string& text) {
     base::replace_file(directory / name, text, base::Durable::kNo);
   };
   const auto tar = [&](base::Argv argv) {
-    argv.insert(argv.begin(), {"tar", "-C", directory.string(), "-f", (directory / "a.tar").string()});
+    argv.insert(argv.begin(),
+                {"tar", "-C", directory.string(), "-f", (directory / "a.tar").string()});
     const auto told = base::run(argv);
     EXPECT_EQ(told.status, 0) << told.err;
     return told.out;
