@@ -146,8 +146,12 @@ void RelayExit::know_connections() {
   tell("know");
 }
 
-void RelayExit::serve(pid_t root) {
+void RelayExit::wait_until_known() {
   if (std::exchange(is_asked_, false)) hear();
+}
+
+void RelayExit::serve(pid_t root) {
+  wait_until_known();
   ask(fmt::format("serve {}", root));
   release();
 }

@@ -99,8 +99,11 @@ class RelayExit : public RelayProcess {
   const transport::Key& key() const { return key_; }
   // The workload's sockets are there, and nothing of it has run: its connections are the relay's.
   // Without this one that speaks before its client does would speak past the relay, and be reset.
-  // Does not wait for it: that is serve()'s to do, some milliseconds later.
+  // Does not wait for it: that is to be done some milliseconds later, before CRIU ends the repair of
+  // the sockets. Each of them speaks then (net/ipv4/tcp_output.c, tcp_send_window_probe), and finds
+  // its way out also while its port is off the bridge: the host answers for the gateway there.
   void know_connections();
+  void wait_until_known();
   // From now on it lives as long as its lanes, the workload's link and `root`, a process of the
   // workload (0: the namespace itself is held, and with it its link, if nobody deletes that).
   void serve(pid_t root);

@@ -134,9 +134,10 @@ TEST_F(RelayTest, EstablishedConnectionsGoOnWhoeverSpeaksFirst) {
   // It waits for them in the pause.
   ASSERT_TRUE(send_all(pairs[0].first.get(), "from the client"));
   relayed.exit->know_connections();
+  relayed.exit->wait_until_known();
+  ASSERT_TRUE(send_all(pairs[1].second.get(), "from the workload"));  // nobody serves it yet
   relayed.serve_begun();
   EXPECT_EQ(receive_all(pairs[0].second.get(), 15), "from the client");
-  ASSERT_TRUE(send_all(pairs[1].second.get(), "from the workload"));
   EXPECT_EQ(receive_all(pairs[1].first.get(), 17), "from the workload");
   for (const auto& [client, server] : pairs)
     EXPECT_TRUE(exchange_whole(client.get(), server.get(), 10 << 20));

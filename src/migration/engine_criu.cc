@@ -97,6 +97,7 @@ void export_definition(const runtime::OciContainer& container, pid_t root, const
   const int status =
       stand_in(criu::dump_call(root), podman.export_command(container, archive), images, true, [&] { podman.make_look_whole(container); });
   podman.tidy_after_export(container);
+  if (status == 0 && podman.gives_network(container)) podman.forget_addresses(archive);
   if (status == 0) return;
   throw base::Error({fmt::format("podman does not give out the definition of {}", container.text()),
                      words_in(images.directory() / kEngineLog),
@@ -121,6 +122,7 @@ void import_definition(const runtime::OciContainer& container, const criu::Image
 
 runtime::OciContainer define_container(const runtime::OciContainer& wanted, const wire::EngineContainer& told, const criu::ImageSet& images) {
   if (wanted.engine == "docker") return runtime::Docker().define(wanted, told.configuration(), {told.image_id(), told.image_name()});
+  runtime::Podman().make_networks(wanted, told.configuration());
   runtime::Podman().make_volumes(wanted, told.configuration(), {told.image_id(), told.image_name()});
   import_definition(wanted, images);
   return wanted;

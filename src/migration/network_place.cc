@@ -56,12 +56,16 @@ std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
   NetworkPlace place;
   if (runtime::oci_engine(plan.container().engine())->has_daemon()) {
     if (!plan.container().own_network()) return std::nullopt;
-    place.is_by_daemon_ = true;
+    place.is_by_engine_ = true;
     place.is_relayed_ = plan.has_relay();
     if (!plan.has_identity()) return place;
     place.identity_ = identity_from(plan.identity());
     place.attachment_ = attachment_for(plan.identity(), plan.name());
     place.attachment_->link = {};  // as the daemon calls it
+    return place;
+  }
+  if (plan.has_relay() && !plan.has_identity()) {
+    place.is_by_engine_ = place.is_whole_by_engine_ = place.is_relayed_ = true;
     return place;
   }
   place.name_ = name_in(plan.container());
@@ -79,7 +83,7 @@ std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
   NetworkPlace place;
   place.name_ = note.value("name", "");
   place.name_is_new_ = note.value("name_is_new", false);
-  place.is_by_daemon_ = note.value("is_by_daemon", false);
+  place.is_by_engine_ = note.value("is_by_engine", false);
   if (note.contains("identity")) place.identity_ = noted_identity(note["identity"]);
   if (note.contains("attachment")) place.attachment_ = noted_attachment(note["attachment"]);
   return place;
@@ -87,7 +91,7 @@ std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
 
 json NetworkPlace::note() const {
   json note = {
-      {"name", name_.string()}, {"name_is_new", name_is_new_}, {"is_by_daemon", is_by_daemon_}};
+      {"name", name_.string()}, {"name_is_new", name_is_new_}, {"is_by_engine", is_by_engine_}};
   if (identity_) note["identity"] = to_note(*identity_);
   if (attachment_) note["attachment"] = to_note(*attachment_);
   return note;
@@ -112,17 +116,25 @@ process::Reasons NetworkPlace::reasons_against(const wire::EngineContainer& told
 }
 
 base::Fd NetworkPlace::make() const {
+  if (is_whole_by_engine_) return {};
   if (!name_.empty() && !name_is_new_) return base::open_file(name_, O_RDONLY | O_CLOEXEC);
   auto made = kernel::make_network();
-  if (is_by_daemon_ && (identity_ || is_relayed_)) handover::NetworkBarrier(made.get()).shut();
+  if (is_by_engine_ && (identity_ || is_relayed_)) handover::NetworkBarrier(made.get()).shut();
   if (!name_.empty()) kernel::name_network(made.get(), name_);
   return made;
+}
+
+base::Fd NetworkPlace::find(const runtime::OciContainer& container) {
+  const auto name = runtime::network_name(runtime::read_configuration(container.bundle));
+  if (!name.empty() && kernel::is_network(name)) return base::open_file(name, O_RDONLY | O_CLOEXEC);
+  throw base::Error({fmt::format("cannot find the network of {}", container.text()),
+                     fmt::format("{} has written none into its config.json", container.engine), "report its version", {}, {}});
 }
 
 // Behind the barrier: the original is at work under the same MAC and addresses, or else clients of ports that are published here
 // may come before it runs.
 void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
-  runtime::run_network_hooks(container, netns);
+  if (!is_whole_by_engine_) runtime::run_network_hooks(container, netns);
   if (!identity_ && !is_relayed_) return;
   const auto found = handover::find_attached(netns);
   if (is_relayed_) identity_ = found.identity;  // whatever it is
@@ -143,7 +155,7 @@ void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
 }
 
 void NetworkPlace::remove() const {
-  if (is_by_daemon_) return;  // the daemon's
+  if (is_by_engine_) return;  // the engine's
   if (attachment_) {
     const bool is_here = !name_.empty() && kernel::is_network(name_);
     handover::remove_link(*attachment_, *identity_,

@@ -121,6 +121,26 @@ TEST_F(NetworkPlaceTest, AnEmptyOneThatWasThereIsTakenAndStays) {
   });
 }
 
+// podman makes all of it, and takes it away.
+TEST_F(NetworkPlaceTest, WhatIsRelayedIsLeftToItsEngine) {
+  in_own_network([](kernel::Netlink&) {
+    wire::Plan plan;
+    plan.mutable_container()->set_engine("podman");
+    plan.mutable_container()->set_configuration("{}");
+    plan.mutable_relay()->set_address("10.88.0.2/16");
+    const auto place = NetworkPlace::of(plan);
+    ASSERT_TRUE(place);
+    EXPECT_TRUE(place->is_by_engine());
+    EXPECT_FALSE(place->make());
+    const auto again = NetworkPlace::from(place->note());
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->is_by_engine());
+    again->remove();
+    plan.clear_relay();
+    EXPECT_FALSE(NetworkPlace::of(plan));
+  });
+}
+
 TEST_F(NetworkPlaceTest, WithoutABridgeItIsRefused) {
   in_own_network(
       [this](kernel::Netlink&) { EXPECT_THROW((void)NetworkPlace::of(plan()), base::Error); });

@@ -91,6 +91,15 @@ void wait_for_log(pid_t root, pid_t supervisor, const base::Path& log) {
 
 }  // namespace
 
+namespace {
+
+// That of an earlier move, which led here: it keeps the ports there, which the container is to have.
+void stop_relay_to_here(const std::string& name) {
+  (void)handover::stop_relay(name, handover::RelayEnd::kExit);
+}
+
+}  // namespace
+
 // The container is made there while it runs here: what its engine has against it is heard in time.
 void SourceMove::define_there() {
   const auto& container = *subject_.workload.container;
@@ -106,6 +115,7 @@ void SourceMove::define_there() {
   }
   if (shared_memory_) shared_memory_->look_for_content();
   if (container.engine == "podman") {
+    stop_relay_to_here(report_.name);  // podman publishes the ports already when it makes it
     export_definition(container, subject_.workload.root.pid,
                       *images_);  // and what is in its /dev/shm now
     send_image(kEngineArchive);
@@ -152,7 +162,7 @@ void SourceMove::send_last_of_log() {
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
-  (void)handover::stop_relay(report_.name, handover::RelayEnd::kExit);  // that of an earlier move, which led here
+  stop_relay_to_here(report_.name);
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);

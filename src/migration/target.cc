@@ -247,6 +247,7 @@ void TargetMove::resume() {
   if (capsule_) capsule_->adopt(plan_.root_pid(), *freezer_);
   walk_->journal().note(kNoteAdopted, true);
   if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
+  prepare_relay();
   restore_->let_go([this] { open_gate(); });
   conclude();
   tell_peers();
@@ -307,6 +308,14 @@ void TargetMove::open_gate() {
     gate_->announce();
   } catch (const base::SysError& failure) {
     base::log("not announced: {}", failure.what());  // the next packet that it sends tells the segment as well
+  }
+}
+
+void TargetMove::prepare_relay() {
+  try {
+    if (relay_) relay_->wait_until_known();
+  } catch (const std::exception& failure) {
+    base::log("the relay: {}", failure.what());  // as when it does not serve
   }
 }
 

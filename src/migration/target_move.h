@@ -65,6 +65,7 @@ class TargetMove {
   void require_engine() const;
   void change_addresses();
   void open_gate();
+  void prepare_relay();
   void serve_relay();
   void settle_address();
   void conclude();

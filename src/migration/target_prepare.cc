@@ -137,7 +137,7 @@ void TargetMove::make_place() {
   if (!plan_.has_identity()) return;
   take_identity();
   attachment_ = *place_->network()->attachment();
-  if (!place_->network()->is_by_daemon()) make_port();
+  if (!place_->network()->is_by_engine()) make_port();
 }
 
 // The engine makes the container, and does not start it; what that needs has come before. The source copies its files into it.
@@ -151,6 +151,7 @@ void TargetMove::define_engine() {
                        fmt::format("use the same version of {} on both hosts", told.engine()), {}, {}});
   }
   engine->give_name({told.image_id(), told.image_name()});
+  if (!engine->has_daemon()) wait_for_earlier_relay();
   place_->will_be_defined();
   walk_->journal().note(kNotePlace, place_->note());
   place_->define(told, *images_);
@@ -215,7 +216,8 @@ void TargetMove::start_engine() {
   freezer_ = std::move(cgroup);
   place_->know_cgroup(freezer_->path());
   if (runtime::oci_engine(place_->container().engine)->has_daemon()) place_->know_caller(restore_->criu().pid);
-  if (network && network->is_by_daemon()) {
+  if (network && network->is_by_engine()) {
+    if (!netns_) netns_ = NetworkPlace::find(place_->container());
     place_->fill_network(netns_.get());
     identity_ = network->identity();
     if (identity_) adopt_port();
@@ -247,7 +249,7 @@ void TargetMove::make_port() {
   guard_port();
 }
 
-// Its engine's daemon has made it, and it is shut.
+// Its engine has made it, and it is shut.
 void TargetMove::adopt_port() {
   attachment_ = *place_->network()->attachment();
   guard_port();

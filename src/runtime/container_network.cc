@@ -2,6 +2,7 @@
 #include "runtime/container_network.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,8 +35,8 @@ std::string network_hook(const json& configuration) {
   return "";
 }
 
-// docker calls the host ends of its containers' links so. A bridge that has no other port leads
-// nowhere else: docker0, as a rule.
+// Engines call the host ends of their containers' links so. A bridge that has no other port leads
+// nowhere else: docker0 or podman0, as a rule.
 bool is_private(const std::string& bridge) {
   const auto links = kernel::Netlink().links();
   const auto self =
@@ -104,24 +105,45 @@ pid_t guest_of(uint64_t network, uint64_t pids_of_container) {
   return 0;
 }
 
+namespace {
+
+// podman makes it anew before it calls its runtime, with all that tells others of it: on a segment
+// that others are on, too, its address would be there twice.
+void add_segment_reason(const handover::Attachment& attachment, process::Reasons& reasons) {
+  if (attachment.segment.empty()) return;  // others tell why
+  reasons.push_back({fmt::format("its network leads out of this host by {}", attachment.segment),
+                     "this version takes along those of podman's networks that only containers are on",
+                     "let it join a named network (--network ns:/run/netns/NAME, docs/containers.md)"});
+}
+
+bool has_ipv4(const handover::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const auto& one) { return one.address.family() == AF_INET; });
+}
+
+}  // namespace
+
 ContainerNetwork network_of(pid_t root, const OciContainer& container) {
   const uint64_t id = kernel::namespace_id(root, "net"), pids = kernel::namespace_id(root, "pid");
   ContainerNetwork network;
   if (id == kernel::namespace_id(::getpid(), "net")) return network;
   auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
   const auto engine = oci_engine(container.engine);
-  const bool by_daemon = engine->has_daemon();  // which makes it anew there
+  const bool by_engine = engine->gives_network(container), by_daemon = engine->has_daemon();
   if (by_daemon) network.is_given = true;
   const auto& attachment = attached.attachment;
-  if (by_daemon && !attachment.is_macvlan() && is_private(attachment.segment)) {
+  if (by_engine && !attachment.is_macvlan() && is_private(attachment.segment)) {
     auto ports = engine->published_ports(container);
-    if (attached.identity && !ports.empty())
+    if (attached.identity && has_ipv4(*attached.identity) && !ports.empty())
       network.published = {std::move(*attached.identity), attachment, std::move(ports)};
+    return network;
+  }
+  network.reasons = std::move(attached.reasons);
+  if (by_engine && !by_daemon) {
+    add_segment_reason(attachment, network.reasons);
     return network;
   }
   network.identity = std::move(attached.identity);
   network.attachment = std::move(attached.attachment);
-  network.reasons = std::move(attached.reasons);
   if (by_daemon) {
     if (network.identity) add_guest_reason(id, pids, network.reasons);
     return network;

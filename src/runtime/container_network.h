@@ -30,7 +30,7 @@ struct ContainerNetwork {
   std::optional<handover::Identity> identity;  // nothing: this host's network, or none
   handover::Attachment attachment;             // with an identity
   std::optional<PublishedNetwork> published;   // instead of one
-  base::Path name;                             // empty: it has none
+  base::Path name;                             // empty: it has none, or one of its engine's own
   // Nameless, and at the target made before CRIU comes: it is none of CRIU's business.
   bool is_given = false;
   process::Reasons reasons;                    // why it cannot go along

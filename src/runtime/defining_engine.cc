@@ -35,6 +35,17 @@ std::vector<std::string> DefiningEngine::volumes_in(const std::string& definitio
   return names;
 }
 
+std::vector<std::string> DefiningEngine::networks_to_make(const std::string& definition) const {
+  const auto parsed = json::parse(definition, nullptr, false);
+  std::vector<std::string> names;
+  if (!parsed.is_object()) return names;
+  const auto there = parsed.value(kNetworksThere, json::object());
+  for (const auto& [name, network] : there.items()) {
+    if (!has_network(name)) names.push_back(name);
+  }
+  return names;
+}
+
 Reasons DefiningEngine::volume_reasons(const OciContainer& container) const {
   Reasons reasons;
   for (const auto& name : container.volumes) {

@@ -44,7 +44,7 @@ class DefiningEngine : public Oci {
   // The volumes that will be made with it, and that go with it.
   std::vector<std::string> volumes_in(const std::string& definition) const;
   // Networks that are not here and will be made with it.
-  virtual std::vector<std::string> networks_to_make(const std::string& /*definition*/) const { return {}; }
+  std::vector<std::string> networks_to_make(const std::string& definition) const;
   // What of a definition cannot be made here.
   virtual process::Reasons reasons_against(const std::string& definition) const = 0;
   virtual bool has_image(const std::string& id) const = 0;
@@ -53,7 +53,12 @@ class DefiningEngine : public Oci {
   // It runs.
   virtual void settle_in(const OciContainer& container) const = 0;
 
+  // Of a definition: its networks, by name, as they are at the source, should the target have none of
+  // that name.
+  static constexpr const char* kNetworksThere = "NetworksThere";
+
  protected:
+  virtual bool has_network(const std::string& name) const = 0;
   virtual std::optional<Volume> find_volume(const std::string& name) const = 0;
   // Names of containers, running or not, without the one of this id.
   virtual std::vector<std::string> other_users(const std::string& volume,

@@ -279,7 +279,6 @@ std::string Docker::definition(const OciContainer& container,
   return configuration.dump();
 }
 
-// As they are here, should the target have none of that name.
 json Docker::describe_networks(const json& configuration) const {
   json described = json::object();
   for (const auto& name : docker::networks(configuration))

@@ -43,7 +43,6 @@ class Docker : public DefiningEngine {
   void forbid_restarts(const OciContainer& container) const override;
   void allow_restarts(const OciContainer& container) const override;
 
-  std::vector<std::string> networks_to_make(const std::string& definition) const override;
   process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
   base::Argv load_image_command() const override;
@@ -54,10 +53,8 @@ class Docker : public DefiningEngine {
   // What is wanted, with its id here.
   OciContainer define(OciContainer wanted, const std::string& definition, const Image& image) const;
 
-  // Of a definition: its networks, by name, as they are at the source.
-  static constexpr const char* kNetworksThere = "NetworksThere";
-
  protected:
+  bool has_network(const std::string& name) const override;
   std::optional<Volume> find_volume(const std::string& name) const override;
   std::vector<std::string> other_users(const std::string& volume,
                                        const std::string& id) const override;

@@ -130,12 +130,8 @@ Reasons Docker::version_reasons(const json& configuration) const {
        "host)"}};
 }
 
-std::vector<std::string> Docker::networks_to_make(const std::string& definition) const {
-  auto names = docker::networks(json::parse(definition));
-  std::erase_if(names, [this](const std::string& name) {
-    return api_.find("/networks/" + percent_encode(name)).has_value();
-  });
-  return names;
+bool Docker::has_network(const std::string& name) const {
+  return api_.find("/networks/" + percent_encode(name)).has_value();
 }
 
 Reasons Docker::prepare_network(json& network) {

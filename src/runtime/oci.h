@@ -29,7 +29,7 @@ struct OciContainer {
   kernel::ProcessId supervisor = {};  // podman's conmon, containerd's shim: has its streams, and sees it end
   base::Path exits = {};         // where that one leaves a word of the end
   std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
-  std::vector<std::string> networks = {};  // docker's, by name, that are made for it where it arrives
+  std::vector<std::string> networks = {};  // of its engine, by name, that are made for it where it arrives
   base::Path checkpoint_copy = {};  // docker's: where containerd has put what it is started from, and leaves it
   std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
 
@@ -81,6 +81,8 @@ class Oci {
   static bool knows(const std::string& engine);  // is one of kEngines
   // One gives its containers their networks, also the one that ferry has made, and calls CRIU itself: who is called only asks it to.
   virtual bool has_daemon() const { return false; }
+  // Makes the network of this container itself, and anew where it comes to.
+  virtual bool gives_network(const OciContainer&) const { return has_daemon(); }
   // This host has it, be it of use (host_reasons) or not.
   virtual bool is_installed() const;
   // It takes what is asked of it; a daemon that is about to end does not, and takes its containers along.

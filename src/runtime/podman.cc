@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "runtime/docker_config.h"
+#include "runtime/podman_network.h"
 #include "runtime/podman_runtime.h"
 
 namespace ferry::runtime {
@@ -167,13 +169,7 @@ void add_shared_reasons(const json& found, Reasons& reasons) {
     reasons.push_back({"it shares namespaces with another container", "that one would stay here",
                        "give it namespaces of its own"});
   }
-  if (const auto mode = part(found, "HostConfig").value("NetworkMode", "");
-      mode != "none" && mode != "host" && !mode.starts_with("ns:")) {
-    reasons.push_back(
-        {fmt::format("its network is podman's \"{}\"", mode),
-         "this version does not take podman's own networks along",
-         "run it with --network ns:/run/netns/NAME (docs/containers.md), host or none"});
-  }
+  for (auto& reason : podman::network_reasons(found)) reasons.push_back(std::move(reason));
 }
 
 void add_file_reasons(const json& found, Reasons& reasons) {
@@ -217,6 +213,15 @@ Reasons Podman::own_reasons(const OciContainer& container) const {
   for (auto& reason : podman::runtime_reasons(podman::runtime_of(found))) reasons.push_back(std::move(reason));
   for (auto& reason : volume_reasons(container)) reasons.push_back(std::move(reason));
   return reasons;
+}
+
+bool Podman::gives_network(const OciContainer& container) const {
+  return podman::is_on_networks(require(container));
+}
+
+// podman tells of them as docker does.
+std::vector<handover::PublishedPort> Podman::published_ports(const OciContainer& container) const {
+  return docker::published_ports(require(container));
 }
 
 OciFiles Podman::files(const OciContainer& container) const {
@@ -264,7 +269,7 @@ void Podman::tidy_after_export(const OciContainer& container) const {
   fs::remove(directory / kInventory, untidy);
   fs::remove(directory / kEngineNotes, untidy);
   fs::remove(directory, untidy);  // what somebody else keeps there stays
-  for (const char* file : {"devshm-checkpoint.tar", "network.status"})
+  for (const char* file : {"devshm-checkpoint.tar", kNetworkStatus})
     fs::remove(container.bundle / file, untidy);
 }
 
@@ -318,6 +323,7 @@ void Podman::remove(const OciContainer& container) const {
   }
   if (!container.volumes.empty()) remove_novice(container);
   remove_volumes(container);
+  for (const auto& name : container.networks) remove_network(name);
 }
 
 void Podman::dismiss_supervisor(const OciContainer& container) const {
@@ -370,12 +376,28 @@ void Podman::give_name(const Image& image) const {
   run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
 }
 
-// Its config.json, and its volumes besides, which are no mounts of anything of this host's then.
+namespace {
+
+// podman's own, which ends with the container here.
+void forget_network_path(json& configuration) {
+  for (auto& space : configuration["linux"]["namespaces"]) {
+    if (space.value("type", "") == "network") space.erase("path");
+  }
+}
+
+}  // namespace
+
+// Its config.json, and its volumes and networks besides, which are nothing of this host's then.
 std::string Podman::definition(const OciContainer& container,
                                const std::optional<handover::Identity>&) const {
   auto configuration = read_configuration(container.bundle);
   configuration["Volumes"] = describe_volumes(container);
-  podman::describe_runtime(podman::runtime_of(require(container)), configuration);
+  const auto found = require(container);
+  podman::describe_runtime(podman::runtime_of(found), configuration);
+  if (podman::is_on_networks(found)) {
+    forget_network_path(configuration);
+    configuration[kNetworksThere] = describe_networks(found);
+  }
   return configuration.dump(2);
 }
 

@@ -22,6 +22,9 @@ class Podman : public DefiningEngine {
   std::optional<OciState> find(const std::string& name) const override;
   std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
+  bool gives_network(const OciContainer& container) const override;
+  std::vector<handover::PublishedPort> published_ports(
+      const OciContainer& container) const override;
   OciFiles files(const OciContainer& container) const override;
   std::vector<base::Path> storage() const override;
   base::Argv restore_command(const OciContainer& container, const std::string& images,
@@ -50,6 +53,8 @@ class Podman : public DefiningEngine {
   base::Argv export_command(const OciContainer& container, const base::Path& archive) const;
   void make_look_whole(const OciContainer& container) const;
   void tidy_after_export(const OciContainer& container) const;
+  // Of one on podman's networks: which addresses it has on them.
+  void forget_addresses(const base::Path& archive) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
   base::Argv import_command(const base::Path& archive) const;
   void tidy_after_import(const OciContainer& container) const;
@@ -57,12 +62,15 @@ class Podman : public DefiningEngine {
   // the container one day.
   void make_volumes(const OciContainer& container, const std::string& definition,
                     const Image& image) const;
+  // And those of its networks that are to be made for it.
+  void make_networks(const OciContainer& container, const std::string& definition) const;
   bool is_made(const std::string& id) const;
   // Of one that does not run: its root filesystem is mounted from then on, until it has settled in
   // or was removed. Throws Error.
   base::Path mount(const std::string& id) const;
 
  protected:
+  bool has_network(const std::string& name) const override;
   std::optional<Volume> find_volume(const std::string& name) const override;
   std::vector<std::string> other_users(const std::string& volume,
                                        const std::string& id) const override;
@@ -70,7 +78,11 @@ class Podman : public DefiningEngine {
   void remove_volume(const std::string& name) const override;
 
  private:
+  static constexpr const char* kNetworkStatus = "network.status";  // a file of the archive
   void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed
+  nlohmann::json describe_networks(const nlohmann::json& inspected) const;
+  process::Reasons reasons_against_networks(const std::string& definition) const;
+  void remove_network(const std::string& name) const;
 };
 
 std::vector<OciListed> podman_listing(const nlohmann::json& list);  // of `podman ps`

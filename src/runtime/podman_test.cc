@@ -27,7 +27,7 @@ std::string reasons_of(const json& inspected) {
 
 TEST(PodmanReasons, NothingStandsInTheWayOfAPlainOne) {
   EXPECT_EQ(reasons_of(plain()), "");
-  for (const char* mode : {"none", "host"}) {
+  for (const char* mode : {"none", "host", "bridge"}) {
     auto other = plain();
     other["HostConfig"]["NetworkMode"] = mode;
     EXPECT_EQ(reasons_of(other), "") << mode;
@@ -42,7 +42,7 @@ TEST(PodmanReasons, EachIsNamed) {
   };
   EXPECT_EQ(with("/Pod", "0123456789abcdef"), "it is in the pod 0123456789ab\n");
   EXPECT_EQ(with("/Dependencies", {"abc"}), "it shares namespaces with another container\n");
-  EXPECT_EQ(with("/HostConfig/NetworkMode", "bridge"), "its network is podman's \"bridge\"\n");
+  EXPECT_EQ(with("/HostConfig/NetworkMode", "pasta"), "its network is podman's \"pasta\"\n");
   EXPECT_EQ(with("/Rootfs", "/srv/root"), "it has no image (--rootfs)\n");
   EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
   EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "");

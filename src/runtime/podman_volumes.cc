@@ -151,6 +151,7 @@ std::vector<base::Path> Podman::storage() const {
 Reasons Podman::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   auto reasons = reasons_against_volumes(configuration);
+  for (auto& reason : reasons_against_networks(definition)) reasons.push_back(std::move(reason));
   if (!configuration.is_object()) return reasons;
   for (auto& reason : podman::reasons_against_runtime(configuration)) reasons.push_back(std::move(reason));
   const auto volumes = configuration.value("Volumes", json::object());
