@@ -21,7 +21,9 @@ namespace {
 
 constexpr auto kRemovePause = std::chrono::milliseconds(2);  // between two attempts
 
-bool is_cgroup_mount(const Mount& mount) { return mount.type == "cgroup" || mount.type == "cgroup2"; }
+bool is_cgroup_mount(const Mount& mount) {
+  return mount.type == "cgroup" || mount.type == "cgroup2";
+}
 
 // Below a hierarchy's root, and nothing that climbs out of it again.
 bool is_inner(const Path& below) {
@@ -57,7 +59,10 @@ void enter_cgroup(pid_t pid, const std::string& path) {
   const auto directories = cgroup_directories(path);
   if (directories.empty()) {
     throw base::Error({fmt::format("there is no cgroup {} on this host", path),
-                       "no hierarchy that is mounted has it", "", {}, {}});
+                       "no hierarchy that is mounted has it",
+                       "",
+                       {},
+                       {}});
   }
   for (const auto& directory : directories)
     base::write_file(directory / "cgroup.procs", std::to_string(pid));

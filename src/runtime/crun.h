@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// crun: an OCI runtime as runc is one, with the same words on its command line. What differs is here:
+// crun: an OCI runtime as runc is one, with the same words on its command line. What differs is
+// here:
 //
 // - It may be built without CRIU, and calls it through a library that may not be there.
 // - It makes no containers where cgroups are a mixture of v1 and v2.
-// - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on): ferry moves it there
+// - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on):
+// ferry moves it there
 //   (criu::EngineSide::cgroup).
-// - It keeps what it knows of containers where XDG_RUNTIME_DIR says, also that of root, whose directory goes when root logs out.
-// - From 1.24 on it covers masked directories with one empty one of its own, which an older one does not know when it restores.
-// - A restore that fails leaves its memory of the container, its cgroups and, when it was killed, a mount in the bundle.
+// - It keeps what it knows of containers where XDG_RUNTIME_DIR says, also that of root, whose
+// directory goes when root logs out.
+// - From 1.24 on it covers masked directories with one empty one of its own, which an older one
+// does not know when it restores.
+// - A restore that fails leaves its memory of the container, its cgroups and, when it was killed, a
+// mount in the bundle.
 #pragma once
 
 #include "runtime/oci.h"
@@ -21,7 +26,8 @@ class Crun : public Oci {
 
   process::Reasons host_reasons() const override;
   std::string version() const override;
-  process::Reasons version_reasons(const std::string& theirs, const nlohmann::json& configuration) const override;
+  process::Reasons version_reasons(const std::string& theirs,
+                                   const nlohmann::json& configuration) const override;
   std::optional<OciState> find(const std::string& id) const override;
   std::vector<OciListed> running() const override;
   process::Reasons own_reasons(const OciContainer& container) const override;
@@ -31,17 +37,5 @@ class Crun : public Oci {
  protected:
   base::Argv command_for(const OciContainer& container) const override;
 };
-
-// What of a host crun cannot do without.
-struct CrunHost {
-  std::string version;      // what `crun --version` says
-  bool has_library = true;  // libcriu, or it needs none
-  std::string hybrid;       // the controllers that v2 has beside v1's; empty: all are of one version
-};
-process::Reasons crun_host_reasons(const CrunHost& host);
-// "1.21", of what `crun --version` says.
-std::string crun_version(const std::string& said);
-// Why one of the version `here` cannot restore what one of the version `there` has made.
-process::Reasons crun_version_reasons(const std::string& here, const std::string& there, const nlohmann::json& configuration);
 
 }  // namespace ferry::runtime

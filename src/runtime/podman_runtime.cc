@@ -20,7 +20,9 @@ std::string runtime_of(const json& inspected) {
   return name == "runc" || name == "crun" ? name : "";
 }
 
-Reasons runtime_reasons(const std::string& runtime) { return runtime == "crun" ? Crun().host_reasons() : Reasons{}; }
+Reasons runtime_reasons(const std::string& runtime) {
+  return runtime == "crun" ? Crun().host_reasons() : Reasons{};
+}
 
 void describe_runtime(const std::string& runtime, json& definition) {
   definition[kRuntime] = runtime;
@@ -31,7 +33,8 @@ Reasons reasons_against_runtime(const json& definition) {
   const auto runtime = definition.value(kRuntime, "");
   if (runtime != "crun") return {};  // that of podman's own package
   auto reasons = runtime_reasons(runtime);
-  for (auto& reason : Crun().version_reasons(definition.value(kVersion, ""), definition)) reasons.push_back(std::move(reason));
+  for (auto& reason : Crun().version_reasons(definition.value(kVersion, ""), definition))
+    reasons.push_back(std::move(reason));
   return reasons;
 }
 

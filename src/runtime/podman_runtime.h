@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What podman calls: runc or crun. A container keeps the one that it was made with; with crun comes what that one needs of a host, and
-// leaves on it (crun.h).
+// What podman calls: runc or crun. A container keeps the one that it was made with; with crun comes
+// what that one needs of a host, and leaves on it (crun.h).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -19,7 +19,8 @@ process::Reasons runtime_reasons(const std::string& runtime);
 void describe_runtime(const std::string& runtime, nlohmann::json& definition);
 process::Reasons reasons_against_runtime(const nlohmann::json& definition);
 
-// Of a container that does not run: what its runtime has kept of it when a restore has failed, of which podman does not know.
+// Of a container that does not run: what its runtime has kept of it when a restore has failed, of
+// which podman does not know.
 void remove_remains(const std::string& runtime, const OciContainer& container);
 
 }  // namespace ferry::runtime::podman

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/crun.h"
+#include "runtime/crun_host.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,8 @@ constexpr const char* kBookworm =
 
 std::string what_is_wrong(const CrunHost& host) {
   std::string all;
-  for (const auto& one : crun_host_reasons(host)) all += one.what + ": " + one.why + ": " + one.remedy + "\n";
+  for (const auto& one : crun_host_reasons(host))
+    all += one.what + ": " + one.why + ": " + one.remedy + "\n";
   return all;
 }
 
@@ -30,12 +31,14 @@ TEST(CrunHosts, WhatItLacksIsSaidWithWhatToDo) {
   EXPECT_NE(without.find("install crun 1.21 or later"), std::string::npos) << without;
   const auto old = what_is_wrong({"crun version 1.20\n+SYSTEMD +CRIU +YAJL\n"});
   EXPECT_NE(old.find("crun 1.20 here is older than 1.21"), std::string::npos) << old;
-  for (const char* newer : {"crun version 1.21.0.0.0.5-1026\n+CRIU\n", "crun version 1.28\n+CRIU\n", "crun version 2.0\n+CRIU\n"})
+  for (const char* newer : {"crun version 1.21.0.0.0.5-1026\n+CRIU\n", "crun version 1.28\n+CRIU\n",
+                            "crun version 2.0\n+CRIU\n"})
     EXPECT_EQ(what_is_wrong({newer}), "") << newer;
   const auto alone = what_is_wrong({kTrixie, false});
   EXPECT_NE(alone.find("does not find libcriu.so.2"), std::string::npos) << alone;
   const auto hybrid = what_is_wrong({kTrixie, true, "cpu hugetlb"});
-  EXPECT_NE(hybrid.find("v2 with cpu hugetlb in /sys/fs/cgroup/unified"), std::string::npos) << hybrid;
+  EXPECT_NE(hybrid.find("v2 with cpu hugetlb in /sys/fs/cgroup/unified"), std::string::npos)
+      << hybrid;
   EXPECT_NE(hybrid.find("systemd.unified_cgroup_hierarchy=1"), std::string::npos) << hybrid;
   EXPECT_EQ(crun_host_reasons({kBookworm, true, "hugetlb"}).size(), 2u);
 }
@@ -45,9 +48,11 @@ TEST(CrunHosts, WhatANewerOneHasMadeAnOlderOneMayNotRestore) {
   EXPECT_EQ(crun_version(kTrixie), "1.21");
   EXPECT_EQ(crun_version("command not found"), "");
   ASSERT_EQ(crun_version_reasons("1.21", "1.28", masks).size(), 1u);
-  EXPECT_EQ(crun_version_reasons("1.21", "1.28", masks)[0].what, "crun 1.21 here cannot restore what crun 1.28 has made");
+  EXPECT_EQ(crun_version_reasons("1.21", "1.28", masks)[0].what,
+            "crun 1.21 here cannot restore what crun 1.28 has made");
   EXPECT_TRUE(crun_version_reasons("1.21", "1.28", nlohmann::json::object()).empty());
-  for (const auto& [here, there] : {std::pair("1.28", "1.21"), std::pair("1.24", "1.28"), std::pair("1.21", "1.21"), std::pair("1.28", "1.28")})
+  for (const auto& [here, there] : {std::pair("1.28", "1.21"), std::pair("1.24", "1.28"),
+                                    std::pair("1.21", "1.21"), std::pair("1.28", "1.28")})
     EXPECT_TRUE(crun_version_reasons(here, there, masks).empty()) << here << " " << there;
 }
 
