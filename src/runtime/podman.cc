@@ -397,6 +397,7 @@ std::string Podman::definition(const OciContainer& container,
   if (podman::is_on_networks(found)) {
     forget_network_path(configuration);
     configuration[kNetworksThere] = describe_networks(found);
+    configuration[kPublishedPorts] = handover::texts_of(docker::published_ports(found));
   }
   return configuration.dump(2);
 }

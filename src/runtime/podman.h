@@ -78,6 +78,8 @@ class Podman : public DefiningEngine {
   void remove_volume(const std::string& name) const override;
 
  private:
+  // Of a definition: the ports that it publishes, handover::PublishedPort::text().
+  static constexpr const char* kPublishedPorts = "PublishedPorts";
   static constexpr const char* kNetworkStatus = "network.status";  // a file of the archive
   void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed
   nlohmann::json describe_networks(const nlohmann::json& inspected) const;

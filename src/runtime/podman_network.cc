@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernel/netlink.h"
 #include "runtime/podman.h"
+#include "runtime/port_reasons.h"
 
 namespace ferry::runtime {
 
@@ -169,6 +170,10 @@ Reasons Podman::reasons_against_networks(const std::string& definition) const {
     for (auto& reason : podman::reasons_not_to_make(there.at(kNetworksThere).at(name)))
       reasons.push_back(std::move(reason));
   }
+  if (!there.is_object()) return reasons;
+  const auto ports = there.value(kPublishedPorts, std::vector<std::string>{});
+  for (auto& reason : reasons_against_ports(handover::parse_ports(ports)))
+    reasons.push_back(std::move(reason));
   return reasons;
 }
 

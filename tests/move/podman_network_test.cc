@@ -3,6 +3,7 @@
 // Containers on podman's own networks, as `podman run -p` gives them one: the network is made
 // there, by podman, and what has come by the published ports goes on.
 #include <fmt/format.h>
+#include <signal.h>
 
 #include "support/podman_test.h"
 
@@ -155,6 +156,12 @@ TEST_F(PodmanNetworkTest, WhatCannotGoIsRefusedBeforehand) {
     lab_->check("east", "podman rm -f -t 0 box");
   };
   refused("--network podman --network ours", "it is on 2 networks (ours, podman)");
+  auto other = lab_->start("west", {"python3", "-m", "http.server", "8088"});
+  ASSERT_TRUE(
+      comes_true([&] { return lab_->shell("west", "ss -ltn | grep -q :8088").status == 0; }));
+  refused("-p 8088:80", "the port 0.0.0.0:8088 is taken here");
+  other.signal(SIGTERM);
+  other.wait();
   refused("--network lan", "its network leads out of this host by br0");
   run_looper("--network ours");
   lab_->check("east",
