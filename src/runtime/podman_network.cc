@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/program.h"
 #include "kernel/netlink.h"
 #include "runtime/podman.h"
 #include "runtime/port_reasons.h"
