@@ -8,6 +8,7 @@ namespace ferry::testing {
 namespace {
 
 constexpr const char* kRemoveAll = R"sh(
+  ferry relay stop --all
   docker ps -aq | xargs -r docker rm -fv
   docker volume ls -q | xargs -r docker volume rm
   docker network ls --filter type=custom --format '{{.Name}}' | grep -vx lan | xargs -r docker network rm
