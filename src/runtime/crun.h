@@ -5,15 +5,14 @@
 //
 // - It may be built without CRIU, and calls it through a library that may not be there.
 // - It makes no containers where cgroups are a mixture of v1 and v2.
-// - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on):
-// ferry moves it there
-//   (criu::EngineSide::cgroup).
+// - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on): ferry
+//   moves it there (criu::EngineSide::cgroup).
 // - It keeps what it knows of containers where XDG_RUNTIME_DIR says, also that of root, whose
-// directory goes when root logs out.
-// - From 1.24 on it covers masked directories with one empty one of its own, which an older one
-// does not know when it restores.
+//   directory goes when root logs out.
+// - From 1.24 on it covers masked directories with one empty one of its own, which an older one does
+//   not know when it restores.
 // - A restore that fails leaves its memory of the container, its cgroups and, when it was killed, a
-// mount in the bundle.
+//   mount in the bundle.
 #pragma once
 
 #include "runtime/oci.h"
