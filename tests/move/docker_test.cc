@@ -227,7 +227,7 @@ TEST_F(DockerTest, WhatCannotGoIsRefusedBeforehand) {
   expect_refused("docker:stays", "west", "docker exec");
   lab_->check("east", "pkill -x sleep");
   expect_refused("docker:stays", "north", "docker is not installed here");
-  expect_refused("lxc:stays", "west", "containers of docker, podman and runc");
+  expect_refused("lxc:stays", "west", "containers of docker, podman, runc and crun");
   EXPECT_TRUE(goes_on("stays", "east"));
 }
 
