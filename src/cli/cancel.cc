@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollInterval{10};
 
-int cancel(const std::string& what) {
+int cancel(const std::string& what, const std::string& engine_root) {
   const std::string name = runtime::lock_name(what);
   const auto holder = capsule::Lock::find_holder(name);
   if (!holder || holder->purpose != "move") {
@@ -29,7 +29,7 @@ int cancel(const std::string& what) {
                        {}, {}});
   }
   try {
-    (void)runtime::find_workload(what);
+    (void)runtime::find_workload(what, {}, engine_root);
   } catch (const base::Error& gone) {
     throw base::Error({"too late to cancel", gone.what(), "", {}, {}});
   }
@@ -40,12 +40,13 @@ int cancel(const std::string& what) {
 }  // namespace
 
 void add_cancel(CLI::App& app, int& exit_code) {
-  auto what = std::make_shared<std::string>();
+  auto what = std::make_shared<std::string>(), engine_root = std::make_shared<std::string>();
   auto* verb = app.add_subcommand("cancel", "give up a move that is under way (before its commit point)");
   verb->add_option("what", *what, "the name or pid that is being moved")->required();
-  verb->callback([what, &exit_code] {
+  verb->add_option("--engine-root", *engine_root, "as of `ferry move`");
+  verb->callback([what, engine_root, &exit_code] {
     require_root("cancel");
-    exit_code = cancel(*what);
+    exit_code = cancel(*what, *engine_root);
   });
 }
 

@@ -40,11 +40,11 @@ process::Reason reason_in(const base::Explanation& refusal, const std::string& n
 
 }  // namespace
 
-Candidates find_candidates(const std::string& engine,
+Candidates find_candidates(const std::string& engine, const std::string& engine_root,
                            const std::function<void(const std::string& text)>& notice) {
   Candidates found;
   if (!engine.empty()) {
-    const auto named = runtime::oci_engine(engine);
+    const auto named = runtime::oci_engine(engine, engine_root);
     require_usable(*named, engine);
     add_containers_of(*named, engine, found);
   } else {

@@ -22,8 +22,8 @@ using Candidates = std::vector<Candidate>;
 
 // By name. `engine` ("docker"): its containers alone; empty: those of every engine that is here,
 // and the workloads of `ferry run`. An engine that is here and cannot be asked is a notice, unless
-// it is the one that was named: Error (refused).
-Candidates find_candidates(const std::string& engine,
+// it is the one that was named: Error (refused). `engine_root`: of that one (runtime::Oci).
+Candidates find_candidates(const std::string& engine, const std::string& engine_root,
                            const std::function<void(const std::string& text)>& notice);
 
 // As `ferry check` does; a workload that cannot even be looked at is one that cannot move. Throws

@@ -82,7 +82,7 @@ base::Exit MoveAll::run() {
 }
 
 void MoveAll::find() {
-  found_ = find_candidates(request_.engine,
+  found_ = find_candidates(request_.engine, request_.options.engine_root,
                            [](const std::string& text) { say(fmt::format("ferry: {}\n", text)); });
 }
 

@@ -131,7 +131,7 @@ void require_no_earlier_move(const std::string& what) {
 
 CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   if (runtime::parse_container(options.what)) require_no_earlier_move(options.what);
-  auto workload = runtime::find_workload(options.what, options.arrival_name);
+  auto workload = runtime::find_workload(options.what, options.arrival_name, options.engine_root);
   const auto view = process::look_at(process::read_tree(workload.root.pid));
   CheckReport report;
   report.name = workload.name;
@@ -148,7 +148,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   auto& inquiry = *question.mutable_inquiry();
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
-  if (workload.container) *inquiry.mutable_container() = to_wire(workload);
+  if (workload.container) *inquiry.mutable_container() = to_wire(workload, root_there(options));
   *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
   ask_for_verdict(options, observer, question, report);
   return report;

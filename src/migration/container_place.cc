@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "migration/engine_criu.h"
 #include "runtime/docker.h"
+#include "runtime/engine_root.h"
 
 namespace ferry::migration {
 
@@ -45,6 +46,8 @@ ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
   binds_ = runtime::BindPlaces(binds_from(plan.container()));
   container_.name = plan.container().name();
+  if (const auto& root = plan.container().root(); !root.empty() && is_ours_to_make(plan.container()))
+    container_.runtime = runtime::runtime_at(container_.engine, root);
   if (const auto engine = runtime::defining_engine(container_.engine)) {
     if (engine->has_daemon()) container_.id = {};  // another one on each host
     container_.volumes = engine->volumes_in(plan.container().configuration());
@@ -82,7 +85,8 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
   if (!is_readable) {
     return {{"the plan cannot be read", "it names no container, bundle or configuration", "use the same version of ferry on both hosts"}};
   }
-  const auto engine = runtime::oci_engine(told.engine());
+  if (auto unfit = runtime::arrival_root_reasons(told.engine(), told.root()); !unfit.empty()) return unfit;
+  const auto engine = runtime::oci_engine(told.engine(), told.root());
   if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
   auto reasons = engine->version_reasons(told.engine_version(), configuration);
   const auto& name = told.name().empty() ? told.id() : told.name();
@@ -90,6 +94,13 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
   if ((same_name && same_name->container.text() == fmt::format("{}:{}", told.engine(), name)) || engine->find(told.id())) {
     reasons.push_back({fmt::format("{} has a container called {} here already", told.engine(), name), "two of that name cannot be told apart",
                        fmt::format("`{} {} {}` there, when it is not needed", told.engine(), told.name().empty() ? "delete" : "rm", name)});
+  }
+  if (is_ours_to_make(told) && !configuration.value("linux", json::object()).contains("cgroupsPath")) {
+    for (const auto& other : runtime::roots_that_know(told.engine(), told.id(), told.root())) {
+      reasons.push_back({fmt::format("{} has a container called {} here already, in {}", told.engine(), name, other),
+                         "their cgroups would be the same",
+                         fmt::format("`{} --root {} delete {}` there, when it is not needed", told.engine(), other, name)});
+    }
   }
   std::error_code none;
   if (const base::Path bundle(told.bundle()); is_ours_to_make(told) && fs::exists(bundle, none)) {

@@ -27,7 +27,8 @@ constexpr int kClockProbes = 8;
 
 Subject find_subject(const MoveOptions& options) {
   Subject subject;
-  subject.workload = runtime::find_workload(options.what, options.arrival_name);
+  subject.workload = runtime::find_workload(options.what, options.arrival_name, options.engine_root);
+  subject.engine_root = root_there(options);
   auto& workload = subject.workload;
   subject.view = process::look_at(process::read_tree(workload.root.pid));
   subject.memory = memory_need(subject.view.tree);
@@ -57,7 +58,12 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
   return target_ahead;
 }
 
-wire::EngineContainer to_wire(const runtime::Workload& workload) {
+// What is alike on both hosts need be said once.
+std::string root_there(const MoveOptions& options) {
+  return options.target_engine_root.empty() ? options.engine_root : options.target_engine_root;
+}
+
+wire::EngineContainer to_wire(const runtime::Workload& workload, const std::string& root_there) {
   const auto& container = *workload.container;
   const auto engine = runtime::defining_engine(container.engine);
   wire::EngineContainer told;
@@ -66,6 +72,7 @@ wire::EngineContainer to_wire(const runtime::Workload& workload) {
   told.set_id(container.id);
   told.set_bundle(container.bundle.string());
   told.set_name(container.name);
+  told.set_root(root_there);
   told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
   told.set_own_network(workload.network.is_given);
   for (const auto& bind : workload.binds) {
@@ -170,7 +177,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
   if (workload.service) describe_service(*workload.service, *plan.mutable_service());
-  if (workload.container) *plan.mutable_container() = to_wire(workload);
+  if (workload.container) *plan.mutable_container() = to_wire(workload, subject.engine_root);
   if (const auto& published = workload.network.published) {
     plan.mutable_relay()->set_address(published->inside.addresses_text());
     const auto ports = handover::texts_of(published->ports);

@@ -19,6 +19,7 @@ namespace ferry::migration {
 
 struct Subject {
   runtime::Workload workload;
+  std::string engine_root;         // of a container: where its engine there is to keep it; empty: as usual
   process::View view;              // when it was found
   std::vector<std::string> files;  // that it has open for writing: they travel along
   MemoryNeed memory;
@@ -34,7 +35,8 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation);
 
 wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead);
 
-wire::EngineContainer to_wire(const runtime::Workload& workload);  // of a container
+std::string root_there(const MoveOptions& options);  // of a container's engine
+wire::EngineContainer to_wire(const runtime::Workload& workload, const std::string& root_there);  // of a container
 void describe_address(const runtime::Workload& workload, wire::Identity& told);
 void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told);
 process::SocketSettings settings_from(const wire::SocketSettings& told);

@@ -59,6 +59,8 @@ struct MoveOptions {
   bool parking = true;       // of packets in the pause, where it can be
   Relaying relaying = Relaying::kUntilIdle;
   bool keep_source = false;  // of a container: what has stopped here is kept
+  // Of a container of runc or crun: their state directories here and there; empty: the usual one, or there the same as here.
+  std::string engine_root, target_engine_root;
   std::vector<std::string> with_binds;  // of a container: paths of this host, bound into it, whose contents go along
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };

@@ -13,6 +13,7 @@
 #include "base/program.h"
 #include "kernel/cgroup_tree.h"
 #include "runtime/crun_host.h"
+#include "runtime/engine_root.h"
 
 namespace ferry::runtime {
 
@@ -29,7 +30,7 @@ constexpr const char* kStateOfSessions = "/run/user/0/crun";  // pam_systemd(8)
 constexpr base::milliseconds kCgroupEmpties{2'000};
 
 // Wherever root's containers may be known; most hosts have one of them.
-std::vector<Path> state_directories() {
+std::vector<Path> usual_directories() {
   std::vector<Path> all{kLastingState, kStateOfSessions};
   if (const char* own = std::getenv("XDG_RUNTIME_DIR"); own != nullptr && *own == '/')
     all.insert(all.begin(), Path(own) / "crun");
@@ -42,7 +43,13 @@ std::vector<Path> state_directories() {
   return here;
 }
 
-base::Argv crun_at(const Path& state) { return {"crun", "--root", state.string()}; }
+std::vector<Path> directories_of(const std::string& root) {
+  std::error_code none;
+  if (root.empty()) return usual_directories();
+  return fs::is_directory(root, none) ? std::vector<Path>{root} : std::vector<Path>{};
+}
+
+base::Argv crun_at(const Path& state) { return runtime_at("crun", state.string()); }
 
 json parse_file(const Path& file) {
   return json::parse(base::try_read_file(file).value_or(""), nullptr, false);
@@ -78,11 +85,12 @@ Reasons Crun::version_reasons(const std::string& theirs, const json& configurati
 }
 
 base::Argv Crun::command_for(const OciContainer& container) const {
-  return container.runtime.empty() ? crun_at(kLastingState) : container.runtime;
+  if (!container.runtime.empty()) return container.runtime;
+  return crun_at(root_.empty() ? kLastingState : root_);
 }
 
 std::optional<OciState> Crun::find(const std::string& id) const {
-  for (const auto& directory : state_directories()) {
+  for (const auto& directory : directories_of(root_)) {
     std::error_code none;
     if (!fs::exists(directory / id / "status", none)) continue;
     auto state = ask_state(crun_at(directory), id);
@@ -95,7 +103,7 @@ std::optional<OciState> Crun::find(const std::string& id) const {
 
 std::vector<OciListed> Crun::running() const {
   std::vector<OciListed> all;
-  for (const auto& directory : state_directories()) {
+  for (const auto& directory : directories_of(root_)) {
     auto list = ask_list(crun_at(directory));
     for (auto& one : list) {  // `crun list` does not tell whose they are
       const auto configuration = parse_file(directory / one.value("id", "") / "config.json");

@@ -8,7 +8,7 @@
 // - Its CRIU starts outside of the container's cgroup, which its request names (from 1.21 on): ferry
 //   moves it there (criu::EngineSide::cgroup).
 // - It keeps what it knows of containers where XDG_RUNTIME_DIR says, also that of root, whose
-//   directory goes when root logs out.
+//   directory goes when root logs out. Looked for in all of them, unless one is named.
 // - From 1.24 on it covers masked directories with one empty one of its own, which an older one does
 //   not know when it restores.
 // - A restore that fails leaves its memory of the container, its cgroups and, when it was killed, a
@@ -21,7 +21,7 @@ namespace ferry::runtime {
 
 class Crun : public Oci {
  public:
-  Crun() : Oci("crun") {}
+  explicit Crun(std::string root = {}) : Oci("crun", std::move(root)) {}
 
   process::Reasons host_reasons() const override;
   std::string version() const override;

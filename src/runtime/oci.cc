@@ -12,6 +12,7 @@
 #include "base/program.h"
 #include "runtime/crun.h"
 #include "runtime/docker.h"
+#include "runtime/engine_root.h"
 #include "runtime/podman.h"
 
 namespace ferry::runtime {
@@ -59,11 +60,11 @@ OciContainer oci_container_from(const json& note) {
 
 bool Oci::knows(const std::string& engine) { return std::ranges::find(kEngines, engine) != std::end(kEngines); }
 
-std::unique_ptr<Oci> oci_engine(const std::string& engine) {
+std::unique_ptr<Oci> oci_engine(const std::string& engine, const std::string& root) {
   CHECK(Oci::knows(engine));
   if (auto defining = defining_engine(engine)) return defining;
-  if (engine == "crun") return std::make_unique<Crun>();
-  return std::make_unique<Oci>(engine);
+  if (engine == "crun") return std::make_unique<Crun>(root);
+  return std::make_unique<Oci>(engine, root);
 }
 
 std::unique_ptr<DefiningEngine> defining_engine(const std::string& engine) {
@@ -82,10 +83,15 @@ Reasons Oci::host_reasons() const {
 }
 
 base::Argv Oci::command_for(const OciContainer& container) const {
-  return container.runtime.empty() ? base::Argv{engine_} : container.runtime;
+  return container.runtime.empty() ? runtime_at(engine_, root_) : container.runtime;
 }
 
-std::optional<OciState> Oci::find(const std::string& id) const { return ask_state({engine_}, id); }
+std::optional<OciState> Oci::find(const std::string& id) const {
+  auto runtime = runtime_at(engine_, root_);
+  auto state = ask_state(runtime, id);
+  if (state && !root_.empty()) state->container.runtime = std::move(runtime);
+  return state;
+}
 
 std::optional<OciState> Oci::ask_state(base::Argv runtime, const std::string& id) const {
   runtime.insert(runtime.end(), {"state", id});
@@ -119,7 +125,7 @@ std::vector<OciListed> runtime_listing(const json& list) {
   return listed;
 }
 
-std::vector<OciListed> Oci::running() const { return runtime_listing(ask_list({engine_})); }
+std::vector<OciListed> Oci::running() const { return runtime_listing(ask_list(runtime_at(engine_, root_))); }
 
 json Oci::ask_list(base::Argv runtime) const {
   runtime.insert(runtime.end(), {"list", "--format", "json"});
@@ -149,9 +155,12 @@ base::Argv Oci::restore_command(const OciContainer& container, const std::string
 }
 
 void Oci::remove(const OciContainer& container) const {
-  if (!find(container.id)) return;
-  const auto told = base::run({engine_, "delete", "--force", container.id});
-  if (told.status != 0 && find(container.id)) {
+  const auto runtime = command_for(container);
+  if (!ask_state(runtime, container.id)) return;
+  auto command = runtime;
+  command.insert(command.end(), {"delete", "--force", container.id});
+  const auto told = base::run(command);
+  if (told.status != 0 && ask_state(runtime, container.id)) {
     throw base::Error({fmt::format("{} cannot remove {}", engine_, container.id), base::one_line(told.err), "", {}, {}});
   }
 }

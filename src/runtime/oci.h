@@ -75,7 +75,8 @@ inline constexpr const char* kEngines[] = {"docker", "podman", "runc", "crun"};
 
 class Oci {
  public:
-  explicit Oci(std::string engine) : engine_(std::move(engine)) {}
+  // `root`: where it keeps what it knows of containers (runc, crun: --root); empty: where it usually does.
+  explicit Oci(std::string engine, std::string root = {}) : engine_(std::move(engine)), root_(std::move(root)) {}
   virtual ~Oci() = default;
 
   static bool knows(const std::string& engine);  // is one of kEngines
@@ -124,10 +125,10 @@ class Oci {
   std::optional<OciState> ask_state(base::Argv runtime, const std::string& id) const;
   nlohmann::json ask_list(base::Argv runtime) const;
 
-  std::string engine_;
+  std::string engine_, root_;
 };
-// Of one that knows() knows.
-std::unique_ptr<Oci> oci_engine(const std::string& engine);
+// Of one that knows() knows; `root` as of Oci, of runc and crun.
+std::unique_ptr<Oci> oci_engine(const std::string& engine, const std::string& root = {});
 
 // What an engine says when it is asked for a list as JSON; nothing in it may be "null". Throws Error.
 nlohmann::json parse_list(const std::string& engine, const std::string& text);

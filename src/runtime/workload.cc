@@ -2,6 +2,7 @@
 #include "runtime/workload.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "kernel/freezer.h"
 #include "runtime/container_name.h"
 #include "runtime/defining_engine.h"
+#include "runtime/engine_root.h"
 
 namespace ferry::runtime {
 namespace {
@@ -102,14 +104,28 @@ Workload from_pid(pid_t pid, const std::string& arrival_name) {
   return {name, kernel::command_of(pid), *process, std::nullopt, std::nullopt, std::nullopt};
 }
 
-Workload from_engine(const ContainerName& name) {
-  const auto engine = oci_engine(name.engine);
+// Where to look for one that is not known; `root`: where it was looked for.
+std::string where_it_may_be(const ContainerName& name, const std::string& root) {
+  const bool keeps_more = defining_engine(name.engine) != nullptr;
+  const auto list = fmt::format("`{} {}` shows those that it has",
+                                fmt::join(runtime_at(name.engine, root), " "), keeps_more ? "ps" : "list");
+  if (keeps_more) return list;
+  const auto others = roots_that_know(name.engine, name.name, root);
+  if (others.empty())
+    return fmt::format("{}; one of another state directory ({} --root DIR) needs --engine-root DIR", list, name.engine);
+  return fmt::format("one of that name is known in {}: say --engine-root DIR", fmt::join(others, " and in "));
+}
+
+Workload from_engine(const ContainerName& name, const std::string& root_directory) {
+  const auto engine = oci_engine(name.engine, root_directory);
   for (const auto& lack : engine->host_reasons()) base::refuse(fmt::format("cannot move {}", name.text()), lack.what + ": " + lack.why, lack.remedy);
   auto state = engine->find(name.name);
   const bool keeps_more = defining_engine(name.engine) != nullptr;
   if (!state) {
-    base::refuse(fmt::format("cannot move {}", name.text()), fmt::format("{} has no container of that name here", name.engine),
-                 fmt::format("`{} {}` shows those that it has", name.engine, keeps_more ? "ps" : "list"));
+    base::refuse(fmt::format("cannot move {}", name.text()),
+                 fmt::format("{} has no container of that name here{}", name.engine,
+                             root_directory.empty() ? "" : " in " + root_directory),
+                 where_it_may_be(name, root_directory));
   }
   if (state->container.text() != name.text()) {  // it is locked and journalled under one name
     base::refuse(fmt::format("cannot move {}", name.text()), "that is no name but the id of a container", fmt::format("call it {}", state->container.text()));
@@ -186,9 +202,9 @@ std::string lock_name(const std::string& what) {
   return fmt::format(".pid-{}", *pid);  // no workload's name begins with a dot
 }
 
-Workload find_workload(const std::string& what, const std::string& arrival_name) {
+Workload find_workload(const std::string& what, const std::string& arrival_name, const std::string& engine_root) {
   if (const auto pid = as_pid(what)) return from_pid(*pid, arrival_name);
-  if (const auto container = parse_container(what)) return from_engine(*container);
+  if (const auto container = parse_container(what)) return from_engine(*container, engine_root);
   return from_record(require_here(what));
 }
 

@@ -51,7 +51,8 @@ struct Workload {
 
 // `what`: a name, a pid, pid:N, docker:NAME, podman:NAME, runc:ID or crun:ID. `arrival_name` names a bare tree; empty: comm-PID. Throws Error (refused): no such
 // process or workload, ended, moved away (and where to).
-Workload find_workload(const std::string& what, const std::string& arrival_name = {});
+// `engine_root`: of a container, the state directory of its engine (Oci); empty: the usual one.
+Workload find_workload(const std::string& what, const std::string& arrival_name = {}, const std::string& engine_root = {});
 
 // The record of a workload that is or was here. Throws Error (refused) when there is none, or that it moved, and where to.
 capsule::Record require_here(const std::string& name);

@@ -27,6 +27,7 @@ TEST_F(CrunTest, GoesOnThereAndBackByMoveAll) {
       lab_->check("west", "ls -d /sys/fs/cgroup/*/box | xargs -n 1 readlink -f | sort -u | wc -l"));
 }
 
+TEST_F(CrunTest, OneOfAnotherStateDirectoryGoesThereAndBack) { goes_on_in_another_state_directory(); }
 TEST_F(CrunTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 TEST_F(CrunTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 TEST_F(CrunTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {

@@ -42,6 +42,38 @@ void RuncTest::goes_on_there_and_back() const {
   EXPECT_EQ(state("box", "west"), "");
 }
 
+void RuncTest::goes_on_in_another_state_directory() const {
+  const auto box = engine() + ":box", usual = "/run/" + engine();
+  const Argv option{"--engine-root", kOtherRoot};
+  const auto known = [this](const std::string& host) {
+    return lab_->check(host, fmt::format("{} --root {} list -q", engine(), kOtherRoot));
+  };
+  run_looper();
+  lab_->check("east", fmt::format("{0} delete --force box; rm /var/log/box.log; "
+                                  "({0} --root {1} run -d --bundle {2} box </dev/null 2>&1 | "
+                                  "cat >/var/log/box.log) >/dev/null 2>&1 &",
+                                  engine(), kOtherRoot, bundle()));
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
+  expect_refused(box, "west", fmt::format("known in {}: say --engine-root", kOtherRoot));
+  ASSERT_FALSE(move("east", "west", option).is_null());
+  EXPECT_EQ(known("west"), "box");
+  EXPECT_EQ(state("box", "west"), "");
+  EXPECT_EQ(known("east"), "");
+  EXPECT_TRUE(goes_on("west")) << log("west");
+
+  lab_->check("east", "rm -f /var/log/box.log");
+  Argv back{"move", box, "root@east", option[0], option[1]};
+  EXPECT_NE(ferry("west", back, "target.restored=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return known("east").empty(); }, 30'000));
+  EXPECT_EQ(known("west"), "box");
+  EXPECT_TRUE(goes_on("west")) << log("west");
+  back.insert(back.end(), {"--target-engine-root", usual});
+  EXPECT_NE(ferry("west", back, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return known("west").empty(); }, 30'000));
+  EXPECT_EQ(state("box", "east"), "running");
+  EXPECT_TRUE(goes_on("east")) << log("east");
+}
+
 void RuncTest::memory_is_as_it_was() const {
   run({"python3", "-c", kBusyMemory});
   ASSERT_TRUE(comes_true([&] { return lines("east") >= 100; })) << log("east");

@@ -68,10 +68,11 @@ void RuncTest::TearDown() {
   if (!lab_) return;
   for (const char* host : {"east", "west"}) {
     lab_->shell(host,
-                fmt::format("{0} list -q | xargs -r -n 1 {0} delete -f; ip netns del box; "
-                            "ip link del vbox; "
-                            "rm -rf /srv/test-* /var/lib/ferry/containers /var/log/box*",
-                            engine()));
+                fmt::format("for root in /run/{0} {1}; do "
+                            "{0} --root $root list -q | xargs -r -n 1 {0} --root $root delete -f; "
+                            "done; ip netns del box; ip link del vbox; "
+                            "rm -rf {1} /srv/test-* /var/lib/ferry/containers /var/log/box*",
+                            engine(), kOtherRoot));
   }
   lab_->shell("north",
               "ip neigh flush all");  // the next one has another MAC, which nobody announces

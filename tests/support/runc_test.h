@@ -11,6 +11,7 @@
 namespace ferry::testing {
 
 inline constexpr const char* kNetwork = "/run/netns/box";
+inline constexpr const char* kOtherRoot = "/run/other";  // of an engine that is called with --root
 
 // east and west have runc, north has none.
 class RuncTest : public ContainerTest {
@@ -65,6 +66,9 @@ class RuncTest : public ContainerTest {
 
   // ---- what is to be true, whichever engine it is ----
   void goes_on_there_and_back() const;
+  // As `runc --root DIR` knows it, there and after one that is killed there; and by another one on the way back,
+  // whose source is killed after the commit. Guards know of the directories.
+  void goes_on_in_another_state_directory() const;
   // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
   void memory_is_as_it_was() const;
   void connections_go_along() const;
