@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "handover/diversion.h"
+#include "kernel/conntrack.h"
 
 namespace ferry::handover {
 
@@ -32,30 +33,42 @@ EntranceServing::EntranceServing(RelayEntrance entrance, const kernel::IpAddr& w
 }
 
 std::string EntranceServing::run(int stop_fd) {
-  return turn_.run([&] { carry_out(stop_fd); }, [&] { carry_in(); });
+  ear_.emplace([this](const std::string& word) { hear_call(word); }, [this] { note_end_of_call(); });
+  auto why = turn_.run([&] { carry_out(stop_fd); }, [&] { carry_in(); });
+  ear_.reset();
+  return why;
 }
 
 void EntranceServing::carry_in() {
   std::vector<pollfd> places;
   for (const auto& tap : entrance_.taps()) places.push_back({tap.fd(), POLLIN, 0});
-  places.push_back({turn_.fd(), POLLIN, 0});
+  for (const int fd : {turn_.fd(), mail_.fd()}) places.push_back({fd, POLLIN, 0});
   PacketBatch batch;
   while (!turn_.is_over()) {
+    for (size_t i = 0; i < entrance_.taps().size(); ++i)
+      places[i].fd = holds_ ? -1 : entrance_.taps()[i].fd();
     if (::poll(places.data(), places.size(), -1) < 0 && errno != EINTR)
       throw base::SysError("poll", errno, "a relay's TAPs");
-    for (size_t i = 0; i < entrance_.taps().size(); ++i) {
-      const auto each = [&](Frame frame, const Unfinished& unfinished) {
-        add(batch, i, frame, unfinished);
-      };
-      for (size_t taken = 0; taken < kMostAtOnce && !batch.is_full(); ++taken) {
-        if (entrance_.taps()[i].take(1, each) == 0) break;
-      }
-    }
-    if (batch.is_empty()) continue;
-    turn_.bytes_in += batch.bytes().size();
-    if (!turn_.send(lanes_.there, transport::FrameType::kData, batch.bytes())) return;
-    batch.clear();
+    if (!holds_ && !carry_some(batch)) return;
+    if (!turn_.send(lanes_.there, mail_)) return;  // "held" goes behind the last packet
   }
+}
+
+// False: it is over.
+bool EntranceServing::carry_some(PacketBatch& batch) {
+  for (size_t i = 0; i < entrance_.taps().size(); ++i) {
+    const auto each = [&](Frame frame, const Unfinished& unfinished) {
+      add(batch, i, frame, unfinished);
+    };
+    for (size_t taken = 0; taken < kMostAtOnce && !batch.is_full(); ++taken) {
+      if (entrance_.taps()[i].take(1, each) == 0) break;
+    }
+  }
+  if (batch.is_empty()) return true;
+  turn_.bytes_in += batch.bytes().size();
+  const bool is_sent = turn_.send(lanes_.there, transport::FrameType::kData, batch.bytes());
+  batch.clear();
+  return is_sent;
 }
 
 void EntranceServing::add(PacketBatch& batch, size_t tap, Frame frame,
@@ -94,7 +107,7 @@ const PublishedPort* EntranceServing::find_port(uint8_t protocol, const RelayAdd
 
 void EntranceServing::carry_out(int stop_fd) {
   const auto each = [this](transport::Frame& frame) {
-    if (frame.type == transport::FrameType::kMessage) return hear(parse_news(frame.text()));
+    if (frame.type == transport::FrameType::kMessage) return hear_exit(frame.text());
     turn_.bytes_out += frame.payload.size();
     for_each_packet(frame.payload,
                     [this](std::span<std::byte> packet, const Unfinished& unfinished) {
@@ -108,7 +121,7 @@ void EntranceServing::send_out(std::span<std::byte> frame, const Unfinished& unf
   auto packet = RelayPacket::parse(frame, unfinished);
   if (packet && !packet->is_error() && packet->source().address == workload_) {
     const auto origin =
-        origin_of({packet->protocol(), packet->destination(), packet->source().port});
+        origin_of(host_, {packet->protocol(), packet->destination(), packet->source().port});
     if (origin) {
       packet->set_source(origin->host);
       std::ranges::copy(std::as_bytes(std::span(origin->client.bytes)), frame.begin());
@@ -124,13 +137,13 @@ void EntranceServing::send_out(std::span<std::byte> frame, const Unfinished& unf
   ++turn_.dropped;
 }
 
-std::optional<Origin> EntranceServing::origin_of(const FlowKey& key) {
+std::optional<Origin> EntranceServing::origin_of(const kernel::Netlink& host, const FlowKey& key) {
   if (auto origin = origins_.find(key)) return origin;
   const auto port = std::ranges::find_if(entrance_.ports(), [&](const auto& one) {
     return one.protocol == key.protocol && one.workload_port == key.workload_port;
   });
   if (port == entrance_.ports().end()) return std::nullopt;
-  auto origin = guess_origin(host_, key.client.address, links_);
+  auto origin = guess_origin(host, key.client.address, links_);
   if (!origin) return std::nullopt;
   if (port->host != kernel::IpAddr{}) origin->host.address = number_of(port->host);
   origin->host.port = port->host_port;
@@ -147,13 +160,85 @@ void EntranceServing::hear(const RelayNews& news) {
 
 void EntranceServing::look() {
   record_.connections = connections_;
-  record_.holds_ports = holder_.try_hold();
+  const std::lock_guard lock(mutex_);
+  record_.holds_ports = !is_called_ && holder_.try_hold();
   turn_.note(record_);
   const auto now = base::mono_now();
   const auto last_packet = now - std::chrono::nanoseconds(base::mono_ns() - turn_.last_in_ns);
-  if (!policy_.keep && connections_ == 0 &&
+  if (!policy_.keep && !is_called_ && !holds_ && connections_ == 0 &&
       now - std::max(last_connection_, last_packet) > policy_.idle)
     turn_.end("there was no connection any more");
+}
+
+// ---- the workload comes home (relay_talk.h) ----
+
+void EntranceServing::hear_exit(std::string_view text) {
+  if (text.starts_with(kHoldWord)) return hold(text.substr(kHoldWord.size()));
+  if (text == kGoOnWord) return go_on();
+  if (!text.starts_with(kHomeWord)) return hear(parse_news(text));
+  const auto more = parse_keys(text.substr(kHomeWord.size()));
+  const std::lock_guard lock(mutex_);
+  home_.insert(home_.end(), more.begin(), more.end());
+}
+
+void EntranceServing::hold(std::string_view call) {
+  {
+    const std::lock_guard lock(mutex_);
+    write_held_flows(entrance_.name(), home_);
+  }
+  holds_ = true;
+  mail_.post(std::string(kHeldWord) + std::to_string(parse_call(call)));
+}
+
+void EntranceServing::go_on() {
+  holds_ = false;
+  remove_held_flows(entrance_.name());
+  {
+    const std::lock_guard lock(mutex_);
+    home_.clear();
+  }
+  mail_.post({});
+}
+
+void EntranceServing::hear_call(const std::string& word) {
+  constexpr std::string_view kAdopt = "adopt ";
+  if (word == "free") {
+    const std::lock_guard lock(mutex_);
+    is_called_ = true;
+    holder_.release();
+  } else if (word.starts_with(kAdopt)) {
+    adopt(kernel::IpAddr::parse(word.substr(kAdopt.size())));
+  } else {
+    throw base::Error({"a relay's entrance", "it does not know the word " + word, {}, {}, {}});
+  }
+}
+
+// Before any packet of them passes here: the workload's first one would else be masqueraded as a
+// new connection's, and go out with a port that its client does not know.
+void EntranceServing::adopt(const kernel::IpAddr& workload) {
+  if (!holds_)
+    throw base::Error({"a relay's entrance", "it still leads to " + record_.peer, {}, {}, {}});
+  const kernel::Netlink host;
+  kernel::Conntrack tracking;
+  const std::lock_guard lock(mutex_);
+  for (const auto& key : home_) {
+    const auto origin = origin_of(host, key);
+    if (!origin) continue;
+    try {
+      tracking.lead({key.protocol,
+                     {address_of(key.client.address), key.client.port},
+                     {address_of(origin->host.address), origin->host.port},
+                     {workload, key.workload_port}});
+    } catch (const base::SysError& refused) {  // one of them is no reason to lose the others
+      base::log("a connection of {}: {}", address_of(key.client.address).text(), refused.what());
+    }
+  }
+}
+
+// It has not come, or it is on its way to an end.
+void EntranceServing::note_end_of_call() {
+  const std::lock_guard lock(mutex_);
+  is_called_ = false;
 }
 
 }  // namespace ferry::handover

@@ -17,6 +17,12 @@ namespace ferry::handover {
 
 using kernel::Unfinished;
 
+namespace {
+
+constexpr base::milliseconds kHoldLimit{3'000};  // a way there and back, within the pause
+
+}  // namespace
+
 ExitServing::ExitServing(std::unique_ptr<RelayedFlows> flows, const RelayExitPlace& place,
                          base::Fd netns, const std::optional<kernel::ProcessId>& workload,
                          RelayRecord record, RelayLanes lanes)
@@ -33,12 +39,17 @@ ExitServing::ExitServing(std::unique_ptr<RelayedFlows> flows, const RelayExitPla
 }
 
 std::string ExitServing::run(int stop_fd) {
-  return turn_.run([&] { carry_in(stop_fd); }, [&] { carry_out(); });
+  ear_.emplace([this](const std::string& word) { hear(word); }, [] {});
+  auto why = turn_.run([&] { carry_in(stop_fd); }, [&] { carry_out(); });
+  changed_.notify_all();
+  ear_.reset();
+  return why;
 }
 
 void ExitServing::carry_in(int stop_fd) {
   const auto each = [this](transport::Frame& frame) {
-    if (frame.type == transport::FrameType::kData) put_in(frame.payload);
+    if (frame.type == transport::FrameType::kData) return put_in(frame.payload);
+    if (frame.text().starts_with(kHeldWord)) note_held(frame.text().substr(kHeldWord.size()));
   };
   turn_.listen(lanes_.there, stop_fd, each, [] {});
 }
@@ -77,30 +88,72 @@ bool ExitServing::try_put(std::span<std::byte> frame, const Unfinished& unfinish
 }
 
 void ExitServing::carry_out() {
-  pollfd places[2] = {{flows_->tap().fd(), POLLIN, 0}, {turn_.fd(), POLLIN, 0}};
+  pollfd places[3] = {{-1, POLLIN, 0}, {turn_.fd(), POLLIN, 0}, {mail_.fd(), POLLIN, 0}};
   PacketBatch batch;
-  const auto each = [&](Frame frame, const Unfinished& unfinished) {
-    const auto packet = RelayPacket::parse(batch.add(frame, unfinished), unfinished);
-    if (packet && !packet->is_error()) return;
-    batch.take_back();
-    ++turn_.dropped;
-  };
   auto next = base::mono_now();
   while (!turn_.is_over()) {
     if (base::mono_now() >= next) {
       look();
       next = base::mono_now() + kRelayLook;
     }
-    if (::poll(places, 2, base::ms_until(next)) < 0 && errno != EINTR)
+    places[0].fd = is_held_ ? -1 : flows_->tap().fd();
+    if (::poll(places, 3, base::ms_until(next)) < 0 && errno != EINTR)
       throw base::SysError("poll", errno, "a relay's TAP");
-    for (size_t taken = 0; taken < kMostAtOnce && !batch.is_full(); ++taken) {
-      if (flows_->tap().take(1, each) == 0) break;
-    }
-    if (batch.is_empty()) continue;
-    turn_.bytes_out += batch.bytes().size();
-    if (!turn_.send(lanes_.back, transport::FrameType::kData, batch.bytes())) return;
-    batch.clear();
+    if (!is_held_ && !carry_some(batch)) return;
+    if (!turn_.send(lanes_.back, mail_)) return;
   }
+}
+
+// False: it is over.
+bool ExitServing::carry_some(PacketBatch& batch) {
+  const auto each = [&](Frame frame, const Unfinished& unfinished) {
+    const auto packet = RelayPacket::parse(batch.add(frame, unfinished), unfinished);
+    if (packet && !packet->is_error()) return;
+    batch.take_back();
+    ++turn_.dropped;
+  };
+  for (size_t taken = 0; taken < kMostAtOnce && !batch.is_full(); ++taken) {
+    if (flows_->tap().take(1, each) == 0) break;
+  }
+  if (batch.is_empty()) return true;
+  turn_.bytes_out += batch.bytes().size();
+  const bool is_sent = turn_.send(lanes_.back, transport::FrameType::kData, batch.bytes());
+  batch.clear();
+  return is_sent;
+}
+
+void ExitServing::hear(const std::string& word) {
+  if (word == "hold") return hold();
+  if (word == "go on") return go_on();
+  throw base::Error({"a relay's exit", "it does not know the word " + word, {}, {}, {}});
+}
+
+// What is on its way to the workload comes to it first.
+void ExitServing::hold() {
+  const auto keys = flows_->keys();
+  std::unique_lock lock(mutex_);
+  is_held_ = true;
+  const int call = ++asked_;
+  for (size_t at = 0; at < keys.size(); at += kMostForgotten) {
+    const auto some = std::span(keys).subspan(at, std::min(kMostForgotten, keys.size() - at));
+    mail_.post(std::string(kHomeWord) + keys_text(some));
+  }
+  mail_.post(std::string(kHoldWord) + std::to_string(call));
+  const auto is_answered = [&] { return answered_ == call || turn_.is_over(); };
+  if (changed_.wait_for(lock, kHoldLimit, is_answered) && answered_ == call) return;
+  lock.unlock();
+  go_on();
+  throw base::Error({"a relay's exit", "its entrance has not held what comes", {}, {}, {}});
+}
+
+void ExitServing::go_on() {
+  if (is_held_.exchange(false)) mail_.post(std::string(kGoOnWord));
+}
+
+void ExitServing::note_held(std::string_view mark) {
+  const std::lock_guard lock(mutex_);
+  answered_ = parse_call(mark);
+  changed_.notify_all();
 }
 
 base::Fd ExitServing::network() const {

@@ -4,11 +4,15 @@
 // what the workload says on a relayed flow goes back over another.
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
 #include "handover/link_socket.h"
+#include "handover/relay_ear.h"
 #include "handover/relay_turn.h"
 #include "handover/relayed_flows.h"
 
@@ -27,6 +31,11 @@ class ExitServing {
   void put_in(std::span<std::byte> batch);
   bool try_put(std::span<std::byte> frame, const kernel::Unfinished& unfinished);
   void carry_out();  // from the workload to the lane
+  bool carry_some(PacketBatch& batch);
+  void hear(const std::string& word);
+  void hold();
+  void go_on();
+  void note_held(std::string_view mark);
   void look();
   uint32_t address() const { return number_of(place_.address.address); }
   base::Fd network() const;  // throws SysError when it has gone
@@ -41,6 +50,13 @@ class ExitServing {
   LinkSocket into_;
   int link_index_;
   std::vector<FlowKey> keys_;  // carry_in's, kept for its room
+  RelayMail mail_;             // to carry_out
+  // The workload is about to leave: nothing goes into its network, and nothing is taken from it.
+  std::atomic<bool> is_held_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int asked_ = 0, answered_ = 0;  // which call to hold
+  std::optional<RelayEar> ear_;   // last: it calls all of the above
 };
 
 }  // namespace ferry::handover

@@ -12,6 +12,10 @@ PortHolder::PortHolder(const std::vector<PublishedPort>& ports) {
   for (const auto& port : ports) ports_.push_back({port, {}});
 }
 
+void PortHolder::release() {
+  for (auto& held : ports_) held.socket.reset();
+}
+
 bool PortHolder::try_hold() {
   bool all = true;
   for (auto& [port, held] : ports_) {

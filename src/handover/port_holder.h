@@ -18,6 +18,7 @@ class PortHolder {
   explicit PortHolder(const std::vector<PublishedPort>& ports);
   // Those that somebody else has had so far, docker's proxy perhaps. True: all are held.
   bool try_hold();
+  void release();
 
  private:
   struct Held {

@@ -10,17 +10,11 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/fd_message.h"
 #include "base/log.h"
 
 namespace ferry::handover {
 
 namespace {
-
-// Longer than it takes to find that the other host cannot be reached (transport/lanes.cc: 5 s
-// each).
-constexpr int kAnswerMs = 15'000;
-constexpr std::string_view kDone = "done ";
 
 std::string entrance_task(const RelayEntrance& entrance, const Relay::Peer& peer,
                           const kernel::IpAddr& workload, const RelayPolicy& policy) {
@@ -68,7 +62,7 @@ base::Child launch_relay(int control) {
 
 RelayProcess::RelayProcess(std::string what, const std::string& task, const std::vector<int>& fds,
                            const LaunchRelay& launch)
-    : what_(std::move(what)) {
+    : RelayTalk(std::move(what), {}) {
   auto ends = base::make_socketpair(SOCK_SEQPACKET);
   control_ = std::move(ends.first);
   child_ = launch(ends.second.get());
@@ -85,31 +79,6 @@ RelayProcess::~RelayProcess() {
   } catch (const std::exception& failure) {
     base::log("{}: {}", what_, failure.what());
   }
-}
-
-void RelayProcess::fail(const std::string& why) const {
-  throw base::Error({"cannot " + what_, why, {}, {}, {}});
-}
-
-void RelayProcess::tell(const std::string& word, const std::vector<int>& fds) {
-  try {
-    base::send_message(control_.get(), word, fds);
-  } catch (const base::SysError& gone) {
-    fail(std::string("its process has gone: ") + gone.what());
-  }
-}
-
-std::string RelayProcess::hear() {
-  if (!base::wait_readable(control_.get(), kAnswerMs)) fail("its process does not answer");
-  std::string answer;
-  try {
-    answer = base::receive_message(control_.get()).bytes;
-  } catch (const base::SysError& gone) {
-    fail(std::string("its process has gone: ") + gone.what());
-  }
-  if (answer.empty()) fail("its process has ended");
-  if (!answer.starts_with(kDone)) fail(answer);
-  return answer.substr(kDone.size());
 }
 
 void RelayProcess::release() {

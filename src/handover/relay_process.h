@@ -19,6 +19,8 @@
 // A relay of that name which is here from an earlier move, and holds its ports, goes first:
 // stop_relay() (relay_registry.h), also before an engine here is to publish them again.
 //
+// The way back: relay_talk.h.
+//
 // An abort: entrance.give_back(); the destructors end the rest.
 #pragma once
 
@@ -29,6 +31,7 @@
 #include "base/subprocess.h"
 #include "handover/relay_entrance.h"
 #include "handover/relay_exit.h"
+#include "handover/relay_talk.h"
 #include "transport/channel_tls.h"
 #include "transport/socket.h"
 
@@ -39,7 +42,7 @@ using LaunchRelay = std::function<base::Child(int control)>;
 base::Child launch_relay(int control);  // `ferry relay serve`
 
 // What both ends are to whoever started them.
-class RelayProcess {
+class RelayProcess : protected RelayTalk {
  public:
   RelayProcess(RelayProcess&&) noexcept = default;
   RelayProcess& operator=(RelayProcess&&) = delete;
@@ -51,20 +54,8 @@ class RelayProcess {
   // `task`: a JSON object.
   RelayProcess(std::string what, const std::string& task, const std::vector<int>& fds,
                const LaunchRelay& launch);
-  // What it answers, after its "done". Throws Error when it has no answer, or says why it could
-  // not.
-  std::string ask(const std::string& word, const std::vector<int>& fds = {}) {
-    tell(word, fds);
-    return hear();
-  }
-  void tell(const std::string& word, const std::vector<int>& fds = {});
-  std::string hear();
   void release();
 
-  [[noreturn]] void fail(const std::string& why) const;
-
-  std::string what_;  // "relay the ports of web"
-  base::Fd control_;
   base::Child child_;
   pid_t pid_ = 0;
   std::string first_answer_;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "handover/relay_wire.h"
 
 namespace ferry::handover {
 
@@ -27,6 +28,10 @@ base::Path directory_of(RelayEnd end) {
 
 base::Path path_of(const std::string& name, RelayEnd end) {
   return directory_of(end) / (name + kSuffix);
+}
+
+base::Path held_flows_of(const std::string& name) {
+  return directory_of(RelayEnd::kEntrance) / (name + ".held");
 }
 
 nlohmann::json to_json(const RelayRecord& record) {
@@ -102,6 +107,30 @@ std::vector<RelayRecord> all_relays() {
   return records;
 }
 
+base::Path relay_ear(pid_t pid) {
+  return base::Path(kRelayDirectory) / (std::to_string(pid) + ".socket");
+}
+
+std::optional<RelayRecord> find_relay(const std::string& name, RelayEnd end) {
+  auto record = read_relay(path_of(name, end), end);
+  if (!record || !kernel::is_alive(record->process)) return std::nullopt;
+  return record;
+}
+
+void write_held_flows(const std::string& name, const std::vector<FlowKey>& flows) {
+  base::replace_file(held_flows_of(name), keys_text(flows), base::Durable::kNo);
+}
+
+std::vector<FlowKey> read_held_flows(const std::string& name) {
+  const auto text = base::try_read_file(held_flows_of(name));
+  return text ? parse_keys(*text) : std::vector<FlowKey>{};
+}
+
+void remove_held_flows(const std::string& name) noexcept {
+  std::error_code gone;
+  std::filesystem::remove(held_flows_of(name), gone);
+}
+
 void write_relay(const RelayRecord& record) {
   std::filesystem::create_directories(directory_of(record.end));
   base::replace_file(path_of(record.name, record.end), to_json(record).dump(), base::Durable::kNo);
@@ -111,7 +140,10 @@ void remove_relay(const RelayRecord& record) noexcept {
   const auto path = path_of(record.name, record.end);
   const auto there = read_relay(path, record.end);
   std::error_code gone;
-  if (there && there->process == record.process) std::filesystem::remove(path, gone);
+  std::filesystem::remove(relay_ear(record.process.pid), gone);
+  if (!there || there->process != record.process) return;
+  std::filesystem::remove(path, gone);
+  if (record.end == RelayEnd::kEntrance) remove_held_flows(record.name);
 }
 
 bool stop_relay(const std::string& name, RelayEnd end) {

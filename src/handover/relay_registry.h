@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "handover/relay.h"
+#include "handover/relay_packet.h"
 #include "kernel/procfs.h"
 
 namespace ferry::handover {
@@ -35,10 +36,20 @@ struct RelayRecord {
 // What its process says, why it has ended above all.
 base::Path relay_log(const std::string& name, RelayEnd end);
 
+// Where the one that is this process hears who calls it (relay_ear.h).
+base::Path relay_ear(pid_t pid);
+
 // Those whose process lives; entries of others are removed.
 std::vector<RelayRecord> all_relays();
+std::optional<RelayRecord> find_relay(const std::string& name, RelayEnd end);
 void write_relay(const RelayRecord& record);
 void remove_relay(const RelayRecord& record) noexcept;
+
+// Of an entrance that holds what comes for the exit: that which is the relay's, for as long as it
+// does. Nothing: none holds.
+void write_held_flows(const std::string& name, const std::vector<FlowKey>& flows);
+std::vector<FlowKey> read_held_flows(const std::string& name);
+void remove_held_flows(const std::string& name) noexcept;
 
 // Ends it and waits until it has gone; false: there is none (of that name, at that end).
 bool stop_relay(const std::string& name, RelayEnd end);

@@ -199,7 +199,7 @@ int run_exit(const json& task, std::vector<base::Fd> fds, int control, int stop_
       answer(control);
       return serve_until_end(record, [&] { return serving.run(stop_fd); });
     }
-    flows->know_connections(fds.at(0).get());
+    flows->know_connections(fds.at(0).get(), read_held_flows(record.name));
     answer(control);
   }
 }

@@ -6,11 +6,30 @@
 
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 
 namespace ferry::handover {
+
+RelayMail::RelayMail() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!fd_) throw base::SysError("eventfd", errno, "");
+}
+
+void RelayMail::post(std::string text) {
+  const std::lock_guard lock(mutex_);
+  if (!text.empty()) texts_.push_back(std::move(text));
+  const uint64_t one = 1;
+  if (::write(fd_.get(), &one, sizeof one) < 0) base::log("an eventfd is full");
+}
+
+std::vector<std::string> RelayMail::take() {
+  const std::lock_guard lock(mutex_);
+  uint64_t woken = 0;
+  if (::read(fd_.get(), &woken, sizeof woken) < 0) return {};
+  return std::exchange(texts_, {});
+}
 
 RelayTurn::RelayTurn() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!fd_) throw base::SysError("eventfd", errno, "");
@@ -70,6 +89,13 @@ bool RelayTurn::send(transport::Link& lane, transport::FrameType type,
   if (sent == transport::Io::kDone) return true;
   if (sent != transport::Io::kWoken) end("the other end: " + lane.close_reason());
   return false;
+}
+
+bool RelayTurn::send(transport::Link& lane, RelayMail& mail) {
+  for (const auto& text : mail.take()) {
+    if (!send(lane, transport::FrameType::kMessage, std::as_bytes(std::span(text)))) return false;
+  }
+  return true;
 }
 
 void RelayTurn::note(RelayRecord& record) const {

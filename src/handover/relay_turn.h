@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -18,6 +19,20 @@ namespace ferry::handover {
 
 struct RelayLanes {
   transport::Link there, back;
+};
+
+// From one thread of an end to the one that writes to a lane.
+class RelayMail {
+ public:
+  RelayMail();
+  void post(std::string text);  // empty: only wakes
+  int fd() const { return fd_.get(); }  // readable: there is some
+  std::vector<std::string> take();
+
+ private:
+  base::Fd fd_;
+  std::mutex mutex_;
+  std::vector<std::string> texts_;
 };
 
 // What the two threads of an end share: that it is over, and what is counted.
@@ -40,6 +55,8 @@ class RelayTurn {
   // False: it is over.
   [[nodiscard]] bool send(transport::Link& lane, transport::FrameType type,
                           std::span<const std::byte> payload);
+  // What is there of it, as messages. False: it is over.
+  [[nodiscard]] bool send(transport::Link& lane, RelayMail& mail);
   // Of this moment, in the registry.
   void note(RelayRecord& record) const;
 

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,20 @@ constexpr size_t kLengthBytes = 4, kPacketHeader = sizeof(kernel::Unfinished) + 
 
 [[noreturn]] void refuse_relayed(const std::string& why) {
   throw base::Error({"a relay's lane", why, {}, {}, {}});
+}
+
+nlohmann::json to_list(std::span<const FlowKey> keys) {
+  auto list = nlohmann::json::array();
+  for (const auto& key : keys)
+    list.push_back({key.protocol, key.client.address, key.client.port, key.workload_port});
+  return list;
+}
+
+std::vector<FlowKey> keys_in(const nlohmann::json& list) {
+  std::vector<FlowKey> keys;
+  for (const auto& one : list)
+    keys.push_back({one.at(0), {one.at(1).get<uint32_t>(), one.at(2).get<uint16_t>()}, one.at(3)});
+  return keys;
 }
 
 }  // namespace
@@ -56,23 +71,32 @@ void for_each_packet(
   }
 }
 
+std::string keys_text(std::span<const FlowKey> keys) { return to_list(keys).dump(); }
+
+std::vector<FlowKey> parse_keys(std::string_view text) {
+  try {
+    return keys_in(nlohmann::json::parse(text));
+  } catch (const nlohmann::json::exception& wrong) {
+    refuse_relayed(wrong.what());
+  }
+}
+
+int parse_call(std::string_view number) {
+  int call = 0;
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), call);
+  if (parsed.ec != std::errc{}) refuse_relayed("a call without a number");
+  return call;
+}
+
 std::string news_text(const RelayNews& news) {
-  nlohmann::json told = {{"connections", news.connections}, {"forgotten", nlohmann::json::array()}};
-  for (const auto& key : news.forgotten)
-    told["forgotten"].push_back(
-        {key.protocol, key.client.address, key.client.port, key.workload_port});
-  return told.dump();
+  return nlohmann::json{{"connections", news.connections}, {"forgotten", to_list(news.forgotten)}}
+      .dump();
 }
 
 RelayNews parse_news(std::string_view text) {
   try {
     const auto told = nlohmann::json::parse(text);
-    RelayNews news;
-    told.at("connections").get_to(news.connections);
-    for (const auto& one : told.at("forgotten"))
-      news.forgotten.push_back(
-          {one.at(0), {one.at(1).get<uint32_t>(), one.at(2).get<uint16_t>()}, one.at(3)});
-    return news;
+    return {told.at("connections"), keys_in(told.at("forgotten"))};
   } catch (const nlohmann::json::exception& wrong) {
     refuse_relayed(wrong.what());
   }

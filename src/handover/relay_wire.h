@@ -8,11 +8,20 @@
 //
 //     {"connections": 3, "forgotten": [[6, 168427521, 40000, 80], …]}    protocol, client, its
 //     port, workload's port
+// Before a container goes back to the entrance's host (relay_talk.h) the exit says which flows are
+// the relay's, and "hold"; the entrance sends the mark behind its last packet, and keeps the next
+// ones:
+//
+//     back    home [[6, 168427521, 40000, 80], …]   several times
+//     back    hold 3
+//     there   held 3
+//     back    go on                                 it has not gone
 #pragma once
 
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "handover/relay_packet.h"
@@ -50,6 +59,12 @@ class PacketBatch {
 void for_each_packet(
     std::span<std::byte> batch,
     const std::function<void(std::span<std::byte>, const kernel::Unfinished&)>& each);
+
+inline constexpr std::string_view kHomeWord = "home ", kHoldWord = "hold ", kHeldWord = "held ",
+                                  kGoOnWord = "go on";
+std::string keys_text(std::span<const FlowKey> keys);
+std::vector<FlowKey> parse_keys(std::string_view text);  // throws Error
+int parse_call(std::string_view number);                 // throws Error
 
 struct RelayNews {
   uint64_t connections = 0;

@@ -121,7 +121,19 @@ RelayedFlows::Connections RelayedFlows::connections_in(int netns) const {
   return found;
 }
 
-void RelayedFlows::know_connections(int netns) { (void)know(connections_in(netns).all); }
+void RelayedFlows::know_connections(int netns, const std::vector<FlowKey>& but) {
+  const std::unordered_set<FlowKey> others(but.begin(), but.end());
+  auto keys = connections_in(netns).all;
+  std::erase_if(keys, [&](const auto& key) { return others.contains(key); });
+  (void)know(keys);
+}
+
+std::vector<FlowKey> RelayedFlows::keys() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<FlowKey> keys;
+  for (const auto& [key, known] : flows_) keys.push_back(key);
+  return keys;
+}
 
 RelayNews RelayedFlows::look(int netns) {
   const auto began = base::mono_now();

@@ -31,8 +31,9 @@ class RelayedFlows {
   // Relayed from now on, those that were not yet. False: some are too many (is_known() says which).
   [[nodiscard]] bool know(const std::vector<FlowKey>& keys);
   bool is_known(const FlowKey& key) const;
-  // All connections that the workload's network has now.
-  void know_connections(int netns);
+  // All connections that the workload's network has now, but for those.
+  void know_connections(int netns, const std::vector<FlowKey>& but = {});
+  std::vector<FlowKey> keys() const;
   // Forgets what has ended, and counts the rest.
   RelayNews look(int netns);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a bridge knows of its ports (net/bridge/br_fdb.c), and a link's queue.
+#include <netinet/in.h>  // before the kernel's headers, which then leave to it what both have
+
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>

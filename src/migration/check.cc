@@ -50,18 +50,16 @@ void ask_for_verdict(const MoveOptions& options, const Observer& observer, const
   for (const auto& warning : answer.warnings()) report.warnings.push_back(warning);
 }
 
-// A relay leads to this host, and does not follow.
+// A relay leads to this host, and does not follow but to the host that it leads from.
 void add_relay_reasons(const MoveOptions& options, const std::string& name, process::Reasons& reasons) {
   if (options.tcp == process::TcpPolicy::kClose) return;
-  const auto leads_to_it = [&](const handover::RelayRecord& relay) { return relay.name == name && relay.end == handover::RelayEnd::kExit; };
-  if (std::ranges::none_of(handover::all_relays(), leads_to_it)) return;
+  const auto before = handover::find_relay(name, handover::RelayEnd::kExit);
+  if (!before || (!options.destination.empty() && options.relaying != Relaying::kNone &&
+                 transport::parse_destination(options.destination).host == before->peer))
+    return;
   std::this_thread::sleep_for(handover::kRelayLook + kRelayWrites);  // what it has counted may be that old
-  for (const auto& relay : handover::all_relays()) {
-    if (!leads_to_it(relay) || relay.connections == 0) continue;
-    reasons.push_back({fmt::format("{} connections come to it through {}, where it was before", relay.connections, relay.peer),
-                       "what relays them leads to this host only",
-                       "move it when they have ended (`ferry relay list`), or say --tcp close to let them end"});
-  }
+  const auto now = handover::find_relay(name, handover::RelayEnd::kExit);
+  if (now && now->connections > 0) reasons.push_back(relay_in_the_way(*now));
 }
 
 // What this host must have for a dump.
@@ -75,6 +73,13 @@ void add_host_reasons(const MemoryNeed& memory, process::Reasons& reasons) {
 }
 
 }  // namespace
+
+process::Reason relay_in_the_way(const handover::RelayRecord& relay) {
+  return {fmt::format("{} connections come to it through {}, where it was before", relay.connections, relay.peer),
+          "what relays them leads to this host only",
+          fmt::format("move it home, and they go along (`ferry move {} {}`, that host by this name), or move it when they have ended (`ferry relay "
+                      "list`), or say --tcp close to let them end", relay.name, relay.peer)};
+}
 
 process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload) {
   process::Reasons reasons = take_service(options.address, view, workload);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "handover/relay_registry.h"
 #include "migration/requirements.h"
 #include "migration/source.h"
 
@@ -29,6 +30,9 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
 // The source's part of it, which a move also begins with. The workload gets the service address that is to move with it, and its bind
 // mounts.
+// It has connections, and the container is to go elsewhere.
+process::Reason relay_in_the_way(const handover::RelayRecord& relay);
+
 process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload);
 
 // By a move that ended in doubt, or whose ferry was killed.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "handover/relay_talk.h"
 #include "migration/departure.h"
 
 #include <fcntl.h>
@@ -293,12 +294,24 @@ class Departure {
     } else {
       if (const auto freezer = Frozen::find_freezer(workload_)) {
         Frozen(workload_, *freezer, origins_from(book_), Frozen::LeftBehind{}).give_back();
+        let_relay_go_on();
         if (!workload_.has_own_cgroup()) freezer->remove();
       }
       result_.done = "it goes on here";
     }
     allow_restarts(workload_);
     return finish(is_before_commit(state_) ? step : std::nullopt);
+  }
+
+  // A ferry that was about to take it home has it hold what comes.
+  void let_relay_go_on() const {
+    const auto relay = handover::find_relay(workload_.name, handover::RelayEnd::kExit);
+    if (!relay) return;
+    try {
+      handover::LineHome(*relay).go_on();
+    } catch (const std::exception& gone) {
+      base::log("{}", gone.what());
+    }
   }
 
   // It is this host's, whatever has become of the workload.

@@ -104,12 +104,28 @@ void SourceMove::stop_workload(milliseconds accepts) {
   if (parking_) {
     events = {[this] { parking_->gate_will_shut(); }, [this] { parking_->gate_is_shut(); }, [this] { parking_->gate_is_open(); }};
   }
-  if (entrance_) events = {[this] { entrance_->begin(); }, [] {}, [this] { entrance_->give_back(); }};
+  if (entrance_) events = {[this] { hold_relays(); }, [] {}, [this] { let_relays_go_on(); }};
   end_throttle();
   frozen_.emplace(subject_.workload, *freezer_, origins_, accepts, std::move(events));
   frozen_at_ns_ = frozen_->since_ns();
   report_.frozen_real_ns = base::real_ns() - (base::mono_ns() - frozen_at_ns_);
   for_each_tree([](RootFiles& tree) { tree.send_changes(); });
+}
+
+void SourceMove::hold_relays() {
+  entrance_->begin();
+  if (home_) home_->hold();
+}
+
+void SourceMove::let_relays_go_on() {
+  if (home_) {
+    try {
+      home_->go_on();
+    } catch (const std::exception& gone) {
+      base::log("{}", gone.what());  // with its connections
+    }
+  }
+  entrance_->give_back();
 }
 
 void SourceMove::throw_if_target_failed() {

@@ -94,8 +94,8 @@ void wait_for_log(pid_t root, pid_t supervisor, const base::Path& log) {
 namespace {
 
 // That of an earlier move, which led here: it keeps the ports there, which the container is to have.
-void stop_relay_to_here(const std::string& name) {
-  (void)handover::stop_relay(name, handover::RelayEnd::kExit);
+void stop_relay_to_here(const std::string& name, bool goes_home) {
+  if (!goes_home) (void)handover::stop_relay(name, handover::RelayEnd::kExit);
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ void SourceMove::define_there() {
   }
   if (shared_memory_) shared_memory_->look_for_content();
   if (container.engine == "podman") {
-    stop_relay_to_here(report_.name);  // podman publishes the ports already when it makes it
+    stop_relay_to_here(report_.name, home_.has_value());  // podman publishes the ports already when it makes it
     export_definition(container, subject_.workload.root.pid,
                       *images_);  // and what is in its /dev/shm now
     send_image(kEngineArchive);
@@ -162,7 +162,7 @@ void SourceMove::send_last_of_log() {
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
-  stop_relay_to_here(report_.name);
+  stop_relay_to_here(report_.name, home_.has_value());
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);

@@ -46,6 +46,7 @@ class SourceMove {
   int lanes() const;
   void choose_parking();
   void open_parking(const wire::Ready& target);
+  void find_way_home();
   void make_entrance();
   void open_lanes();
   void freeze();
@@ -64,6 +65,8 @@ class SourceMove {
   Conversation& talk() { return serving_ ? serving_->talk() : *talk_; }
   void note_running(int64_t resumed_monotonic_ns);
   void serve_relay();
+  void hold_relays();
+  void let_relays_go_on();
   void remember_cost() const;
   void end_here();
   void settle();
@@ -155,6 +158,7 @@ class SourceMove {
   std::optional<ParkingDeparture> parking_;
   std::optional<handover::RelayEntrance> entrance_;
   std::optional<handover::Relay> relay_;
+  std::optional<handover::LineHome> home_;  // to the exit of the relay that leads from the target to here
   std::optional<Frozen> frozen_;
   std::optional<HeldDump> dump_;
   std::optional<Serving> serving_;  // reads the frozen tasks' memory

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fault.h"
+#include "migration/check.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
 #include "migration/page_puller.h"
@@ -57,6 +58,7 @@ void SourceMove::prepare() {
   talk_->send(message);
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
+  find_way_home();
   needs_image_ = answer.ready().needs_image();
   if (subject_.workload.container) leave_present(answer.ready());
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
@@ -174,6 +176,17 @@ void SourceMove::open_parking(const wire::Ready& target) {
   }
   parking.on = parking_.has_value();
   if (!parking.on) observer_.notice(fmt::format("packets that arrive in the pause are dropped: {}", parking.why_not));
+}
+
+// What comes by a relay of the target's own goes home with it; that of another host ends, and must have had no connection.
+void SourceMove::find_way_home() {
+  const auto relay = handover::find_relay(report_.name, handover::RelayEnd::kExit);
+  if (!relay || options_.tcp == process::TcpPolicy::kClose) return;
+  if (relay->peer == report_.target && subject_.workload.network.published) {
+    home_.emplace(*relay);
+  } else if (relay->connections > 0) {
+    refuse_if_any(report_.name, {relay_in_the_way(*relay)});
+  }
 }
 
 // So that what is in its way is known in time.

@@ -303,7 +303,7 @@ void TargetMove::open_gate() {
   if (!gate_) return;
   if (!parking_ || !parking_->opens_gate()) gate_->open();
   if (parking_) parking_->release();
-  if (relay_) serve_relay();
+  serve_relay();
   try {
     gate_->announce();
   } catch (const base::SysError& failure) {
@@ -311,20 +311,23 @@ void TargetMove::open_gate() {
   }
 }
 
-void TargetMove::prepare_relay() {
+// As when it does not serve: those who come by it see their connections end.
+void TargetMove::try_relay(const std::function<void()>& act) {
   try {
-    if (relay_) relay_->wait_until_known();
+    act();
   } catch (const std::exception& failure) {
-    base::log("the relay: {}", failure.what());  // as when it does not serve
+    base::log("the relay: {}", failure.what());
   }
 }
 
+void TargetMove::prepare_relay() {
+  if (relay_) try_relay([this] { relay_->wait_until_known(); });
+  if (home_) try_relay([this] { home_->adopt(handover::ipv4_of(*identity_).address); });
+}
+
 void TargetMove::serve_relay() {
-  try {
-    relay_->serve(restore_->root());
-  } catch (const std::exception& failure) {
-    base::log("the relay: {}", failure.what());  // those who have come by it see their connections end
-  }
+  if (home_) try_relay([this] { home_->end(); });  // what has waited there comes
+  if (relay_) try_relay([this] { relay_->serve(restore_->root()); });
 }
 
 // Whatever has become of parking. And the host learns whom it will speak to; within the pause many of them would take too long.

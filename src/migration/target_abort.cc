@@ -89,6 +89,7 @@ void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
 void TargetMove::tear_down() {
   parking_.reset();  // first: what waits goes back to the source
   relay_.reset();
+  home_.reset();  // the ports are its own again
   if (service_) service_->take_off();  // what dies says nothing from it any more
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.

@@ -54,7 +54,8 @@ class TargetMove {
   void adopt_port();
   void guard_port();
   void make_relay_exit();
-  void wait_for_earlier_relay() const;
+  void find_way_home();
+  void free_ports();
   void make_service();
   std::string make_parking();
   void accept_parking();
@@ -67,6 +68,7 @@ class TargetMove {
   void open_gate();
   void prepare_relay();
   void serve_relay();
+  void try_relay(const std::function<void()>& act);
   void settle_address();
   void conclude();
   void tell_peers();
@@ -98,6 +100,7 @@ class TargetMove {
   std::optional<handover::Parking> parking_device_;
   std::optional<ParkingArrival> parking_;
   std::optional<handover::RelayExit> relay_;
+  std::optional<handover::LineHome> home_;  // to the entrance of the relay that leads from here to the source
   std::optional<criu::ImageSet> images_;
   std::optional<Incoming> incoming_;
   std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory

@@ -60,6 +60,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   plan_ = plan;
   open_journal();
   FAULT_POINT("target.preparing");
+  find_way_home();
   images_.emplace(plan.job(), plan.image_bytes());
   if (!plan.has_container()) std::filesystem::create_directories(capsule::directory_of(plan.name()));  // its log comes there
   incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
@@ -151,7 +152,7 @@ void TargetMove::define_engine() {
                        fmt::format("use the same version of {} on both hosts", told.engine()), {}, {}});
   }
   engine->give_name({told.image_id(), told.image_name()});
-  if (!engine->has_daemon()) wait_for_earlier_relay();
+  if (!engine->has_daemon()) free_ports();
   place_->will_be_defined();
   walk_->journal().note(kNotePlace, place_->note());
   place_->define(told, *images_);
@@ -183,8 +184,16 @@ void TargetMove::append_log() {
   std::filesystem::remove(tail);
 }
 
-// It left this host earlier, and its ports still led to where it went: the source has ended that.
-void TargetMove::wait_for_earlier_relay() const {
+// It left this host earlier, and its ports still lead to where it comes from.
+void TargetMove::find_way_home() {
+  if (!plan_.has_relay() || plan_.tcp_close()) return;
+  auto relay = handover::find_relay(plan_.name(), handover::RelayEnd::kEntrance);
+  if (relay && relay->peer == plan_.source_host()) home_.emplace(std::move(*relay));
+}
+
+// Its engine is to have the ports. What leads elsewhere the source has ended.
+void TargetMove::free_ports() {
+  if (home_) return home_->free_ports();
   const auto leads_away = [&](const handover::RelayRecord& relay) {
     return relay.name == plan_.name() && relay.end == handover::RelayEnd::kEntrance;
   };
@@ -202,7 +211,7 @@ void TargetMove::wait_for_earlier_relay() const {
 
 // It reads its own notes, which have come already, and makes the cgroup in which CRIU then is, and waits.
 void TargetMove::start_engine() {
-  wait_for_earlier_relay();
+  free_ports();
   const auto& network = place_->network();
   const bool is_nameless = network && !network->has_name();
   restore_.emplace(place_->container(), plan_.job(), *images_, pages(), is_nameless ? netns_.get() : -1);

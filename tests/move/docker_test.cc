@@ -93,17 +93,28 @@ TEST_F(DockerTest, OfAPublishedServiceConnectionsAreRelayed) {
   ASSERT_EQ(relays.size(), 1u);
   EXPECT_EQ(relays[0]["name"], "docker:web");
   EXPECT_EQ(relays[0]["to"], "west");
-  // What is relayed does not follow it; what is not, does.
-  const auto refused = ferry("west", {"move", "docker:web", "root@east"});
-  EXPECT_EQ(refused.status, 3);
-  EXPECT_NE(refused.err.find("come to it through east"), std::string::npos) << refused.err;
-  ASSERT_EQ(ferry("east", {"relay", "stop", "docker:web"}).status, 0);
-  EXPECT_EQ(Json::parse(ferry("east", {"relay", "list", "--json"}).out), Json::array());
-  EXPECT_THROW(Connection(*lab_, "north", kEast, kPublished), base::SysError);
-  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 6);
+  // It goes home: what the relay has led becomes the host's own again, whatever its address there; what has come by west's port is relayed.
+  Connection other(*lab_, "north", kWest, kPublished);
+  EXPECT_EQ(other.next(), 6);
+  ASSERT_NE(ferry("west", {"move", "docker:web", "root@east"}, "target.restored=fail").status, 0);
+  EXPECT_EQ(client.next(), 7);
+  EXPECT_EQ(other.next(), 8);
+  lab_->check("east", "docker run -d --name first python sleep 1000");
   ASSERT_FALSE(move("web", "west", "east").is_null());
-  EXPECT_EQ(Connection(*lab_, "north", kEast, kPublished).next(), 7);
-  EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), 8) << "the relay leads the other way now";
+  EXPECT_EQ(ip("east", "web"), "172.17.0.3");
+  EXPECT_EQ(client.next(), 9);
+  EXPECT_EQ(other.next(), 10);
+  EXPECT_EQ(Connection(*lab_, "north", kEast, kPublished).next(), 11);
+  const auto left = Json::parse(ferry("east", {"relay", "list", "--json"}).out);
+  ASSERT_EQ(left.size(), 1u) << left;
+  EXPECT_EQ(left[0]["from"], "west") << "the relay leads the other way now";
+  // To another host it does not follow.
+  const auto refused = ferry("east", {"move", "docker:web", "root@north"});
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_NE(refused.err.find("come to it through west"), std::string::npos) << refused.err;
+  ASSERT_EQ(ferry("west", {"relay", "stop", "docker:web"}).status, 0);
+  EXPECT_THROW(Connection(*lab_, "north", kWest, kPublished), base::SysError);
+  EXPECT_EQ(client.next(), 12);
 }
 
 // Before the commit its clients are where they were; after it they come to the port of the host that it is on.
@@ -126,6 +137,25 @@ TEST_F(DockerTest, OfAPublishedServiceAKilledFerryLeavesNoRelay) {
   EXPECT_TRUE(comes_true([&] { return inspect("web", "east").is_null(); }, 60'000)) << ferry("east", {"resolve", "docker:web"}).out;
   EXPECT_EQ(Connection(*lab_, "north", kWest, kPublished).next(), ++last);
   expect_no_relay();
+}
+
+// On its way home: until the commit they come by the relay, after it by the host's own port.
+TEST_F(DockerTest, OfAPublishedServiceThatGoesHomeAKilledFerryLeavesOneThatAnswers) {
+  run_published("web");
+  Connection client(*lab_, "north", kEast, kPublished);
+  EXPECT_EQ(client.next(), 1);
+  ASSERT_FALSE(move("web", "east", "west").is_null());
+  int last = 1;
+  for (const char* fault : {"source.dumped=kill", "target.restored=kill"}) {
+    EXPECT_NE(ferry("west", {"move", "docker:web", "root@east"}, fault).status, 0) << fault;
+    EXPECT_EQ(client.next(), ++last) << fault;
+    EXPECT_TRUE(comes_true([&] { return inspect("web", "east").is_null(); }, 30'000)) << fault;
+  }
+  ASSERT_NE(ferry("west", {"move", "docker:web", "root@east"}, "source.granted=kill").status, 0);
+  EXPECT_TRUE(comes_true([&] { return inspect("web", "west").is_null(); }, 60'000)) << ferry("west", {"resolve", "docker:web"}).out;
+  EXPECT_EQ(client.next(), ++last);
+  for (const char* host : {"east", "west"})
+    EXPECT_TRUE(comes_true([&] { return lab_->shell(host, "ip tuntap list").out.empty(); })) << lab_->shell(host, "ip tuntap list; ferry relay list").out;
 }
 
 TEST_F(DockerTest, WithoutARelayConnectionsEndOrItStays) {
