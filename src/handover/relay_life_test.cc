@@ -68,6 +68,36 @@ TEST_F(RelayTest, AProcessThatHasNotServedGivesBackWhenItsFerryHasGone) {
   EXPECT_FALSE(has_remains(lab.east, "ferry-relay-" + relayed.name));
 }
 
+// As before a move home: what comes waits at the entrance, and nothing of it is in the workload's network.
+TEST_F(RelayTest, WhatComesWhileTheExitIsHeldWaitsAtTheEntrance) {
+  RelayLab lab;
+  const auto listener = RelayLab::bound(lab.container, SOCK_STREAM, "0.0.0.0", kInside);
+  Relayed relayed(lab, {true});
+  relayed.serve();
+  const auto connection = connect_through(lab, listener);
+  ASSERT_TRUE(connection.client && connection.server);
+  {
+    LineHome line(*find_relay(relayed.name, RelayEnd::kExit));
+    LineHome entrance(*find_relay(relayed.name, RelayEnd::kEntrance));
+    EXPECT_THROW(entrance.adopt(kernel::IpAddr::parse(kContainer)), base::Error) << "it leads on";
+    line.hold();
+    const auto held = read_held_flows(relayed.name);
+    ASSERT_EQ(held.size(), 1U);
+    EXPECT_EQ(held[0].workload_port, kInside);
+    ASSERT_TRUE(send_all(connection.client.get(), "waits"));
+    EXPECT_FALSE(base::wait_readable(connection.server.get(), 100));
+    line.go_on();
+    EXPECT_EQ(receive_all(connection.server.get(), 5), "waits");
+    line.hold();  // the next try, of a ferry that is killed
+  }
+  ASSERT_TRUE(send_all(connection.client.get(), "again"));
+  EXPECT_FALSE(base::wait_readable(connection.server.get(), 100));
+  LineHome(*find_relay(relayed.name, RelayEnd::kExit)).go_on();
+  EXPECT_EQ(receive_all(connection.server.get(), 5), "again");
+  EXPECT_TRUE(exchange_whole(connection.client.get(), connection.server.get(), 1 << 20));
+  EXPECT_TRUE(read_held_flows(relayed.name).empty());
+}
+
 TEST_F(RelayTest, AKilledEndLeavesNothingAndTheOtherEnds) {
   for (const bool at_source : {true, false}) {
     RelayLab lab;

@@ -87,7 +87,8 @@ void Conntrack::lead(const TranslatedFlow& flow) {
   Message message(conntrack_type(IPCTNL_MSG_CT_NEW), NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
   message.header(conntrack_header());
   put_tuple(message, CTA_TUPLE_ORIG, flow.protocol, flow.client, flow.host);
-  put_tuple(message, CTA_TUPLE_REPLY, flow.protocol, flow.host, flow.client);  // the kernel changes it
+  // As if nothing were translated: the kernel changes it by what follows.
+  put_tuple(message, CTA_TUPLE_REPLY, flow.protocol, flow.host, flow.client);
   const bool is_tcp = flow.protocol == IPPROTO_TCP;
   message.number(CTA_STATUS, htonl(IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_ASSURED));
   message.number(CTA_TIMEOUT, htonl(is_tcp ? kTcpSeconds : kUdpSeconds));

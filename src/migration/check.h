@@ -28,11 +28,11 @@ struct CheckReport {
 // cannot be reached.
 CheckReport check_move(const MoveOptions& options, const Observer& observer);
 
-// The source's part of it, which a move also begins with. The workload gets the service address that is to move with it, and its bind
-// mounts.
-// It has connections, and the container is to go elsewhere.
+// It has connections, and the container is to go elsewhere than home.
 process::Reason relay_in_the_way(const handover::RelayRecord& relay);
 
+// The source's part of it, which a move also begins with. The workload gets the service address that is to move with it, and its bind
+// mounts.
 process::Reasons own_reasons(const MoveOptions& options, const process::View& view, const MemoryNeed& memory, runtime::Workload& workload);
 
 // By a move that ended in doubt, or whose ferry was killed.
