@@ -23,6 +23,7 @@ class ResolveTest : public UnharmedTest {
   // SIGKILL to all of ferry and CRIU, the guards first, so that nobody puts anything right.
   void kill_all(const std::string& host) const {
     lab().shell(host, "pkill -KILL -f '[e]xe guard'; pkill -KILL -f '[f]erry (move|receive)|[c]riu'; true");
+    ASSERT_TRUE(comes_true([&] { return lab().shell(host, "pgrep -f '[f]erry (move|receive)'").status != 0; })) << "they die";
   }
   void kill_only(const std::string& host, const std::string& verb) const {
     lab().check(host, fmt::format("pkill -KILL -f '[f]erry {}'", verb));
