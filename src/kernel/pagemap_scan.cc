@@ -48,6 +48,7 @@ ScanEnd Pagemap::scan(AddressRange range, const PageQuery& query,
     if (count < 0) {
       if (errno == EPERM && query.must_be_registered) return ScanEnd::kNotRegistered;
       if (errno == ENOTTY || errno == EINVAL) return ScanEnd::kUnsupported;
+      if (errno == ESRCH) return ScanEnd::kDone;  // gone: 6.18.44 says so, older ones find no pages
       throw base::SysError("ioctl PAGEMAP_SCAN", errno, "");
     }
     for (int i = 0; i < count; ++i) found(vector[i]);
