@@ -47,12 +47,11 @@ int main(int argc, char** argv) {
     ferry::cli::add_capsule(app, exit_code);
     try {
       app.parse(argc, argv);
-    } catch (const CLI::RequiredError& error) {
-      const auto unknown = ferry::cli::unknown_verb(app, {argv + 1, argv + argc});
-      if (unknown) throw Error(*unknown, Exit::kUsage);
-      app.exit(error);
-      return static_cast<int>(Exit::kUsage);
     } catch (const CLI::ParseError& error) {
+      if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+        const auto unknown = ferry::cli::unknown_verb(app, {argv + 1, argv + argc});
+        if (unknown) throw Error(*unknown, Exit::kUsage);
+      }
       const int code = app.exit(error);
       return code == 0 ? 0 : static_cast<int>(Exit::kUsage);
     }

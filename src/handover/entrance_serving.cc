@@ -64,11 +64,7 @@ bool EntranceServing::carry_some(PacketBatch& batch) {
       if (entrance_.taps()[i].take(1, each) == 0) break;
     }
   }
-  if (batch.is_empty()) return true;
-  turn_.bytes_in += batch.bytes().size();
-  const bool is_sent = turn_.send(lanes_.there, transport::FrameType::kData, batch.bytes());
-  batch.clear();
-  return is_sent;
+  return turn_.send(lanes_.there, batch, turn_.bytes_in);
 }
 
 void EntranceServing::add(PacketBatch& batch, size_t tap, Frame frame,

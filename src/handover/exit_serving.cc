@@ -115,11 +115,7 @@ bool ExitServing::carry_some(PacketBatch& batch) {
   for (size_t taken = 0; taken < kMostAtOnce && !batch.is_full(); ++taken) {
     if (flows_->tap().take(1, each) == 0) break;
   }
-  if (batch.is_empty()) return true;
-  turn_.bytes_out += batch.bytes().size();
-  const bool is_sent = turn_.send(lanes_.back, transport::FrameType::kData, batch.bytes());
-  batch.clear();
-  return is_sent;
+  return turn_.send(lanes_.back, batch, turn_.bytes_out);
 }
 
 void ExitServing::hear(const std::string& word) {

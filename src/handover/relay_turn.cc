@@ -91,6 +91,14 @@ bool RelayTurn::send(transport::Link& lane, transport::FrameType type,
   return false;
 }
 
+bool RelayTurn::send(transport::Link& lane, PacketBatch& batch, std::atomic<uint64_t>& bytes) {
+  if (batch.is_empty()) return true;
+  bytes += batch.bytes().size();
+  const bool is_sent = send(lane, transport::FrameType::kData, batch.bytes());
+  batch.clear();
+  return is_sent;
+}
+
 bool RelayTurn::send(transport::Link& lane, RelayMail& mail) {
   for (const auto& text : mail.take()) {
     if (!send(lane, transport::FrameType::kMessage, std::as_bytes(std::span(text)))) return false;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "handover/relay_registry.h"
+#include "handover/relay_wire.h"
 #include "transport/link.h"
 
 namespace ferry::handover {
@@ -55,6 +56,8 @@ class RelayTurn {
   // False: it is over.
   [[nodiscard]] bool send(transport::Link& lane, transport::FrameType type,
                           std::span<const std::byte> payload);
+  // What is in it, if anything, and counted; it is empty then. False: it is over.
+  [[nodiscard]] bool send(transport::Link& lane, PacketBatch& batch, std::atomic<uint64_t>& bytes);
   // What is there of it, as messages. False: it is over.
   [[nodiscard]] bool send(transport::Link& lane, RelayMail& mail);
   // Of this moment, in the registry.

@@ -21,10 +21,6 @@ namespace {
 
 constexpr auto kRemovePause = std::chrono::milliseconds(2);  // between two attempts
 
-bool is_cgroup_mount(const Mount& mount) {
-  return mount.type == "cgroup" || mount.type == "cgroup2";
-}
-
 // Below a hierarchy's root, and nothing that climbs out of it again.
 bool is_inner(const Path& below) {
   return !below.empty() && below != "." && std::ranges::find(below, Path("..")) == below.end();
@@ -39,7 +35,7 @@ std::vector<Path> cgroup_directories(const std::string& path) {
   for (const auto& mount : own_mounts()) {
     std::error_code none;
     const auto directory = mount.point / below;
-    if (is_cgroup_mount(mount) && fs::is_directory(directory, none) &&
+    if (mount.is_cgroup() && fs::is_directory(directory, none) &&
         std::ranges::find(found, directory) == found.end())
       found.push_back(directory);
   }
@@ -48,7 +44,7 @@ std::vector<Path> cgroup_directories(const std::string& path) {
 
 std::string cgroup_path_of(const Path& directory) {
   for (const auto& mount : own_mounts()) {
-    if (!is_cgroup_mount(mount)) continue;
+    if (!mount.is_cgroup()) continue;
     const auto below = directory.lexically_normal().lexically_relative(mount.point);
     if (is_inner(below)) return (Path("/") / below).string();
   }

@@ -76,9 +76,7 @@ void forget(nl_sock* socket, uint8_t protocol, const TranslatedFlow::End& from,
 void Conntrack::Close::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
 Conntrack::Conntrack() : socket_(nl_socket_alloc()) {
-  CHECK(socket_ != nullptr);
-  if (nl_connect(socket_.get(), NETLINK_NETFILTER) < 0)
-    throw base::SysError("netlink", errno, "NETLINK_NETFILTER");
+  connect_netlink(socket_.get(), NETLINK_NETFILTER);
 }
 
 void Conntrack::lead(const TranslatedFlow& flow) {

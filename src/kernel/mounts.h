@@ -19,8 +19,9 @@ struct Mount {
   base::Path root;   // what of its filesystem is mounted
   base::Path point;  // where, as the task sees it
   std::string type;  // "ext4", "cgroup", …
-  std::set<std::string>
-      options;  // of its filesystem; of a cgroup hierarchy of v1 its controllers are among them
+  // Of its filesystem; of a cgroup hierarchy of v1 its controllers are among them.
+  std::set<std::string> options;
+  bool is_cgroup() const { return type == "cgroup" || type == "cgroup2"; }
 };
 
 // In the kernel's order. None: it has gone.

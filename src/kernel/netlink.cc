@@ -84,12 +84,7 @@ ifaddrmsg address_header(const IpPrefix& prefix, int index) {
 
 void Netlink::Closer::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
-Netlink::Netlink() : socket_(nl_socket_alloc()) {
-  CHECK(socket_ != nullptr);
-  if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
-    throw SysError("netlink", EIO, nl_geterror(error));
-  }
-}
+Netlink::Netlink() : socket_(nl_socket_alloc()) { connect_netlink(socket_.get(), NETLINK_ROUTE); }
 
 Netlink::~Netlink() = default;
 Netlink::Netlink(Netlink&&) noexcept = default;

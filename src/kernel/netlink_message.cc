@@ -52,6 +52,13 @@ std::optional<IpAddr> address_in(const nlattr* attribute) {
   return address;
 }
 
+void connect_netlink(nl_sock* socket, int family) {
+  CHECK(socket != nullptr);
+  if (const int error = nl_connect(socket, family); error < 0) {
+    throw base::SysError("netlink", EIO, nl_geterror(error));
+  }
+}
+
 Outcome exchange(nl_sock* socket, Message& message, const OnReply& on_reply) {
   const int sent = nl_send_auto(socket, message.get());
   if (sent < 0) throw SysError("netlink", EIO, nl_geterror(sent));

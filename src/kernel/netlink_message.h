@@ -58,6 +58,9 @@ class Message {
   nl_msg* message_;
 };
 
+// A new one, just made, of NETLINK_ROUTE or another family. Throws SysError.
+void connect_netlink(nl_sock* socket, int family);
+
 using OnReply = std::function<void(nlmsghdr*)>;
 
 // The errno that the kernel answered with (0: done), and whether something changed while it was listing.

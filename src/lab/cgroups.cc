@@ -42,7 +42,7 @@ struct CgroupMount {
 std::vector<CgroupMount> cgroup_mounts() {
   std::vector<CgroupMount> mounts;
   for (const auto& mount : kernel::own_mounts()) {
-    if (mount.type == "cgroup" || mount.type == "cgroup2")
+    if (mount.is_cgroup())
       mounts.push_back({mount.type == "cgroup2", mount.options, mount.root, mount.point});
   }
   return mounts;

@@ -97,6 +97,21 @@ void Conversation::throw_if_target_failed() {
   if (message.ParseFromString(std::string(frame_.text())) && message.has_failure()) throw PeerFailure(message.failure());
 }
 
+void send_start(Conversation& conversation, wire::FileStart start) {
+  wire::ToTarget message;
+  *message.mutable_file() = std::move(start);
+  conversation.send(message);
+}
+
+void send_content(Conversation& conversation, std::span<const std::byte> content, const std::function<void(uint64_t bytes)>& sent) {
+  while (!content.empty()) {
+    const auto part = content.first(std::min<uint64_t>(content.size(), kFileChunk));
+    conversation.send_data(part);
+    sent(part.size());
+    content = content.subspan(part.size());
+  }
+}
+
 namespace {
 
 void announce(Conversation& conversation, const struct stat& info, wire::FileStart start) {
@@ -104,9 +119,7 @@ void announce(Conversation& conversation, const struct stat& info, wire::FileSta
   start.set_uid(info.st_uid);
   start.set_gid(info.st_gid);
   start.set_mtime_ns(int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
-  wire::ToTarget message;
-  *message.mutable_file() = std::move(start);
-  conversation.send(message);
+  send_start(conversation, std::move(start));
 }
 
 // Not opened, which others would notice; what is in it is in CRIU's images.

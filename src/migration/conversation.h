@@ -80,6 +80,10 @@ struct SentFile {
 SentFile send_file(Conversation& conversation, const std::string& local_path, wire::FileStart start,
                    const std::function<void(uint64_t bytes)>& sent);
 
+// Of what is no file here: the announcement, and then so many bytes as that has said.
+void send_start(Conversation& conversation, wire::FileStart start);
+void send_content(Conversation& conversation, std::span<const std::byte> content, const std::function<void(uint64_t bytes)>& sent);
+
 wire::Failure to_failure(const std::exception& error, bool never_ran);
 base::Exit exit_of(const std::exception& error);
 

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "handover/relay_talk.h"
 #include "migration/departure.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "capsule/spawn.h"
 #include "criu/image_set.h"
 #include "handover/attachment.h"
+#include "handover/relay_talk.h"
 #include "kernel/named_network.h"
 #include "migration/conversation.h"
 #include "migration/dump.h"

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "migration/rsync.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -20,16 +18,13 @@ namespace ferry::migration {
 
 namespace {
 
-constexpr int kVanished =
-    24;  // rsync(1): of the files that were to be sent, some have been removed meanwhile
+constexpr int kVanished = 24;  // rsync(1): some of the files have been removed meanwhile
 constexpr auto kSyncPoll = base::milliseconds(2);
 
 bool waits_for_list(Rsync::What what) {
   return what == Rsync::What::kListed || what == Rsync::What::kListedAnew;
 }
 
-// What CRIU makes for itself in a container while it dumps (mount.c); it is gone again when the
-// container goes on.
 base::Argv options_of(Rsync::What what) {
   switch (what) {
     case Rsync::What::kAll:
@@ -37,15 +32,14 @@ base::Argv options_of(Rsync::What what) {
     case Rsync::What::kAnew:
       return {"--delete", "--ignore-times"};
     case Rsync::What::kListedAnew:
-      return {"--delete-missing-args", "--ignore-times", "--from0", "--files-from=-"};
+      return {"--delete-missing-args", "--ignore-times"};
     case Rsync::What::kListed:
       break;
   }
+  // Not what CRIU makes for itself in a container while it dumps (mount.c): that goes again.
   return {"--recursive",
           "--delete",
           "--delete-missing-args",
-          "--from0",
-          "--files-from=-",
           "--exclude=/tmp/cr-tmpfs.??????",
           "--exclude=/cr-tmpfs.??????",
           "--exclude=/tmp/.criu.*"};
@@ -68,6 +62,7 @@ base::Argv command(const RsyncWay& way, Rsync::What what) {
       "--mkpath", "-e",     ssh + " -o BatchMode=yes"};
   const auto options = options_of(what);
   argv.insert(argv.end(), options.begin(), options.end());
+  if (waits_for_list(what)) argv.insert(argv.end(), {"--from0", "--files-from=-"});
   if (way.is_file) argv.emplace_back("--inplace");  // whoever has mounted it there has this inode
   const char* slash = way.is_file ? "" : "/";
   argv.insert(argv.end(), {way.here.string() + slash, fmt::format("{}:{}{}", way.destination.text(),
@@ -75,29 +70,20 @@ base::Argv command(const RsyncWay& way, Rsync::What what) {
   return argv;
 }
 
-base::Fd memory_file() {
-  base::Fd file(::memfd_create("ferry-rsync", MFD_CLOEXEC));
-  if (!file) throw base::SysError("memfd_create", errno, "");
-  return file;
-}
-
 }  // namespace
 
 Rsync::Rsync(const RsyncWay& way, What what)
-    : name_(fmt::format("cannot copy {} to {}", way.here.string(), way.destination.host)),
-      words_(memory_file()) {
+    : name_(fmt::format("cannot copy {} to {}", way.here.string(), way.destination.host)) {
   base::SpawnOptions options;
-  options.stderr_fd = words_.get();
+  options.stderr_fd = words_.fd();
   options.new_session = true;
   // Or it would make there anew what the target takes back when it hears no more of this ferry.
   options.in_child = [] { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); };
   base::Fd theirs;
   if (waits_for_list(what)) {  // a socket: one whose other end has gone is an error, not a signal
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-      throw base::SysError("socketpair", errno, "");
-    list_ = base::Fd(ends[0]);
-    theirs = base::Fd(ends[1]);
+    auto ends = base::make_socketpair(SOCK_STREAM);
+    list_ = std::move(ends.first);
+    theirs = std::move(ends.second);
     options.stdin_fd = theirs.get();
   }
   child_ = base::spawn(command(way, what), options);
@@ -133,13 +119,12 @@ void Rsync::finish(const std::function<void()>& meanwhile, Tree tree) {
   }
   const int code = base::exit_code(*status_);
   if (code == 0 || (code == kVanished && tree == Tree::kChanges)) return;
-  const auto words =
-      base::try_read_file(fmt::format("/proc/self/fd/{}", words_.get())).value_or("");
-  throw base::Error({name_,
-                     fmt::format("rsync ended with status {}: {}", code, base::one_line(words)),
-                     "both hosts need rsync, and the target room for it",
-                     {},
-                     {}});
+  throw base::Error(
+      {name_,
+       fmt::format("rsync ended with status {}: {}", code, base::one_line(words_.text())),
+       "both hosts need rsync, and the target room for it",
+       {},
+       {}});
 }
 
 }  // namespace ferry::migration

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
+#include "base/program_words.h"
 #include "base/subprocess.h"
 #include "transport/bootstrap.h"
 
@@ -44,7 +46,8 @@ class Rsync {
  private:
   void push();
   std::string name_;  // for people
-  base::Fd words_, list_;
+  base::ProgramWords words_;
+  base::Fd list_;     // where it reads its list
   std::string left_;  // of the list
   base::Child child_;
   std::optional<int> status_;

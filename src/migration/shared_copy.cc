@@ -14,7 +14,6 @@ namespace ferry::migration {
 namespace {
 
 constexpr uint64_t kPageBytes = memory::kPageBytes;
-constexpr size_t kDataChunk = 64 << 10;
 // Below that, to look costs more than to send.
 constexpr uint64_t kLargeImage = 256 << 10;
 // What names them must fit into one message, and into the pause.
@@ -43,25 +42,10 @@ class MappedFile {
   size_t bytes_ = 0;
 };
 
-void send_in_chunks(Conversation& talk, std::span<const std::byte> data,
-                    const std::function<void(uint64_t bytes)>& sent) {
-  while (!data.empty()) {
-    const auto part = data.first(std::min(data.size(), kDataChunk));
-    talk.send_data(part);
-    sent(part.size());
-    data = data.subspan(part.size());
-  }
-}
-
-void announce(Conversation& talk, wire::FileStart start) {
-  wire::ToTarget message;
-  *message.mutable_file() = std::move(start);
-  talk.send(message);
-}
-
 bool holds_pages(const base::Path& image) {
-  return image.filename().string().starts_with("pages-") &&
-         std::filesystem::file_size(image) >= kLargeImage;
+  const auto bytes = std::filesystem::file_size(image);
+  return image.filename().string().starts_with("pages-") && bytes >= kLargeImage &&
+         bytes % kPageBytes == 0;
 }
 
 }  // namespace
@@ -75,8 +59,8 @@ void SharedCopy::send_new(const std::vector<pid_t>& pids, const std::function<vo
     wire::FileStart start;
     start.set_kind(wire::FileStart::PAGES);
     start.set_size(unknown.size());
-    announce(talk_, std::move(start));
-    send_in_chunks(talk_, unknown, [](uint64_t) {});
+    send_start(talk_, std::move(start));
+    send_content(talk_, unknown, [](uint64_t) {});
     unknown.clear();
   };
   for (const auto& shared : memory::shared_memory_of(pids)) {
@@ -98,28 +82,31 @@ void SharedCopy::send_image(const base::Path& image,
   wire::FileStart start;
   start.set_kind(wire::FileStart::IMAGE);
   start.set_path(image.filename().string());
-  if (known_.size() == 0 || !holds_pages(image))
-    return (void)send_file(talk_, image.string(), std::move(start), sent);
-  const MappedFile mapped(image);
-  const auto content = mapped.content();
-  const auto runs = known_.runs_of(content);
-  if (runs.size() > kMostRuns || content.size() % kPageBytes != 0)
-    return (void)send_file(talk_, image.string(), std::move(start), sent);
+  if (known_.size() > 0 && holds_pages(image)) {
+    const MappedFile mapped(image);
+    const auto runs = known_.runs_of(mapped.content());
+    if (runs.size() <= kMostRuns) return send_runs(std::move(start), mapped.content(), runs, sent);
+  }
+  (void)send_file(talk_, image.string(), std::move(start), sent);
+}
+
+void SharedCopy::send_runs(wire::FileStart start, std::span<const std::byte> content,
+                           const std::vector<memory::PageRun>& runs,
+                           const std::function<void(uint64_t bytes)>& sent) {
   start.set_size(content.size());
   for (const auto& run : runs) {
     start.add_runs(run.known);
     start.add_runs(run.count);
   }
-  announce(talk_, std::move(start));
-  size_t at = 0;
+  send_start(talk_, std::move(start));
   for (const auto& run : runs) {
-    const auto part = content.subspan(at, run.count * kPageBytes);
+    const auto part = content.first(run.count * kPageBytes);
     if (run.known == memory::PageRun::kUnknown) {
-      send_in_chunks(talk_, part, sent);
+      send_content(talk_, part, sent);
     } else {
       sent(part.size());
     }
-    at += part.size();
+    content = content.subspan(part.size());
   }
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "memory/known_pages.h"
@@ -27,6 +28,9 @@ class SharedCopy {
   void send_image(const base::Path& image, const std::function<void(uint64_t bytes)>& sent);
 
  private:
+  void send_runs(wire::FileStart start, std::span<const std::byte> content,
+                 const std::vector<memory::PageRun>& runs,
+                 const std::function<void(uint64_t bytes)>& sent);
   Conversation& talk_;
   transport::Pace pace_;
   memory::KnownPages known_;

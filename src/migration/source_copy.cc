@@ -73,7 +73,7 @@ void SourceMove::copy_rounds() {
     const auto decision = policy.next(outlook());
     report_.expected_pause_ms = decision.expected_pause_ms;
     report_.freeze_reason = decision.why;
-    if (decision.step == FreezeDecision::Step::kFreeze) return tell_untracked();
+    if (decision.step == FreezeDecision::Step::kFreeze) return tell_what_waits();
     if (decision.step == FreezeDecision::Step::kCancel) {
       throw base::Error({fmt::format("did not freeze {}", report_.name), decision.why,
                          "allow a longer pause (--pause-max), move it when it writes less, or over a faster link", {}, {}});
@@ -83,7 +83,7 @@ void SourceMove::copy_rounds() {
   }
 }
 
-void SourceMove::tell_untracked() {
+void SourceMove::tell_what_waits() {
   if (report_.shared_bytes > kWorthSaying) {
     observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but CRIU writes and reads them within the pause",
                                  base::format_bytes(report_.shared_bytes)));

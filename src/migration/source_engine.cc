@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
 #include <thread>
 
 #include "base/program.h"
+#include "base/program_words.h"
 #include "handover/relay_registry.h"
 #include "migration/engine_criu.h"
 #include "migration/requirements.h"
@@ -30,11 +30,10 @@ constexpr auto kLogPoll = base::milliseconds(1);
 // Through a pipe: what one program writes the other reads.
 void run_both(const base::Argv& writer, const base::Argv& reader, const std::string& failed,
               const std::function<void()>& meanwhile) {
-  const base::Fd words(::memfd_create("ferry-image", MFD_CLOEXEC));
-  if (!words) throw base::SysError("memfd_create", errno, "");
+  const base::ProgramWords words;
   base::FdPair pipe = base::make_pipe();
-  auto writes = base::spawn(writer, {-1, pipe.second.get(), words.get()});
-  auto reads = base::spawn(reader, {pipe.first.get(), words.get(), words.get()});
+  auto writes = base::spawn(writer, {-1, pipe.second.get(), words.fd()});
+  auto reads = base::spawn(reader, {pipe.first.get(), words.fd(), words.fd()});
   pipe = {};
   std::optional<int> written, read;
   while (!written || !read) {
@@ -44,8 +43,7 @@ void run_both(const base::Argv& writer, const base::Argv& reader, const std::str
     std::this_thread::sleep_for(kImagePoll);
   }
   if (base::exit_code(*written) == 0 && base::exit_code(*read) == 0) return;
-  const auto said = base::try_read_file(fmt::format("/proc/self/fd/{}", words.get())).value_or("");
-  throw base::Error({failed, base::one_line(said), "both hosts need room for it", {}, {}});
+  throw base::Error({failed, base::one_line(words.text()), "both hosts need room for it", {}, {}});
 }
 
 bool is_fifo(const std::string& path) {
@@ -91,15 +89,6 @@ void wait_for_log(pid_t root, pid_t supervisor, const base::Path& log) {
 
 }  // namespace
 
-namespace {
-
-// That of an earlier move, which led here: it keeps the ports there, which the container is to have.
-void stop_relay_to_here(const std::string& name, bool goes_home) {
-  if (!goes_home) (void)handover::stop_relay(name, handover::RelayEnd::kExit);
-}
-
-}  // namespace
-
 // The container is made there while it runs here: what its engine has against it is heard in time.
 void SourceMove::define_there() {
   const auto& container = *subject_.workload.container;
@@ -115,7 +104,7 @@ void SourceMove::define_there() {
   }
   if (shared_memory_) shared_memory_->look_for_content();
   if (container.engine == "podman") {
-    stop_relay_to_here(report_.name, home_.has_value());  // podman publishes the ports already when it makes it
+    end_relay_to_here();  // podman publishes the ports already when it makes it
     export_definition(container, subject_.workload.root.pid,
                       *images_);  // and what is in its /dev/shm now
     send_image(kEngineArchive);
@@ -157,12 +146,18 @@ void SourceMove::send_last_of_log() {
   send_log();
 }
 
+// That of an earlier move keeps the ports there, which the container is to have; a way home gives
+// them away by itself.
+void SourceMove::end_relay_to_here() const {
+  if (!home_) (void)handover::stop_relay(report_.name, handover::RelayEnd::kExit);
+}
+
 // Its engine takes some time until it calls CRIU, which is none of the pause; and it holds the
 // container's lock there from then on, which is why it is not started earlier. True: it was started
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
-  stop_relay_to_here(report_.name, home_.has_value());
+  end_relay_to_here();
   wire::ToTarget message;
   message.mutable_engine_start();
   talk_->send(message);

@@ -78,7 +78,7 @@ class SourceMove {
   void copy_some_memory();
   void copy_rounds();
   void look_for_written();
-  void tell_untracked();
+  void tell_what_waits();
   void slow_down(int percent);
   void end_throttle();
   void send_round();
@@ -98,6 +98,7 @@ class SourceMove {
 
   // source_engine.cc: of a container.
   void define_there();
+  void end_relay_to_here() const;
   bool start_engine_there();
   void open_relay(const wire::RelayExit& exit);
   void send_engine_notes();

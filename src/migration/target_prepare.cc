@@ -194,15 +194,11 @@ void TargetMove::find_way_home() {
 // Its engine is to have the ports. What leads elsewhere the source has ended.
 void TargetMove::free_ports() {
   if (home_) return home_->free_ports();
-  const auto leads_away = [&](const handover::RelayRecord& relay) {
-    return relay.name == plan_.name() && relay.end == handover::RelayEnd::kEntrance;
-  };
   for (const auto deadline = base::mono_now() + kRelayEnds;;) {
-    const auto relays = handover::all_relays();
-    const auto found = std::ranges::find_if(relays, leads_away);
-    if (found == relays.end()) return;
+    const auto relay = handover::find_relay(plan_.name(), handover::RelayEnd::kEntrance);
+    if (!relay) return;
     if (base::mono_now() > deadline) {
-      throw base::Error({fmt::format("the ports of {} here lead to {}", plan_.name(), found->peer), "they are relayed since an earlier move",
+      throw base::Error({fmt::format("the ports of {} here lead to {}", plan_.name(), relay->peer), "they are relayed since an earlier move",
                          fmt::format("end that (`ferry relay stop {}` here)", plan_.name()), {}, {}}, base::Exit::kRefused);
     }
     std::this_thread::sleep_for(kRelayPoll);
@@ -276,11 +272,11 @@ void TargetMove::make_relay_exit() {
   const auto bridge = kernel::Netlink().find_link(attachment_->segment);
   if (!bridge) throw base::Error({fmt::format("the bridge {} has gone", attachment_->segment), "", "", {}, {}});
   const handover::RelayExitPlace place{.link = attachment_->link,
-                                 .workload_mac = identity_->mac,
-                                 .gateway_mac = bridge->mac,
-                                 .address = handover::ipv4_of(*identity_),
-                                 .ports = handover::parse_ports(plan_.relay().ports()),
-                                 .netns = netns_.get()};
+                                       .workload_mac = identity_->mac,
+                                       .gateway_mac = bridge->mac,
+                                       .address = handover::ipv4_of(*identity_),
+                                       .ports = handover::parse_ports(plan_.relay().ports()),
+                                       .netns = netns_.get()};
   relay_.emplace(plan_.name(), place, plan_.source_host(), handover::RelayExit::Listen{source_.address, source_.ports});
 }
 

@@ -11,18 +11,7 @@ namespace {
 
 TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 
-// What the engine made has no name.
-TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) {
-  run_web_counter(Name::kNone);
-  auto open = connect();
-  EXPECT_EQ(open.next(), 1);
-  ASSERT_FALSE(move("east", "west").is_null());
-  EXPECT_EQ(open.next(), 2);
-  EXPECT_TRUE(network_has_left("east"));
-  ASSERT_FALSE(move("west", "east").is_null());
-  EXPECT_EQ(open.next(), 3);
-  EXPECT_TRUE(network_has_left("west"));
-}
+TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) { a_nameless_network_goes_along(); }
 
 TEST_F(RuncTest, ClientsDoNotNoticeAMoveThatIsGivenUp) {
   run_web_counter();

@@ -109,6 +109,18 @@ void RuncTest::connections_go_along() const {
   EXPECT_TRUE(open.is_established());
 }
 
+void RuncTest::a_nameless_network_goes_along() const {
+  run_web_counter(Name::kNone);
+  auto open = connect();
+  EXPECT_EQ(open.next(), 1);
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_EQ(open.next(), 2);
+  EXPECT_TRUE(network_has_left("east"));
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_EQ(open.next(), 3);
+  EXPECT_TRUE(network_has_left("west"));
+}
+
 void RuncTest::what_it_has_written_goes_along() const {
   run_looper();
   lab_->check("east", engine() + " exec box sh -c 'echo kept >/etc/kept'");

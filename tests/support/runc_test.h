@@ -72,6 +72,8 @@ class RuncTest : public ContainerTest {
   // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
   void memory_is_as_it_was() const;
   void connections_go_along() const;
+  // What the engine made has no name.
+  void a_nameless_network_goes_along() const;
   void what_it_has_written_goes_along() const;
   // Only those that are named, and only where nothing else is; what a failed move has made there goes.
   void what_is_bound_goes_along() const;
