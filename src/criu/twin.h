@@ -31,6 +31,7 @@ namespace ferry::criu::twin {
 // The tasks are stopped while the two work: on a busy machine each wait for a CPU would be part of the pause.
 inline constexpr int kNice = -20;
 inline constexpr const char* kWanted = "FERRY_TWIN";
+inline constexpr const char* kName = "workload-twin";
 
 // A system call with the pid of a task in its arguments, to be made by the twin.
 struct Call {

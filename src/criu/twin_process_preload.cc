@@ -108,7 +108,7 @@ void await_stop_signal(Twin& twin, int limit_ms) { take_signal(twin, limit_ms); 
 int run(void* argument) {
   Twin& twin = *static_cast<Twin*>(argument);
   raw(SYS_close_range, 0U, ~0U, 0);
-  raw(SYS_prctl, PR_SET_NAME, "workload-twin");
+  raw(SYS_prctl, PR_SET_NAME, kName);
   be_quick(twin);
   // Sent when CRIU's descriptors are closed; it may have ended before we asked.
   raw(SYS_prctl, PR_SET_PDEATHSIG, kCriuEnded);

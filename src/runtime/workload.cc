@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "criu/twin.h"
 #include "handover/address_diversion.h"
 #include "handover/attachment.h"
 #include "kernel/freezer.h"
@@ -62,15 +64,27 @@ bool is_kernel_thread(pid_t pid) {
                "`ferry ps -a` lists those that are here or were");
 }
 
+// The trees below the capsule's init. The twin of a CRIU that has ended is one of them for a moment, until it has ended too.
+std::vector<pid_t> roots_in(const capsule::Record& record) {
+  constexpr base::milliseconds kTwinEnds{2000}, kPoll{2};
+  const auto is_twin = [](pid_t pid) { return kernel::comm_of(pid) == criu::twin::kName; };
+  const auto deadline = base::mono_now() + kTwinEnds;
+  for (;;) {
+    auto roots = kernel::children_of(record.init.pid);
+    if (std::ranges::none_of(roots, is_twin) || base::mono_now() > deadline) return roots;
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
 Workload from_record(const capsule::Record& record) {
   if (!capsule::is_running(record)) {
     base::refuse(fmt::format("{} does not run", record.name), "it has ended", "start it again with `ferry run`");
   }
-  const auto children = kernel::children_of(record.init.pid);
+  const auto roots = roots_in(record);
   const auto root = capsule::host_root_pid(record);
-  if (!root || children.size() != 1) {
+  if (!root || roots.size() != 1) {
     base::refuse(fmt::format("cannot move {}", record.name),
-                 fmt::format("it has {} processes without a common parent; only one tree can be moved", children.size()),
+                 fmt::format("it has {} processes without a common parent; only one tree can be moved", roots.size()),
                  "start it so that it stays in the foreground");
   }
   return {record.name, record.command, kernel::find_process(*root).value_or(kernel::ProcessId{*root, 0}), record,
