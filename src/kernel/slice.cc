@@ -37,4 +37,10 @@ void run_on_time() {
     set_slice(kShortestSlice_ns);
 }
 
+void run_as_usual() {
+  const ThreadSchedule usual{};  // SCHED_OTHER, and the kernel's own slice
+  if (::syscall(SYS_sched_setattr, 0, &usual, 0) != 0)
+    base::log("sched_setattr: {}", std::strerror(errno));
+}
+
 }  // namespace ferry::kernel

@@ -15,4 +15,7 @@ void give_way_at_once();
 // wakes up. Where its cgroup has no time for real-time tasks it has at least the shortest slice.
 void run_on_time();
 
+// Takes back either for the calling thread; its nice value is 0 then.
+void run_as_usual();
+
 }  // namespace ferry::kernel

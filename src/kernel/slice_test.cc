@@ -47,5 +47,19 @@ TEST(Slice, WhoMustNotBeLateIsInFrontOfTheOthers) {
   EXPECT_NE(own_schedule().policy, static_cast<uint32_t>(SCHED_FIFO));
 }
 
+TEST(Slice, IsAsUsualAgain) {
+  std::thread([] {
+    const auto before = own_schedule();
+    for (const auto change : {give_way_at_once, run_on_time}) {
+      change();
+      run_as_usual();
+      const auto after = own_schedule();
+      EXPECT_EQ(after.policy, before.policy);
+      EXPECT_EQ(after.nice, 0);
+      EXPECT_EQ(after.slice_ns, before.slice_ns);
+    }
+  }).join();
+}
+
 }  // namespace
 }  // namespace ferry::kernel

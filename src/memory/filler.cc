@@ -25,7 +25,8 @@ constexpr int kRetryMs =
 constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
 constexpr int kNoMemoryMs = 20;           // after ENOMEM: until the workload's cgroup may have room
 constexpr int kReadsPerLook = 16;  // of one member, so that no storm of events stops the rest
-
+constexpr int64_t kFaultsFirstNs = 40'000'000;  // at most: what is filled has no faults any more
+constexpr int64_t kFaultsPauseNs = 5'000'000;   // without any: nobody waits for us
 
 void read_counter(int eventfd) {
   uint64_t count = 0;
@@ -51,7 +52,8 @@ void Filler::run() {
     obey();
     if (state_->outcome != Outcome::kOpen) return;
     retire_idle_children();
-    if (may_fill()) fill_one_batch();
+    keep_pace();
+    if (fills() && base::mono_ns() >= not_before_ns_) fill_one_batch();
     if (base::mono_ns() - last_check_ns_ > kIdleMs * 1'000'000LL) check_alive();
   }
 }
@@ -61,7 +63,8 @@ int Filler::next_wait_ms() const {
       (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
   if (prefilling || !std::ranges::all_of(faults_, &Fault::is_far)) return kRetryMs;
   const int64_t most = faults_.empty() ? kIdleMs : kFarMs;
-  if (!may_fill()) return static_cast<int>(most);
+  if (pace_ == Pace::kFaultsFirst && running_since_ns_ != 0) return kRetryMs;
+  if (!fills()) return static_cast<int>(most);
   const int64_t wait = (not_before_ns_ - base::mono_ns()) / 1'000'000;
   return static_cast<int>(std::clamp<int64_t>(wait, 0, most));
 }
@@ -109,6 +112,7 @@ void Filler::drain(AddressSpace& member, int64_t since_ns) {
   for (int reads = 0; reads < kReadsPerLook && roster_.read(member, addresses); ++reads) {
   }
   for (const uint64_t address : addresses) faults_.push_back({&member, address, since_ns});
+  if (!addresses.empty()) last_fault_ns_ = base::mono_ns();
 }
 
 void Filler::serve_faults() {
@@ -180,6 +184,22 @@ void Filler::check_alive() {
   const bool had_some = !roster_.families().empty();
   if (roster_.any_settled()) return finish(Outcome::kSettled);
   if (owner_gone_ || (had_some && arrivals_->finished())) finish(Outcome::kLost);
+}
+
+void Filler::keep_pace() {
+  if (pace_ == Pace::kBackground || !may_fill()) return;
+  const int64_t now = base::mono_ns();
+  if (running_since_ns_ == 0) running_since_ns_ = now;
+  pace_ = Pace::kFaultsFirst;
+  const bool is_quiet = now - std::max(last_fault_ns_, running_since_ns_) > kFaultsPauseNs;
+  if (!is_quiet && now - running_since_ns_ < kFaultsFirstNs) return;
+  pace_ = Pace::kBackground;
+  if (state_->fill_began_ns == 0) state_->fill_began_ns = static_cast<uint64_t>(now);
+}
+
+bool Filler::fills() const {
+  return pace_ == Pace::kBackground ||
+         (pace_ == Pace::kAhead && state_->prefilled == Prefilled::kDone);
 }
 
 // A workload that is restored is filled, though nobody may be left to say so.

@@ -24,6 +24,11 @@ class Filler {
   void run();
 
  private:
+  // Before the workload runs what it has written last is put in place. Then faults go first: it
+  // wakes up with requests that have waited for the whole pause, and touches most of what it lives
+  // on within some milliseconds. A batch between two faults makes one of them ten times as long.
+  enum class Pace { kAhead, kFaultsFirst, kBackground };
+
   struct Fault {
     AddressSpace* member;
     uint64_t address;
@@ -41,7 +46,10 @@ class Filler {
   void check_coverage();
   void check_alive();
   bool may_fill() const;
+  void keep_pace();
+  bool fills() const;
   void fill_one_batch();
+  bool fill_hot();  // a batch of it; false: there was none left
   void handle(const Family::Step& step);
   void pass_ended(Family& family);
   void retire_idle_children();
@@ -60,6 +68,9 @@ class Filler {
   bool owner_gone_ = false;
   int64_t last_look_ns_ = 0, last_check_ns_ = 0;
   int64_t not_before_ns_ = 0;  // of the background fill, where it has to wait
+  Pace pace_ = Pace::kAhead;
+  int64_t running_since_ns_ = 0;  // as far as we know; 0: it does not run yet
+  int64_t last_fault_ns_ = 0;
   struct Pass {
     bool hot_done = false, complete = false;
     bool had_far = true;  // when the pass before ended

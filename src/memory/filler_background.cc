@@ -27,24 +27,28 @@ constexpr base::milliseconds kCloseRetry{20};
 }  // namespace
 
 void Filler::fill_one_batch() {
-  if (base::mono_ns() < not_before_ns_) return;
-  if (state_->fill_began_ns == 0) state_->fill_began_ns = static_cast<uint64_t>(base::mono_ns());
+  if (fill_hot()) return;
+  if (pace_ == Pace::kAhead) pace_ = Pace::kFaultsFirst;
+  if (pace_ != Pace::kBackground) return;
   const auto& families = roster_.families();
-  const auto is_hot = [&](const auto& family) { return !passes_[family.get()].hot_done; };
   const auto is_open = [&](const auto& family) { return !passes_[family.get()].complete; };
-  const auto hot = std::ranges::find_if(families, is_hot);
-  if (hot != families.end()) {
-    bool more = false;
-    handle((*hot)->fill(Family::Pass::kHot, more));
-    if (!more) passes_[hot->get()].hot_done = true;
-    return;
-  }
   if (std::ranges::none_of(families, is_open)) return settle();
   while (!is_open(families[current_ % families.size()])) ++current_;
   Family& family = *families[current_++ % families.size()];
   bool more = false;
   handle(family.fill(Family::Pass::kRest, more));
   if (!more) pass_ended(family);
+}
+
+bool Filler::fill_hot() {
+  const auto& families = roster_.families();
+  const auto is_hot = [&](const auto& family) { return !passes_[family.get()].hot_done; };
+  const auto hot = std::ranges::find_if(families, is_hot);
+  if (hot == families.end()) return false;
+  bool more = false;
+  handle((*hot)->fill(Family::Pass::kHot, more));
+  if (!more) passes_[hot->get()].hot_done = true;
+  return true;
 }
 
 void Filler::pass_ended(Family& family) {

@@ -15,6 +15,7 @@
 #include "base/usage.h"
 #include "criu/lazy_entries.h"
 #include "criu/written_files.h"
+#include "kernel/slice.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
 #include "migration/page_puller.h"
@@ -39,8 +40,14 @@ constexpr int kBuryNice = 10;
 // Nothing is urgent: whoever wants the CPU goes before this thread. The next move is as urgent as the one before.
 class Unhurried {
  public:
-  Unhurried() : before_(::getpriority(PRIO_PROCESS, self())) { set(kBuryNice); }
-  ~Unhurried() { set(before_); }
+  Unhurried() : before_(::getpriority(PRIO_PROCESS, self())) {
+    set(kBuryNice);
+    kernel::give_way_at_once();
+  }
+  ~Unhurried() {
+    kernel::run_as_usual();
+    set(before_);
+  }
   Unhurried(const Unhurried&) = delete;
   Unhurried& operator=(const Unhurried&) = delete;
 
