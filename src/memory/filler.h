@@ -24,9 +24,10 @@ class Filler {
   void run();
 
  private:
-  // Before the workload runs what it has written last is put in place. Then faults go first: it
-  // wakes up with requests that have waited for the whole pause, and touches most of what it lives
-  // on within some milliseconds. A batch between two faults makes one of them ten times as long.
+  // Before the workload runs as much as there is time for is put in place, what it has written last
+  // first. Then faults go first: it wakes up with requests that have waited for the whole pause, and
+  // touches most of what it lives on within some milliseconds. A batch between two faults makes one
+  // of them ten times as long.
   enum class Pace { kAhead, kFaultsFirst, kBackground };
 
   struct Fault {
@@ -50,6 +51,7 @@ class Filler {
   bool fills() const;
   void fill_one_batch();
   bool fill_hot();  // a batch of it; false: there was none left
+  void all_is_filled();
   void handle(const Family::Step& step);
   void pass_ended(Family& family);
   void retire_idle_children();

@@ -28,16 +28,20 @@ constexpr base::milliseconds kCloseRetry{20};
 
 void Filler::fill_one_batch() {
   if (fill_hot()) return;
-  if (pace_ == Pace::kAhead) pace_ = Pace::kFaultsFirst;
-  if (pace_ != Pace::kBackground) return;
   const auto& families = roster_.families();
   const auto is_open = [&](const auto& family) { return !passes_[family.get()].complete; };
-  if (std::ranges::none_of(families, is_open)) return settle();
+  if (std::ranges::none_of(families, is_open)) return all_is_filled();
   while (!is_open(families[current_ % families.size()])) ++current_;
   Family& family = *families[current_++ % families.size()];
   bool more = false;
   handle(family.fill(Family::Pass::kRest, more));
   if (!more) pass_ended(family);
+}
+
+// A task that is held by CRIU cannot be asked to close its copy of the userfaultfd.
+void Filler::all_is_filled() {
+  if (pace_ == Pace::kBackground) return settle();
+  pace_ = Pace::kFaultsFirst;
 }
 
 bool Filler::fill_hot() {

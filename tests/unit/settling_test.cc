@@ -44,6 +44,26 @@ TEST(Settling, EveryPageArrivesAndTheStoreIsEmptyThen) {
   EXPECT_EQ(store.bytes_held(), 0u);
 }
 
+// The time until it may run is not wasted. That it has settled is only said when it has been told to run.
+TEST(Settling, IsFilledBeforeItRunsWhenThereIsTime) {
+  Workload workload({}, [](const Inside& in) { in.expect_pages(kHome, kHome + in.bytes, kHome); });
+  Store store;
+  workload.fill_store(store);
+  auto settling = workload.settle(store);
+  workload.restore();
+  settling.prefill(in_ms(10'000));
+  const auto deadline = in_ms(20'000);
+  while (store.bytes_held() > 0 && base::mono_now() < deadline) std::this_thread::sleep_for(base::milliseconds(1));
+  EXPECT_EQ(store.bytes_held(), 0u);
+  EXPECT_FALSE(settling.progress().settled);
+  workload.run();
+  EXPECT_EQ(workload.result(), "");
+  EXPECT_FALSE(settling.progress().settled);
+  settling.begin_fill();
+  EXPECT_TRUE(settling.wait_settled(in_ms(20'000)));
+  EXPECT_EQ(settling.progress().faults, 0u);
+}
+
 TEST(Settling, PagesThatAreNotStoredAreZero) {
   Workload workload({}, [](const Inside& in) {
     in.expect_zeros(kHome + kMiB, kHome + 2 * kMiB);
