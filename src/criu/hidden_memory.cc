@@ -48,6 +48,9 @@ class Body {
     return add(ranges.data(), ranges.size(), sizeof(hidden::Range));
   }
   hidden::Place add(const std::string& text) { return add(text.data(), text.size(), 1); }
+  hidden::Place add(const std::vector<hidden::File>& files) {
+    return add(files.data(), files.size(), sizeof(hidden::File));
+  }
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -78,7 +81,8 @@ bool agrees_with_smaps(const HiddenTask& task) {
   return !wanted || std::ranges::equal(*wanted, tidy(task.ranges), same);
 }
 
-void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks) {
+void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks,
+                         const std::vector<hidden::File>& files) {
   Body body(sizeof(hidden::Header) + tasks.size() * sizeof(hidden::Task));
   std::string table;
   for (const auto& [pid, task] : tasks) {
@@ -87,10 +91,11 @@ void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTas
     append(table, hidden::Task{static_cast<uint64_t>(pid), body.add(ranges),
                                body.add(within(tidy(task.guards), ranges)), body.add(task.smaps)});
   }
+  const auto place = body.add(files);
   std::string file;
   append(file,
          hidden::Header{hidden::kMagic, sizeof(hidden::Header) + table.size() + body.bytes().size(),
-                        tasks.size()});
+                        tasks.size(), place});
   base::replace_file(path, file + table + body.bytes(), base::Durable::kNo);
 }
 

@@ -36,8 +36,10 @@ struct HiddenTask {
 // text, or where CRIU would fail in any case, there is nothing to compare.
 bool agrees_with_smaps(const HiddenTask& task);
 
-// By pid as CRIU sees it. The file is complete or not there. Throws SysError.
-void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks);
+// By pid as CRIU sees it; `files`: memory that tasks share. The file is complete or not there. Throws
+// SysError.
+void write_hidden_memory(const base::Path& path, const std::map<pid_t, HiddenTask>& tasks,
+                         const std::vector<hidden::File>& files = {});
 
 // For SpawnOptions::environment of a CRIU that dumps.
 std::string hide_setting(const base::Path& path);

@@ -4,7 +4,7 @@
 // (hidden_memory.h writes it, pagemap_preload.cc reads it). A fixed layout that is used where it is
 // mapped: the reader allocates nothing.
 //
-//     Header · Task × task_count, by pid · ranges, guards and texts of all tasks
+//     Header · Task × task_count, by pid · ranges, guards and texts of all tasks, files
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace ferry::criu::hidden {
 inline constexpr const char* kFileVariable = "FERRY_HIDDEN_MEMORY";
 
 inline constexpr uint64_t kMagic =
-    0x31304d4548595246;  // "FRYHEM01", in this machine's byte order: it never travels
+    0x32304d4548595246;  // "FRYHEM02", in this machine's byte order: it never travels
 
 struct Range {
   uint64_t start, end;  // addresses in the task, whole pages
@@ -28,10 +28,16 @@ struct Place {
   uint64_t offset, count;
 };
 
+// Memory that tasks share (stat(2)), which CRIU is to find empty.
+struct File {
+  uint64_t device, inode;
+};
+
 struct Header {
   uint64_t magic;
   uint64_t file_size;
   uint64_t task_count;
+  Place files;  // File
 };
 
 struct Task {
@@ -52,6 +58,7 @@ class View {
     const auto* header = static_cast<const Header*>(start);
     if (size < sizeof(Header) || header->magic != kMagic || header->file_size != size) return view;
     if (header->task_count > (size - sizeof(Header)) / sizeof(Task)) return view;
+    if (!is_within(header->files, sizeof(File), size)) return view;
     view.start_ = static_cast<const char*>(start);
     for (size_t i = 0; i < header->task_count; ++i) {
       const Task& task = view.tasks()[i];
@@ -70,6 +77,14 @@ class View {
       if (tasks()[i].pid == pid) return &tasks()[i];
     }
     return nullptr;
+  }
+  bool has_file(uint64_t device, uint64_t inode) const {
+    const Place& place = reinterpret_cast<const Header*>(start_)->files;
+    const auto* files = reinterpret_cast<const File*>(start_ + place.offset);
+    for (size_t i = 0; i < place.count; ++i) {
+      if (files[i].device == device && files[i].inode == inode) return true;
+    }
+    return false;
   }
   const Range* ranges(const Place& place) const {
     return reinterpret_cast<const Range*>(start_ + place.offset);

@@ -13,21 +13,13 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "criu/work_socket.h"
 
 namespace ferry::criu {
 namespace {
 
 constexpr const char* kName = "lazy-pages.socket";
 constexpr int32_t kRestoreFinished = 0x52535446;  // LAZY_PAGES_RESTORE_FINISHED
-
-sockaddr_un address_in(int directory) {
-  // The work directory's own path may be longer than an address can be.
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", directory, kName);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  return address;
-}
 
 void want_credentials(int socket) {
   const int on = 1;
@@ -38,21 +30,10 @@ void want_credentials(int socket) {
 
 }  // namespace
 
+// Who sends is the restored task: its pid in our namespace comes with every message. Also with those
+// that come before we have accepted the connection.
 base::Fd listen_lazy_pages(const base::Path& work_directory) {
-  const base::Fd directory = base::open_file(work_directory, O_PATH | O_DIRECTORY);
-  const sockaddr_un address = address_in(directory.get());
-  const std::string path = (work_directory / kName).string();
-  ::unlink(path.c_str());  // of an earlier attempt
-  base::Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener) throw base::SysError("socket", errno, path);
-  // Who sends is the restored task: its pid in our namespace comes with every message. Also with
-  // those that come before we have accepted the connection.
-  want_credentials(listener.get());
-  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    throw base::SysError("bind", errno, path);
-  }
-  if (::listen(listener.get(), 1) < 0) throw base::SysError("listen", errno, path);
-  return listener;
+  return listen_in(work_directory, kName, SOCK_STREAM, 1, want_credentials);
 }
 
 // The kernel writes to it, wherever the filler is killed. Zero: not received.

@@ -2,8 +2,9 @@
 //
 // Loaded into the criu process only, as limits_preload.cc is; does something only in a dump for
 // which ferry has set hidden::kFileVariable. Then CRIU finds no pages in the memory that ferry
-// takes along itself, and reads the smaps that ferry has prepared in the place of the kernel's,
-// which walks all page tables for numbers that CRIU does not want.
+// takes along itself, none in shared memory of which the same holds, and reads the smaps that ferry
+// has prepared in the place of the kernel's, which walks all page tables for numbers that CRIU does
+// not want.
 //
 // When the file is not there or not whole, does not know the task, or CRIU asks in a way that is
 // not known here, the call fails and with it the dump: memory that is neither in the store nor
@@ -21,6 +22,7 @@
 
 #include "criu/pagemap_filter.h"
 #include "criu/raw_syscall.h"
+#include "criu/shared_memory_place.h"
 
 namespace {
 
@@ -129,7 +131,14 @@ long open_prepared_smaps(int directory) {
   return fd;
 }
 
+bool is_hidden_file(int fd) {
+  struct stat about {};
+  return is_wanted() && view() && fstat(fd, &about) == 0 && view().has_file(about.st_dev, about.st_ino);
+}
+
 long open_at(int directory, const char* path, int flags, mode_t mode) {
+  const long refused = ferry::criu::give_shared_memory(directory, path);
+  if (is_error(refused)) return refused;
   if (is_wanted() && strcmp(path, "smaps") == 0) {
     const long fd = open_prepared_smaps(directory);
     if (fd != 0) return fd;
@@ -193,6 +202,11 @@ FERRY_INSTEAD int openat64(int directory, const char* path, int flags, ...) {
 // What a CRIU that was built with _FORTIFY_SOURCE calls.
 FERRY_INSTEAD int __openat64_2(int directory, const char* path, int flags) {
   return static_cast<int>(set_errno(open_at(directory, path, flags, 0)));
+}
+
+// By this CRIU finds what is in memory that tasks share (criu/shmem.c: next_data_segment): nothing but a hole.
+FERRY_INSTEAD off64_t lseek64(int fd, off64_t offset, int whence) noexcept {
+  return set_errno(whence == SEEK_DATA && is_hidden_file(fd) ? -ENXIO : raw(SYS_lseek, fd, offset, whence));
 }
 
 FERRY_INSTEAD ssize_t pread64(int fd, void* buffer, size_t size, off64_t offset) {

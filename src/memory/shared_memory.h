@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory that tasks share: anonymous (MAP_SHARED), memfds, and files of tmpfs whose name is gone.
-// CRIU takes it along as it is at the freeze; here it is read while the tasks run.
+// Memory that tasks share: anonymous (MAP_SHARED) and memfds.
 #pragma once
 
 #include <sys/types.h>
 
-#include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -16,17 +13,15 @@
 namespace ferry::memory {
 
 struct SharedMemory {
-  std::string name;  // "/dev/zero (deleted)"
-  uint64_t inode = 0;
-  base::Path file;  // /proc/PID/map_files/…, which opens it as a whole
+  uint64_t device = 0, inode = 0;
+  std::string name;  // as memfd_create(2) takes it; anonymous memory has an empty one once CRIU has restored it
+  uint64_t bytes = 0;   // its length
+  uint64_t stored = 0;  // of them, without holes
+  base::Fd file;  // all of it, to read
 };
 
-// Of these tasks, each once. That of System V is not among them: its file cannot be read.
+// Of these tasks, each once, opened while they have it mapped. Not among them: that of System V, whose file cannot be read, that of huge
+// pages, which has no holes, and files of tmpfs.
 std::vector<SharedMemory> shared_memory_of(const std::vector<pid_t>& pids);
-
-// What is in it, in pieces of whole pages; holes are left out, and stay holes. Nothing when it has
-// gone. `take` may throw, which ends it.
-void read_shared(const SharedMemory& memory,
-                 const std::function<void(std::span<const std::byte> pages)>& take);
 
 }  // namespace ferry::memory

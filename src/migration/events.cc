@@ -74,6 +74,7 @@ std::string to_json(const Report& r) {
                     {"bytes_sent", r.bytes_sent},
                     {"memory_bytes", r.memory_bytes},
                     {"shared_bytes", r.shared_bytes},
+                    {"shared_last_bytes", r.shared_last_bytes},
                     {"image_bytes", r.image_bytes},
                     {"taken_back", r.taken_back},
                     {"frozen_real_ns", r.frozen_real_ns},

@@ -98,7 +98,8 @@ struct Report {
   int64_t frozen_real_ns = 0, resumed_real_ns = 0;  // CLOCK_REALTIME of the source
   bool unharmed = true;  // unless moved: it goes on at the source
   uint64_t bytes_sent = 0, memory_bytes = 0;
-  uint64_t shared_bytes = 0;      // of memory that tasks share: CRIU carries it, within the pause
+  uint64_t shared_bytes = 0;      // of memory that tasks share
+  uint64_t shared_last_bytes = 0;  // of it, sent within the pause
   uint64_t image_bytes = 0;       // of CRIU's images, sent within the pause
   std::vector<PhaseTime> phases;
   std::vector<Round> rounds;

@@ -32,9 +32,13 @@ void Incoming::begin(const wire::FileStart& file) {
   if (file.kept_prefix() > file.size()) throw BrokenProtocol("a file is shorter than its beginning");
   current_ = file;
   left_ = file.size() - file.kept_prefix();
-  if (file.kind() == wire::FileStart::PAGES) {
-    if (left_ % memory::kPageBytes != 0) throw BrokenProtocol("pages that are not whole");
-    if (!shelf_) shelf_.emplace();
+  if (file.kind() == wire::FileStart::SHARED) {
+    places_.clear();
+    shared_file_ = shared_.begin(file.shared(), places_);
+    std::ranges::reverse(places_);
+    uint64_t sum = 0;
+    for (const auto& place : places_) sum += place.bytes;
+    if (sum != left_) throw BrokenProtocol("shared memory of another length than its pages have");
     return;
   }
   if (file.kind() == wire::FileStart::CARRIED) {
@@ -50,40 +54,18 @@ void Incoming::begin(const wire::FileStart& file) {
   if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
   image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
   image_names_.push_back(file.path());
-  begin_image(file);
 }
 
-// What of it is known is in it at once; the rest comes.
-void Incoming::begin_image(const wire::FileStart& file) {
-  gaps_.clear();
-  if (file.runs().empty()) return gaps_.push_back({0, left_});
-  if (::ftruncate(image_.get(), static_cast<off_t>(file.size())) < 0) throw base::SysError("ftruncate", errno, file.path());
-  uint64_t at = 0;
-  left_ = 0;
-  for (int i = 0; i + 1 < file.runs_size(); i += 2) {
-    const memory::PageRun run{file.runs(i), file.runs(i + 1)};
-    const uint64_t bytes = run.count * memory::kPageBytes;
-    if (at + bytes > file.size()) throw BrokenProtocol("more pages than the image has");
-    if (run.known == memory::PageRun::kUnknown) {
-      gaps_.push_back({at, bytes});
-      left_ += bytes;
-    } else if (run.known != memory::PageRun::kZero && !(shelf_ && shelf_->write(run, image_.get(), at))) {
-      throw BrokenProtocol("an image of pages that have not come");
-    }
-    at += bytes;
-  }
-  if (at != file.size()) throw BrokenProtocol("an image that its pages do not fill");
-}
-
-void Incoming::fill_gap(std::span<const std::byte> data) {
+void Incoming::put_shared(std::span<const std::byte> data) {
   while (!data.empty()) {
-    auto& gap = gaps_.front();
-    const auto part = data.first(std::min<uint64_t>(data.size(), gap.bytes));
-    if (::lseek(image_.get(), static_cast<off_t>(gap.offset), SEEK_SET) < 0) throw base::SysError("lseek", errno, current_.path());
-    base::write_full(image_.get(), part);
-    gap = {gap.offset + part.size(), gap.bytes - part.size()};
-    if (gap.bytes == 0) gaps_.pop_front();
-    data = data.subspan(part.size());
+    auto& place = places_.back();
+    const auto part = data.first(std::min<uint64_t>(data.size(), place.bytes));
+    const auto put = ::pwrite(shared_file_, part.data(), part.size(), static_cast<off_t>(place.offset));
+    if (put <= 0) throw base::SysError("pwrite", put < 0 ? errno : EIO, "of shared memory");
+    const auto bytes = static_cast<uint64_t>(put);
+    place = {place.offset + bytes, place.bytes - bytes};
+    if (place.bytes == 0) places_.pop_back();
+    data = data.subspan(bytes);
   }
 }
 
@@ -91,8 +73,8 @@ void Incoming::take(std::span<const std::byte> data) {
   if (data.size() > left_) throw BrokenProtocol("more data than was announced");
   switch (current_.kind()) {
     case wire::FileStart::CARRIED: arrival(current_.path()).staged.append(data); break;
-    case wire::FileStart::PAGES: shelf_->append(data); break;
-    default: fill_gap(data);
+    case wire::FileStart::SHARED: put_shared(data); break;
+    default: base::write_full(image_.get(), data);
   }
   left_ -= data.size();
 }
@@ -105,7 +87,6 @@ void Incoming::forget_images() {
 }
 
 void Incoming::install(const std::vector<std::string>& own) {
-  shelf_.reset();  // no image comes any more
   for (auto& [path, coming] : arrivals_) {
     const auto& header = coming.header;
     coming.staged.install(header.size(), {header.mode() & 07777, header.uid(), header.gid(), header.mtime_ns()},

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files on their way in: CRIU's images into the image directory, pages for them that come before, the workload's own open files
+// Files on their way in: CRIU's images into the image directory, memory that tasks share into memfds, the workload's own open files
 // staged beside their places. Everything that the source says of them is checked here.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/fd.h"
 #include "files/staged.h"
-#include "memory/known_pages.h"
+#include "migration/shared_arrival.h"
 #include "migration/wire.pb.h"
 
 namespace ferry::migration {
@@ -23,8 +21,9 @@ class Incoming {
  public:
   // `staging` is told the path of each file of the workload before anything is made for it (inode 0), and then the new file's inode.
   using Staging = std::function<void(const std::string& path, uint64_t inode)>;
-  Incoming(base::Path images, std::string job, Staging staging)
-      : images_(std::move(images)), job_(std::move(job)), staging_(std::move(staging)) {}
+  // `shared` outlives this.
+  Incoming(base::Path images, std::string job, SharedArrival& shared, Staging staging)
+      : images_(std::move(images)), job_(std::move(job)), shared_(shared), staging_(std::move(staging)) {}
 
   // A file of the workload will come: its place must be possible. Throws Error (refused).
   void expect(const std::string& path);
@@ -45,22 +44,19 @@ class Incoming {
     wire::FileStart header;  // of the last pass
   };
   Arrival& arrival(const std::string& path);
-  void begin_image(const wire::FileStart& file);
-  void fill_gap(std::span<const std::byte> data);
+  void put_shared(std::span<const std::byte> data);
 
   base::Path images_;
   std::string job_;
+  SharedArrival& shared_;
   Staging staging_;
   std::map<std::string, Arrival> arrivals_;
   // What data frames belong to.
   wire::FileStart current_;
   uint64_t left_ = 0;
   base::Fd image_;
-  struct Gap {
-    uint64_t offset, bytes;
-  };
-  std::deque<Gap> gaps_;  // of the image: where data goes
-  std::optional<memory::PageShelf> shelf_;  // nothing: none has come
+  int shared_file_ = -1;
+  std::vector<SharedArrival::Place> places_;  // in it: where data goes, the next one last
   std::vector<std::string> image_names_;  // of those that have come
 };
 

@@ -24,9 +24,8 @@ constexpr int kFirstThrottle = 20, kThrottleStep = 10;
 // Of which nothing is known yet: a gigabit. Else gigabytes would seem to take no time.
 constexpr double kUnmeasured_bytes_per_ms = 125'000;
 
-// Memory that is dumped to an image, found to be known, put together there and read: four times through the CPU, and no network.
-// Measured with 256 MiB: 0.3 to 0.5 GB/s.
-constexpr double kCarried_bytes_per_ms = 400'000;
+// Memory that tasks share is read once more, beside the dump.
+constexpr double kLookedAt_bytes_per_ms = 2'000'000;
 
 double throughput(const Outlook& outlook) {
   return outlook.bytes_per_ms > 0 ? outlook.bytes_per_ms : kUnmeasured_bytes_per_ms;
@@ -53,7 +52,7 @@ std::string rates(const Outlook& outlook) {
 }  // namespace
 
 double FreezePolicy::expected_pause_ms(const Outlook& outlook) {
-  return std::max(send_ms(outlook), outlook.dump_ms) + outlook.rest_ms + static_cast<double>(outlook.carried_bytes) / kCarried_bytes_per_ms;
+  return std::max({send_ms(outlook), outlook.dump_ms, static_cast<double>(outlook.shared_bytes) / kLookedAt_bytes_per_ms}) + outlook.rest_ms;
 }
 
 FreezeDecision FreezePolicy::next(const Outlook& outlook) {

@@ -32,7 +32,7 @@ struct Outlook {
   double bytes_per_ms = 0;     // of the workload's memory, as the rounds so far were sent; 0: nothing that would tell was sent yet
   double dump_ms = 0;          // of CRIU's dump, expected
   double rest_ms = 0;          // of all else in the pause: images, restore, commit; expected
-  uint64_t carried_bytes = 0;  // of memory that was sent, but CRIU writes and reads all the same: what tasks share
+  uint64_t shared_bytes = 0;  // of memory that tasks share: sent, but to be read once more
 };
 
 struct FreezeDecision {

@@ -35,10 +35,10 @@ TEST(FreezePolicy, TheLastPagesTravelBesideTheDump) {
   EXPECT_DOUBLE_EQ(FreezePolicy::expected_pause_ms(outlook(100, 1000)), 100 + 30);
 }
 
-TEST(FreezePolicy, WhatCriuCarriesTakesTimeThoughItIsThere) {
+TEST(FreezePolicy, WhatTasksShareTakesTimeThoughItIsThere) {
   auto shared = outlook(5, 1000);
-  shared.carried_bytes = 80'000'000;
-  EXPECT_DOUBLE_EQ(FreezePolicy::expected_pause_ms(shared), 15 + 30 + 200);
+  shared.shared_bytes = 400'000'000;
+  EXPECT_DOUBLE_EQ(FreezePolicy::expected_pause_ms(shared), 200 + 30);
   FreezePolicy promise({.limit_ms = 100, .max_ms = 150});
   EXPECT_EQ(promise.next(shared).step, Step::kCancel);
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/held_uffd.h"
+#include "criu/shared_memory_place.h"
 #include "migration/engine_criu.h"
 
 namespace ferry::migration {
@@ -18,13 +19,19 @@ namespace {
 constexpr milliseconds kRestoreStarts{30'000};
 constexpr milliseconds kCriuResumes{15'000};
 
+std::vector<std::string> restore_environment(criu::Pages pages) {
+  std::vector<std::string> environment{fmt::format("{}=1", criu::kSharedVariable)};
+  if (pages == criu::Pages::kOnDemand) environment.push_back(criu::hold_setting());
+  return environment;
+}
+
 }  // namespace
 
 HeldRestore::HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
                          const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages)
     : name_(name), job_(job), images_(images), pages_(pages) {
   base::SpawnOptions options;
-  if (pages == criu::Pages::kOnDemand) options.environment = {criu::hold_setting()};
+  options.environment = restore_environment(pages);
   options.in_child = [&freezer] { freezer.add(0); };
   const auto log = images.open_log(criu::kRestoreLog);
   options.stderr_fd = log.get();
@@ -35,9 +42,7 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
 HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,
                          criu::Pages pages, int netns)
     : name_(container.text()), job_(job), images_(images), pages_(pages), has_netns_(netns >= 0) {
-  std::vector<std::string> environment;
-  if (pages == criu::Pages::kOnDemand) environment = {criu::hold_setting()};
-  criu_ = start_restore_by_engine(container, images, std::move(environment), netns);
+  criu_ = start_restore_by_engine(container, images, restore_environment(pages), netns);
 }
 
 void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory that is CRIU's part, on its way to the target before the freeze: what tasks share. Within
-// the pause CRIU writes it into an image all the same, of which only what has changed since is
-// sent.
+// Memory that tasks share, on its way to the target while the workload runs. CRIU finds it empty in
+// its dump. What has changed by the freeze is found by reading all of it once more, by several
+// threads and while CRIU dumps: the kernel does not tell who wrote what by which of its mappings.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <future>
+#include <map>
 #include <span>
 #include <vector>
 
-#include "memory/known_pages.h"
+#include "criu/hidden_memory.h"
+#include "memory/shared_memory.h"
+#include "memory/shared_pages.h"
 #include "migration/conversation.h"
 #include "transport/pace.h"
 
@@ -24,17 +29,37 @@ class SharedCopy {
   void send_new(const std::vector<pid_t>& pids, const std::function<void()>& meanwhile);
   uint64_t bytes() const { return bytes_; }  // that there were, when it was last looked at
 
-  // As migration::send_file does.
-  void send_image(const base::Path& image, const std::function<void(uint64_t bytes)>& sent);
+  // It stands still: begins to look at what is known of it. Those are what CRIU is to find empty; what has come into being since
+  // is left to it.
+  [[nodiscard]] std::vector<criu::hidden::File> look_for_the_last_time(const std::vector<pid_t>& pids);
+  // What that has found. Nothing when there was no last look.
+  void send_last(const std::function<void(uint64_t bytes)>& sent);
+  // Of those.
+  std::vector<uint64_t> inodes() const;
 
  private:
-  void send_runs(wire::FileStart start, std::span<const std::byte> content,
-                 const std::vector<memory::PageRun>& runs,
-                 const std::function<void(uint64_t bytes)>& sent);
+  struct Change {
+    uint64_t page;
+    memory::SharedPages::Hash hash;
+  };
+  struct LastLook {
+    memory::SharedMemory memory;
+    std::vector<std::vector<Change>> changes;  // by part
+  };
+  struct Part {
+    size_t look, number;
+  };
+  void look_at_parts();
+  void send_changes(const LastLook& look, const std::function<void(uint64_t bytes)>& sent);
+
   Conversation& talk_;
   transport::Pace pace_;
-  memory::KnownPages known_;
+  std::map<uint64_t, memory::SharedPages> known_;  // by inode
   uint64_t bytes_ = 0;
+  std::vector<LastLook> last_;
+  std::vector<Part> parts_;
+  std::atomic<size_t> next_part_ = 0;
+  std::vector<std::future<void>> workers_;  // use all of the above: last, so that they end first
 };
 
 }  // namespace ferry::migration

@@ -216,8 +216,11 @@ void SourceMove::send() {
     throw_if_target_failed();
   };
   const uint64_t sent_before = peer_->link.bytes_sent();
-  for (const auto& image : images) shared_copy_ ? shared_copy_->send_image(image, sent) : send_image(image.filename(), sent);
-  report_.image_bytes = peer_->link.bytes_sent() - sent_before;
+  if (shared_copy_) shared_copy_->send_last([this](uint64_t) { throw_if_target_failed(); });
+  const uint64_t sent_between = peer_->link.bytes_sent();
+  for (const auto& image : images) send_image(image.filename(), sent);
+  report_.shared_last_bytes = sent_between - sent_before;
+  report_.image_bytes = peer_->link.bytes_sent() - sent_between;
   if (root_files_) {
     finish_engine_files(criu::written_files(images_->directory(), criu::WrittenBy::kMapping));
   } else {
@@ -239,6 +242,9 @@ void SourceMove::restore() {
   }
   describe(dump_->sockets(), *request.mutable_restore());
   if (subject_.memory.by_ferry) memory_->describe(*request.mutable_restore());
+  if (shared_copy_) {
+    for (const uint64_t inode : shared_copy_->inodes()) request.mutable_restore()->add_shared(inode);
+  }
   if (post_copy_) begin_serving();
   talk_->send(request);
   const auto answer = talk_->receive_from_target(state_limit(report_.memory_bytes), "the restore",

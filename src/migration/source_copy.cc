@@ -85,7 +85,7 @@ void SourceMove::copy_rounds() {
 
 void SourceMove::tell_what_waits() {
   if (report_.shared_bytes > kWorthSaying) {
-    observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but CRIU writes and reads them within the pause",
+    observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but read once more within the pause",
                                  base::format_bytes(report_.shared_bytes)));
   }
   const auto untracked = memory_->untracked();
@@ -140,7 +140,7 @@ Outlook SourceMove::outlook() const {
           .bytes_per_ms = memory_->bytes_per_ms(),
           .dump_ms = cost.dump_ms,
           .rest_ms = cost.rest_ms,
-          .carried_bytes = shared_copy_ ? shared_copy_->bytes() : 0};
+          .shared_bytes = shared_copy_ ? shared_copy_->bytes() : 0};
 }
 
 // False: there is none.

@@ -150,7 +150,7 @@ class SourceMove {
   memory::Support tracking_;
   bool rounds_ = false, post_copy_ = false;  // the mode
   std::optional<MemoryCopy> memory_;
-  std::optional<SharedCopy> shared_copy_;  // what CRIU carries of it
+  std::optional<SharedCopy> shared_copy_;  // of what tasks share
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   std::optional<Throttle> throttle_;

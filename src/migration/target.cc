@@ -163,7 +163,9 @@ void TargetMove::restore(const wire::Restore& request) {
     service_->put_on();
   }
   if (relay_) change_addresses();
+  shared_->serve(images_->directory());
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
+  shared_->require_given({request.shared().begin(), request.shared().end()});
   if (relay_) relay_->know_connections();
   if (memory_) memory_->prefill();
   require_engine();
@@ -295,6 +297,7 @@ void TargetMove::conclude() {
   walk_->step_if_writable(TargetEvent::kResumed);
   incoming_->keep();
   talk_.send(answer);
+  shared_->let_go();
 }
 
 // What the sockets acknowledge from here on is kept: CRIU has nothing left to do that could fail. Where a barrier keeps packets

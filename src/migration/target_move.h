@@ -102,6 +102,7 @@ class TargetMove {
   std::optional<handover::RelayExit> relay_;
   std::optional<handover::LineHome> home_;  // to the entrance of the relay that leads from here to the source
   std::optional<criu::ImageSet> images_;
+  std::optional<SharedArrival> shared_;
   std::optional<Incoming> incoming_;
   std::optional<MemoryArrival> memory_;  // none: CRIU's images hold the memory
   std::optional<kernel::Freezer> freezer_;

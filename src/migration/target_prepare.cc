@@ -63,7 +63,9 @@ void TargetMove::prepare(const wire::Plan& plan) {
   find_way_home();
   images_.emplace(plan.job(), plan.image_bytes());
   if (!plan.has_container()) std::filesystem::create_directories(capsule::directory_of(plan.name()));  // its log comes there
-  incoming_.emplace(images_->directory(), plan.job(), [this](const std::string& path, uint64_t inode) {
+  // A container's memory cgroup is there to be charged with what its tasks share, too.
+  shared_.emplace(plan.has_container() ? criu::SharedAnswer::kCopy : criu::SharedAnswer::kTake);
+  incoming_.emplace(images_->directory(), plan.job(), *shared_, [this](const std::string& path, uint64_t inode) {
     walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
   });
   for (const auto& file : plan.files()) incoming_->expect(file.path());

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/shared_pages.h"
+
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "memory/page_reader.h"
+
+namespace ferry::memory {
+
+namespace {
+
+// Small enough for the CPU's cache: it is hashed next.
+constexpr size_t kPiece = 256 << 10;
+
+SharedPages::Hash hash_of_shared(const std::byte* page) {
+  if (is_zero(page, kPageBytes)) return {};
+  const auto hash = XXH3_128bits(page, kPageBytes);
+  return {hash.low64, hash.high64};
+}
+
+// The first page from `page` on that has (SEEK_DATA) or lacks (SEEK_HOLE) content; `end` at most.
+uint64_t next_page(int file, uint64_t page, uint64_t end, int whence) {
+  const off_t at = ::lseek(file, static_cast<off_t>(page * kPageBytes), whence);
+  if (at < 0 && errno != ENXIO) throw base::SysError("lseek", errno, "of shared memory");
+  const uint64_t found = at < 0 ? end : static_cast<uint64_t>(at);
+  return at < 0 ? end : std::min(end, (found + (whence == SEEK_HOLE ? kPageBytes - 1 : 0)) / kPageBytes);
+}
+
+// Whole pages, the last one filled up with zeros where the file ends in it.
+std::span<const std::byte> read_pages(int file, uint64_t page, std::span<std::byte> buffer) {
+  const auto got = ::pread(file, buffer.data(), buffer.size(), static_cast<off_t>(page * kPageBytes));
+  if (got < 0) throw base::SysError("pread", errno, "of shared memory");
+  const auto bytes = static_cast<size_t>(got);
+  const size_t whole = (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  std::ranges::fill(buffer.subspan(bytes, whole - bytes), std::byte{0});
+  return buffer.first(whole);
+}
+
+}  // namespace
+
+void SharedPages::grow(uint64_t pages) {
+  if (pages > noted_.size()) noted_.resize(pages);
+}
+
+void SharedPages::look(int file, uint64_t first, uint64_t end, const Changed& changed) const {
+  std::vector<std::byte> buffer(kPiece);
+  for (uint64_t page = first; page < end;) {
+    const uint64_t data = next_page(file, page, end, SEEK_DATA);
+    look_at_zeros(page, data, changed);
+    const uint64_t hole = data < end ? next_page(file, data, end, SEEK_HOLE) : end;
+    for (page = data; page < hole;) {
+      const size_t want = std::min<uint64_t>(buffer.size(), (hole - page) * kPageBytes);
+      const auto content = read_pages(file, page, std::span(buffer).first(want));
+      if (content.empty()) return look_at_zeros(page, end, changed);  // cut short meanwhile
+      for (size_t at = 0; at < content.size(); at += kPageBytes, ++page) {
+        const Hash hash = hash_of_shared(content.data() + at);
+        if (hash == noted_.at(page)) continue;
+        changed(page, hash == Hash{} ? std::span<const std::byte>() : content.subspan(at, kPageBytes), hash);
+      }
+    }
+  }
+}
+
+void SharedPages::look_at_zeros(uint64_t first, uint64_t end, const Changed& changed) const {
+  for (uint64_t page = first; page < end; ++page) {
+    if (noted_.at(page) != Hash{}) changed(page, {}, {});
+  }
+}
+
+}  // namespace ferry::memory
