@@ -88,7 +88,6 @@ void TargetMove::prepare(const wire::Plan& plan) {
   wire::ToSource answer;
   if (plan.parking()) answer.mutable_ready()->set_no_parking(make_parking());
   answer.mutable_ready()->set_host(host_name());
-  answer.mutable_ready()->set_takes_pages(!criu::ImageSet::lack_of_room(2 * plan.image_bytes()));
   if (const auto engine = runtime::defining_engine(plan.container().engine())) {
     answer.mutable_ready()->set_needs_image(!engine->has_image(plan.container().image_id()));
   }
