@@ -7,8 +7,10 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "handover/diversion.h"
+#include "handover/held_frames.h"
 #include "handover/identity.h"
 #include "handover/link_socket.h"
 
@@ -22,6 +24,8 @@ class BridgeDiversion : public Diversion {
 
   void attach(const std::string& port) override { port_ = port; }
   void stand_by() override { tap_->set_up(true); }
+  void listen_to_workload() override;
+  size_t say_last_words(bool aloud) override;
   void begin() override { tap_->claim(identity_.mac, kernel::Netlink::Hold::kYes); }
   void loosen() override { tap_->claim(identity_.mac, kernel::Netlink::Hold::kNo); }
   void end() override { tap_->disclaim(identity_.mac); }
@@ -37,7 +41,7 @@ class BridgeDiversion : public Diversion {
   size_t take(size_t most, const Take& each) override { return tap_->take(most, each); }
   void retire() override { tap_.reset(); }
   uint64_t dropped() const override { return tap_->dropped(); }
-  int fd() const override { return tap_->fd(); }
+  int fd() const override { return ready_.get(); }
 
  protected:
   void lead_to_workload() override;
@@ -45,7 +49,11 @@ class BridgeDiversion : public Diversion {
   const kernel::MacAddr& mac() const { return identity_.mac; }
 
  private:
+  void watch(int fd) const;
+
   std::optional<BridgeTap> tap_;
+  std::vector<HeldFrames> last_words_;
+  base::Fd ready_;  // epoll(7), of all of them
   Identity identity_;
   std::string port_;
   std::optional<LinkSocket> workload_;

@@ -29,6 +29,11 @@ class Diversion {
   virtual void attach(const std::string&) {}
   // It will be soon: the device is up. Frames to many (an ARP question, say) may come from now on.
   virtual void stand_by() = 0;
+  // Where the workload is: say_last_words() will be called.
+  virtual void listen_to_workload() {}
+  // Its gate is shut. What it had sent before and had not come as far as the segment goes out (on a busy host softirqs are late; lost,
+  // it would be sent again only after a timeout), or is given up. How many frames.
+  virtual size_t say_last_words(bool) { return 0; }
   // The frames come here from now on, whoever else claims them.
   virtual void begin() = 0;
   // They go on coming, until an announcement elsewhere ends it.
@@ -55,7 +60,7 @@ class Diversion {
   virtual void retire() = 0;
 
   virtual uint64_t dropped() const = 0;
-  virtual int fd() const = 0;  // readable: something came
+  virtual int fd() const = 0;  // readable: something came, or there are last words
 
  protected:
   virtual void lead_to_workload() = 0;

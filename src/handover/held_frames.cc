@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
-#include <net/ethernet.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -30,7 +29,7 @@ void set(const base::Fd& socket, int level, int option, const Value& value, cons
 
 }  // namespace
 
-HeldFrames::HeldFrames(const std::string& link)
+HeldFrames::HeldFrames(const std::string& link, uint16_t protocol)
     : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), link_(link), buffer_(kernel::kMostFrameBytes) {
   if (!socket_) throw SysError("socket", errno, "AF_PACKET");
   set(socket_, SOL_PACKET, PACKET_VNET_HDR, 1, "PACKET_VNET_HDR");
@@ -38,7 +37,7 @@ HeldFrames::HeldFrames(const std::string& link)
   set(socket_, SOL_SOCKET, SO_RCVBUFFORCE, kMostBytes, "SO_RCVBUFFORCE");
   sockaddr_ll where{};
   where.sll_family = AF_PACKET;
-  where.sll_protocol = htons(ETH_P_ALL);
+  where.sll_protocol = htons(protocol);
   where.sll_ifindex = static_cast<int>(::if_nametoindex(link.c_str()));
   if (where.sll_ifindex == 0) throw SysError("if_nametoindex", errno, link);
   if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&where), sizeof where) < 0) throw SysError("bind", errno, link);
@@ -56,7 +55,7 @@ void HeldFrames::take(const std::function<void(Frame, const kernel::Unfinished&)
     const ssize_t got = ::readv(socket_.get(), parts.data(), parts.size());
     // EINVAL: a frame of a kind that this kernel has no words for (before 6.2: UDP in segments). That one is lost.
     if (got < 0 && (errno == EINTR || errno == EINVAL)) continue;
-    if (got < 0 && errno == EAGAIN) return;
+    if (got < 0 && (errno == EAGAIN || errno == ENETDOWN)) return;  // the latter once: the link has gone
     if (got < 0) throw SysError("readv", errno, "frames from " + link_);
     each(Frame(buffer_).first(static_cast<size_t>(got) - sizeof unfinished), unfinished);
   }

@@ -233,6 +233,69 @@ TEST_F(ParkingTest, WhatIsHeldIsFinishedForTheWire) {
   });
 }
 
+// Of an experimental protocol, with an otherwise empty payload.
+std::string ip_frame(const MacAddr& from, const MacAddr& to, char content) {
+  constexpr size_t kIp = 14, kSum = kIp + 10, kPayload = kIp + 20;
+  constexpr int kBytes = 60 - kIp, kExperiment = 253, kHops = 64;
+  std::string bytes = frame(from, to, 0);
+  bytes.replace(kIp - 2, 2, std::string("\x08\0", 2));
+  bytes[kIp] = 0x45;
+  bytes[kIp + 3] = kBytes;
+  bytes[kIp + 8] = kHops;
+  bytes[kIp + 9] = static_cast<char>(kExperiment);
+  const uint16_t sum = ~(0x4500 + kBytes + kHops * 256 + kExperiment) & 0xffff;  // no carry
+  bytes[kSum] = static_cast<char>(sum >> 8);
+  bytes[kSum + 1] = static_cast<char>(sum & 0xff);
+  bytes[kPayload] = content;
+  return bytes;
+}
+
+// On the other side, where the workload was: a frame that is on its way to the bridge when the port is taken off it is not lost, and one
+// that the bridge has taken does not go out twice.
+TEST_F(ParkingTest, WhatTheWorkloadHadSentGoesOutAfterItsGateIsShut) {
+  on_a_segment([](Segment& segment) {
+    BridgeTap wire("br0", 100);
+    wire.set_up(true);
+    const MacAddr somebody = MacAddr::parse("02:55:00:00:00:66");  // whom nobody knows: flooded
+    const auto on_the_wire = [&] {
+      std::string seen;
+      wire.take(100, [&](Frame frame) {
+        if (destination_of(frame) == somebody) seen += static_cast<char>(frame[34]);
+      });
+      return seen;
+    };
+    const auto say = [&](char content, const MacAddr& from = kParkedMac) { segment.workload.send(ip_frame(from, somebody, content)); };
+    const auto diversion = on_bridge();
+    segment.net.set_master(segment.workload.port(), "br0");
+    diversion->stand_by();
+    diversion->listen_to_workload();
+    for (int i = 0; i < kOnTheirWayMs && on_the_wire().empty(); ++i) {  // a new port takes a moment
+      say('0');
+      (void)base::wait_readable(wire.fd(), 1);
+    }
+    (void)on_the_wire();
+    say('1');
+    EXPECT_EQ(on_the_wire(), "1");
+    EXPECT_EQ(diversion->say_last_words(true), 0U);
+    diversion->begin();
+    segment.net.set_master(segment.workload.port(), "");
+    say('2');
+    say('3', kClient);  // not the workload's own
+    say('4');
+    EXPECT_EQ(on_the_wire(), "");
+    EXPECT_EQ(diversion->say_last_words(true), 2U);
+    EXPECT_EQ(on_the_wire(), "24");
+    say('5');
+    EXPECT_EQ(diversion->say_last_words(false), 0U);
+    EXPECT_EQ(diversion->say_last_words(true), 0U);
+    EXPECT_EQ(on_the_wire(), "");
+    segment.client_sends(0, 5);  // and the frames for it are led here still
+    int led = 0;
+    diversion->take(100, [&](Frame frame) { led += diversion->is_for_it_alone(frame); });
+    EXPECT_EQ(led, 5);
+  });
+}
+
 TEST_F(ParkingTest, WhatCameToTheOtherHostGoesFirst) {
   on_a_segment([](Segment& segment) {
     Parking parking(on_bridge());

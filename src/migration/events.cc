@@ -51,6 +51,7 @@ ordered_json to_json(const ParkingReport& parking) {
           {"overflow", parking.overflow},
           {"forwarded", parking.forwarded},
           {"held", parking.held},
+          {"late", parking.late},
           {"takeover_ms", rounded(parking.takeover_ms)}};
 }
 

@@ -63,6 +63,7 @@ struct ParkingReport {
   uint64_t frames = 0, bytes = 0;  // waited at the target and were given to it there
   uint64_t overflow = 0;           // too many: dropped
   uint64_t held = 0;               // that it sent itself before its port was open: sent on
+  uint64_t late = 0;               // that it had sent before its gate was shut, and came to the segment after that
   uint64_t forwarded = 0;          // of the frames those that still came to the source
   double takeover_ms = 0;          // from its port's end at the source until the segment was told
 };

@@ -36,12 +36,17 @@ ParkingDeparture::~ParkingDeparture() = default;
 
 void ParkingDeparture::stand_by() {
   stragglers_->stand_by();
+  stragglers_->listen_to_workload();
   lane_.post([this] { lane_.begin_beats(); });
 }
 
 // On the mover's thread, which does not wait for the lane's. Said first: what comes from the switch on is sent to the target.
 void ParkingDeparture::gate_will_shut() {
   open_ = false;
+  {
+    const std::lock_guard lock(words_mutex_);
+    speaks_ = true;
+  }
   stragglers_->begin();
 }
 
@@ -50,6 +55,7 @@ void ParkingDeparture::gate_is_shut() {
   lane_.post([this, now = base::mono_now()] {
     open_ = false;  // should the gate have been opened just before
     shut_at_ = now;
+    let_last_words_out();
     wire::ParkingMessage message;
     message.mutable_shut();
     lane_.send(message);
@@ -133,8 +139,22 @@ void ParkingDeparture::take_back(const wire::ParkingFrames& frames) {
   }
 }
 
+void ParkingDeparture::let_last_words_out() {
+  const std::lock_guard words(words_mutex_);
+  const size_t said = stragglers_->say_last_words(speaks_);
+  const std::lock_guard lock(mutex_);
+  report_.late += said;
+}
+
+void ParkingDeparture::silence_workload() {
+  let_last_words_out();
+  const std::lock_guard words(words_mutex_);
+  speaks_ = false;
+}
+
 // With the gate open they come to the workload by themselves.
 void ParkingDeparture::forward() {
+  let_last_words_out();
   std::vector<std::string> frames;
   stragglers_->take(handover::kMostAtOnce, [&](handover::Frame frame) {
     if (!open_ && stragglers_->is_for_it_alone(frame)) frames.push_back(handover::bytes_of(frame));

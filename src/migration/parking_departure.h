@@ -29,6 +29,9 @@ class ParkingDeparture {
   void stand_by();     // the freeze begins
   void gate_will_shut();
   void gate_is_shut();
+  // Its sockets are read next. What comes in all the same, since the kernel was late with it, is acknowledged, and will not be dumped:
+  // nobody must hear of it.
+  void silence_workload();
   void gate_is_open();  // and announced
   // The target's ferry is not there any more: LinkLost. Before the commit.
   void throw_if_silent(const std::string& target) const;
@@ -42,6 +45,7 @@ class ParkingDeparture {
   void hear_taken();
   void take_back(const wire::ParkingFrames& frames);
   void forward();
+  void let_last_words_out();
   void lead_back();
   void give_to_workload(handover::Frame frame);
 
@@ -49,6 +53,8 @@ class ParkingDeparture {
   const base::Fd netns_;  // of a workload with an identity
   const std::unique_ptr<handover::Diversion> stragglers_;
   std::atomic<bool> open_ = true;
+  std::mutex words_mutex_;
+  bool speaks_ = false;  // what it had sent before the gate was shut still goes out
   // On the lane's thread.
   base::MonoTime shut_at_{};
   std::vector<std::string> returned_;  // while the gate is shut

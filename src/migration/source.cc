@@ -163,8 +163,9 @@ void SourceMove::dump() {
 
 // The last pages travel while CRIU dumps all else.
 void SourceMove::dump_once() {
+  if (subject_.memory.by_ferry) hide_memory();
+  if (parking_) parking_->silence_workload();
   if (!subject_.memory.by_ferry) return dump_->run(report_.memory_bytes);
-  hide_memory();
   memory_->begin_send();
   const auto wait_for_pages = [this] { memory_->finish_send([this] { throw_if_target_failed(); }); };
   try {
