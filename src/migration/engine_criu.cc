@@ -91,13 +91,13 @@ criu::Session start_restore_by_engine(const runtime::OciContainer& container, co
   return session;
 }
 
-void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images) {
+void export_definition(const runtime::OciContainer& container, pid_t root, bool keeps_address, const criu::ImageSet& images) {
   const runtime::Podman podman;
   const auto archive = images.directory() / kEngineArchive;
   const int status =
       stand_in(criu::dump_call(root), podman.export_command(container, archive), images, true, [&] { podman.make_look_whole(container); });
   podman.tidy_after_export(container);
-  if (status == 0 && podman.gives_network(container)) podman.forget_addresses(archive);
+  if (status == 0 && !keeps_address && podman.gives_network(container)) podman.forget_addresses(archive);
   if (status == 0) return;
   throw base::Error({fmt::format("podman does not give out the definition of {}", container.text()),
                      words_in(images.directory() / kEngineLog),

@@ -356,13 +356,14 @@ void forget_network_path(json& configuration) {
 
 // Its config.json, and its volumes and networks besides, which are nothing of this host's then.
 std::string Podman::definition(const OciContainer& container,
-                               const std::optional<handover::Identity>&) const {
+                               const std::optional<handover::Identity>& identity) const {
   auto configuration = read_configuration(container.bundle);
   configuration["Volumes"] = describe_volumes(container);
   const auto found = require(container);
   podman::describe_runtime(podman::runtime_of(found), configuration);
   if (podman::is_on_networks(found)) {
     forget_network_path(configuration);
+    configuration[kIsShared] = identity.has_value();
     configuration[kNetworksThere] = describe_networks(found);
     configuration[kPublishedPorts] = handover::texts_of(docker::published_ports(found));
   }

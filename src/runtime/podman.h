@@ -84,6 +84,8 @@ class Podman : public DefiningEngine {
  private:
   // Of a definition: the ports that it publishes, handover::PublishedPort::text().
   static constexpr const char* kPublishedPorts = "PublishedPorts";
+  // And that its network leads out of the host, with an address that moves.
+  static constexpr const char* kIsShared = "NetworkIsShared";
   static constexpr const char* kNetworkStatus = "network.status";  // files of the archive
   static constexpr const char* kDeletedFiles = "deleted.files";
   void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed

@@ -163,7 +163,16 @@ json Podman::describe_networks(const json& inspected) const {
 Reasons Podman::reasons_against_networks(const std::string& definition) const {
   Reasons reasons;
   const auto there = json::parse(definition, nullptr, false);
+  const bool is_shared = there.is_object() && there.value(kIsShared, false);
   for (const auto& name : networks_to_make(definition)) {
+    if (is_shared) {
+      reasons.push_back({fmt::format("podman has no network {} here", name),
+                         "it is on a bridge with a way out of the host, and ferry makes none of those",
+                         fmt::format("`podman network create {}` there: the same subnet, as gateway the "
+                                     "bridge's own address here, and the uplink in that bridge",
+                                     name)});
+      continue;
+    }
     for (auto& reason : podman::reasons_not_to_make(there.at(kNetworksThere).at(name)))
       reasons.push_back(std::move(reason));
   }
