@@ -11,8 +11,8 @@
 #include "bench/ferry_way.h"
 #include "bench/hand_criu.h"
 #include "bench/machine.h"
+#include "bench/oci_way.h"
 #include "bench/podman_way.h"
-#include "bench/runc_way.h"
 #include "bench/session.h"
 #include "report/report.h"
 
@@ -47,8 +47,8 @@ std::vector<WayMaker> ways_on(const HostPair& pair) {
   if (!pair.has_docker) {
     return {[](const Hosts& hosts) { return std::make_unique<HandPodman>(hosts); },
             [](const Hosts& hosts) { return std::make_unique<FerryPodman>(hosts, "auto"); },
-            [](const Hosts& hosts) { return std::make_unique<HandRunc>(hosts); },
-            [](const Hosts& hosts) { return std::make_unique<FerryRunc>(hosts, "auto"); }};
+            [](const Hosts& hosts) { return std::make_unique<HandOci>(hosts, "runc"); },
+            [](const Hosts& hosts) { return std::make_unique<FerryOci>(hosts, "runc", "auto"); }};
   }
   return {[](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); },
           [](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts, "auto"); },

@@ -70,6 +70,8 @@ base::Path docker_layer(const base::Path& build_directory) { return build_direct
 
 base::Path podman_layer(const base::Path& build_directory) { return build_directory / "podman"; }
 
+base::Path crun_layer(const base::Path& build_directory) { return build_directory / "crun"; }
+
 base::Path docker_trixie_layer(const base::Path& build_directory) { return build_directory / "docker-trixie"; }
 
 base::Path docker_forky_layer(const base::Path& build_directory) { return build_directory / "docker-forky"; }

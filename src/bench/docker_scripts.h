@@ -32,6 +32,7 @@ extern const char* const kFillPythonRoot;
 // Where tools/get-docker has put the layers.
 base::Path docker_layer(const base::Path& build_directory);         // of the machine's own suite
 base::Path podman_layer(const base::Path& build_directory);         // tools/get-podman
+base::Path crun_layer(const base::Path& build_directory);           // tools/get-crun
 base::Path docker_trixie_layer(const base::Path& build_directory);  // a whole userland of Debian 13
 base::Path docker_forky_layer(const base::Path& build_directory);   // of the one after
 

@@ -11,7 +11,7 @@
 
 namespace ferry::bench {
 
-// Whose containers an experiment can run and move.
+// Whose containers an experiment can run and move: an engine, or one with a kind of network.
 const std::vector<std::string>& engines();
 
 // Lays the engines' packages over the source's and the target's root. Throws Error (refused) when
@@ -19,6 +19,11 @@ const std::vector<std::string>& engines();
 void add_engines(lab::LabSpec& spec, const std::vector<std::string>& engines);
 // On hosts that are up: CRIU, daemons, their network and image.
 void start_engines(const Hosts& hosts, const std::vector<std::string>& engines);
+
+// In a host with crun, which takes no mixture of v1 and v2, as the machine may have it.
+inline constexpr const char* kOneVersionOfCgroups =
+    "cd /sys/fs/cgroup; test -e cgroup.procs || ! test -d unified || "
+    "(umount unified && rmdir unified)";
 
 // As for what is done by hand: with ferry's library, without which it cannot dump another user's
 // processes on every machine.

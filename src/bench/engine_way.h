@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the ways of runc's and podman's containers have in common: a network that the hand-written
-// scripts make (hand_criu_scripts.h), a name, and a move by a script or by `ferry move
+// What the ways of the containers of runc, crun and podman have in common: a network that the
+// hand-written scripts make (hand_criu_scripts.h), a name, and a move by a script or by `ferry move
 // ENGINE:NAME`.
 #pragma once
 
@@ -15,7 +15,9 @@ class EngineWay : public Way {
   static constexpr const char* kName = "bench";  // of the container
 
  protected:
-  EngineWay(const Hosts& hosts, std::string engine) : hosts_(hosts), engine_(std::move(engine)) {}
+  // `called`: what reports call the engine, as scenarios do (engine_hosts.h).
+  EngineWay(const Hosts& hosts, std::string engine, std::string called)
+      : hosts_(hosts), engine_(std::move(engine)), called_(std::move(called)) {}
 
   void install(const Workload& workload, const std::string& host) {
     for (const auto& each : {hosts_.roles().source, hosts_.roles().target}) workload.install(each);
@@ -27,22 +29,21 @@ class EngineWay : public Way {
   }
   MadeMove by_hand(const Leg& leg, const base::Argv& steps, std::vector<std::string> typed) const {
     MadeMove made = move_by_script(hosts_, leg, steps, std::move(typed));
-    made.move.engine = engine_;
+    made.move.engine = called_;
     made.move.mode = "checkpoint";
     return made;
   }
   MadeMove by_ferry(const Leg& leg, const std::string& mode) const {
     return move_by_ferry(
         hosts_, leg, {"ferry", "move", engine_ + ":" + kName, hosts_.login(leg.to), "--mode", mode},
-        engine_, mode);
+        called_, mode);
   }
 
   const Hosts& hosts_;
+  const std::string engine_;
   bool serves_ = false;
   std::string at_;  // the host where it is
-
- private:
-  const std::string engine_;
+  const std::string called_;
 };
 
 }  // namespace ferry::bench

@@ -51,6 +51,7 @@ class Nginx final : public Workload {
   base::Argv command() const override {
     return {kProgram, "-g", "daemon off;", "-c", "/var/lib/ferry-bench/nginx/nginx.conf"};
   }
+  int port() const override { return kNginxPort; }
   void begin(const Running&) override {
     if (look() != page()) throw base::Error({"nginx does not serve its page", "", "", {}, {}});
   }

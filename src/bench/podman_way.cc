@@ -11,9 +11,6 @@ namespace ferry::bench {
 
 namespace {
 
-constexpr const char* kPodmanImage = "localhost/ferry-bench:1";
-constexpr base::milliseconds kPodmanLimit{180'000};  // an image of 40 MB on a busy machine
-
 // Its own file system: an overlay cannot have its upper directory on another overlay, as the host's
 // root is one.
 constexpr const char* kGivePodmanStorage = R"sh(
@@ -57,11 +54,6 @@ constexpr const char* kPodmanMove = R"sh(
   [ -z "$address" ] || ip netns del $net
 )sh";
 
-// NAME, besides what kHandEnd does.
-constexpr const char* kPodmanEnd = R"sh(
-  podman rm -f -t 0 -i "$1" >/dev/null 2>&1
-)sh";
-
 std::vector<std::string> typed_for_podman(const Leg& leg, const std::string& login) {
   return {
       fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
@@ -80,6 +72,10 @@ std::vector<std::string> typed_for_podman(const Leg& leg, const std::string& log
 
 }  // namespace
 
+const char* const kPodmanEnd = R"sh(
+  podman rm -f -t 0 -i "$1" >/dev/null 2>&1
+)sh";
+
 void make_podman_image(const Hosts& hosts) {
   const auto& [source, target, client] = hosts.roles();
   for (const auto& host : {source, target}) hosts.shell(host, kGivePodmanStorage);
@@ -90,21 +86,20 @@ void make_podman_image(const Hosts& hosts) {
       kPodmanLimit);
 }
 
+base::Argv PodmanWay::make_network(const Workload&, const std::string& host) const {
+  hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
+  return {"--network", serves_ ? fmt::format("ns:/run/netns/{}", kHandNetwork) : "none"};
+}
+
+std::string PodmanWay::end_script() const { return std::string(kPodmanEnd) + kHandEnd; }
+
 void PodmanWay::start(const Workload& workload, const std::string& host) {
   install(workload, host);
-  hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
-  base::Argv run{"podman",
-                 "run",
-                 "-d",
-                 "--name",
-                 kName,
-                 "--runtime",
-                 "runc",
-                 "--network",
-                 serves_ ? fmt::format("ns:/run/netns/{}", kHandNetwork) : "none",
-                 "-v",
-                 fmt::format("{0}:{0}", kInHost.string()),
-                 kPodmanImage};
+  base::Argv run{"podman", "run", "-d",
+                 "--name", kName, "--runtime",
+                 "runc",   "-v",  fmt::format("{0}:{0}", kInHost.string())};
+  for (auto& word : make_network(workload, host)) run.push_back(std::move(word));
+  run.emplace_back(kPodmanImage);
   for (const auto& word : workload.command()) run.push_back(word);
   hosts_.check(host, run, kPodmanLimit);
 }
@@ -116,8 +111,7 @@ std::string PodmanWay::output() const {
 bool PodmanWay::end() {
   bool ended = true;
   for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
-    ended =
-        hosts_.run(host, script(std::string(kPodmanEnd) + kHandEnd, {kName})).status == 0 && ended;
+    ended = hosts_.run(host, script(end_script(), {kName})).status == 0 && ended;
   }
   return ended;
 }
@@ -128,12 +122,6 @@ MadeMove HandPodman::move(const Leg& leg) {
                           script(std::string(kHandTogether) + kPodmanMove,
                                  {login, std::string(kHandCommon) + kHandPrepare, kName}),
                           typed_for_podman(leg, login));
-  if (made.moved()) at_ = leg.to;
-  return made;
-}
-
-MadeMove FerryPodman::move(const Leg& leg) {
-  MadeMove made = by_ferry(leg, mode_);
   if (made.moved()) at_ = leg.to;
   return made;
 }

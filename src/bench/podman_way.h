@@ -2,20 +2,33 @@
 //
 // A workload in a container of podman (with runc), moved by hand with podman's own checkpoint and
 // restore, or by ferry. What serves clients has a named network of its own, by a veth in the hosts'
-// bridge, since podman's own have no address that could move.
+// bridge, and so an address that moves; on podman's own networks: podman_bridge_way.h.
 #pragma once
 
 #include "bench/engine_way.h"
 
 namespace ferry::bench {
 
+inline constexpr const char* kPodman = "podman";
+inline constexpr const char* kPodmanImage = "localhost/ferry-bench:1";
+inline constexpr base::milliseconds kPodmanLimit{180'000};  // an image of 40 MB on a busy machine
+// NAME, after the address.
+extern const char* const kPodmanEnd;
+
 class PodmanWay : public EngineWay {
  public:
-  explicit PodmanWay(const Hosts& hosts) : EngineWay(hosts, "podman") {}
+  explicit PodmanWay(const Hosts& hosts, std::string called = kPodman)
+      : EngineWay(hosts, kPodman, std::move(called)) {}
 
   void start(const Workload& workload, const std::string& host) override;
   bool end() override;
   std::string output() const override;  // its log goes along
+
+ protected:
+  // What its clients come to, on that host; gives podman's words for what is behind it.
+  virtual base::Argv make_network(const Workload& workload, const std::string& host) const;
+  // That of a container that is to go: NAME, after the address.
+  virtual std::string end_script() const;
 };
 
 // podman container checkpoint --export, scp, podman container restore --import; the image is there
@@ -28,15 +41,21 @@ class HandPodman final : public PodmanWay {
 };
 
 // `ferry move podman:NAME`.
-class FerryPodman final : public PodmanWay {
+template <typename Way>
+class MovedByFerry final : public Way {
  public:
-  FerryPodman(const Hosts& hosts, std::string mode) : PodmanWay(hosts), mode_(std::move(mode)) {}
-  std::string name() const override { return "ferry (podman, " + mode_ + ")"; }
-  MadeMove move(const Leg& leg) override;
+  MovedByFerry(const Hosts& hosts, std::string mode) : Way(hosts), mode_(std::move(mode)) {}
+  std::string name() const override { return "ferry (" + this->called_ + ", " + mode_ + ")"; }
+  MadeMove move(const Leg& leg) override {
+    MadeMove made = this->by_ferry(leg, mode_);
+    if (made.moved()) this->at_ = leg.to;
+    return made;
+  }
 
  private:
   std::string mode_;
 };
+using FerryPodman = MovedByFerry<PodmanWay>;
 
 // An image of the host's own Python, on both hosts the same; and podman's storage, where the host's
 // root is an overlay itself.

@@ -16,6 +16,7 @@ namespace ferry::bench {
 
 namespace {
 
+constexpr int kPostgresPort = 5432;  // its own default
 constexpr int kScale = 5;  // 500,000 accounts, 75 MB
 constexpr base::milliseconds kSetUpLimit{180'000};
 
@@ -86,6 +87,7 @@ class Postgres final : public Workload {
     return {"/usr/bin/setpriv",      "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
             programs_ + "/postgres", "-D",      data_};
   }
+  int port() const override { return kPostgresPort; }
   void begin(const Running&) override {
     const auto script = fmt::format(
         "for i in $(seq 500); do {0}/pg_isready -q -h {1} && break; sleep 0.05; done; "

@@ -53,6 +53,7 @@ class Redis final : public Workload {
             "--enable-debug-command",
             "yes"};
   }
+  int port() const override { return kRedisPort; }
   void begin(const Running&) override {
     // Not DEBUG POPULATE: its values are zeros, whose pages a move need not send.
     say(fmt::format("EVAL \"{}\" 0", load::fill_script(keys_, kValueBytes)), kRedisFillLimit);

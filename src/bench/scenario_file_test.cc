@@ -77,6 +77,17 @@ TEST(ScenarioFile, WhatItDoesNotSayHasADefault) {
   EXPECT_TRUE(scenario.baselines.empty());
 }
 
+// Each engine's containers go by ferry and by their own way.
+TEST(ScenarioFile, EveryEngineHasItsWays) {
+  const std::vector<std::string> all{"runc", "crun", "podman", "podman-bridge", "docker"};
+  for (const auto& engine : all) {
+    auto scenario = parse("engines = \"" + engine + "\"\nbaselines = \"native\"");
+    EXPECT_EQ(ways_of(scenario).size(), ferry_modes().size() + 1) << engine;
+    scenario.baselines = {"criu"};  // of processes
+    EXPECT_EQ(ways_of(scenario).size(), ferry_modes().size()) << engine;
+  }
+}
+
 TEST(ScenarioFile, ComplaintsNameTheLineAndWhatIsAllowed) {
   EXPECT_EQ(complaint("rate = 5\n\nrepeat = 0\n"),
             "cannot use the scenario some/mine.toml:3 | repeat: \"0\" is none of them | "
@@ -96,7 +107,7 @@ TEST(ScenarioFile, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(has(complaint("[link]\nspeed = 5"), "mine.toml:2"));
   EXPECT_TRUE(has(complaint("modes = \"warp\""), "this ferry has no mode \"warp\""));
   EXPECT_TRUE(has(complaint("baselines = \"warp\""), "no baseline \"warp\""));
-  EXPECT_TRUE(has(complaint("engines = \"lxc\""), "allowed: process, runc, podman"));
+  EXPECT_TRUE(has(complaint("engines = \"lxc\""), "allowed: process, runc, crun, podman, podman-bridge, docker"));
   EXPECT_TRUE(has(complaint("modes = \"none\""), "nothing is left to be moved by"));
   EXPECT_TRUE(has(complaint("memory = 64"), "none of the workloads has a dial"));
   EXPECT_TRUE(has(complaint("[link]\nrate = 100"), "rates such as"));

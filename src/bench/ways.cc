@@ -9,8 +9,9 @@
 #include "base/error.h"
 #include "bench/docker_way.h"
 #include "bench/hand_criu.h"
+#include "bench/oci_way.h"
+#include "bench/podman_bridge_way.h"
 #include "bench/podman_way.h"
-#include "bench/runc_way.h"
 
 namespace ferry::bench {
 
@@ -64,13 +65,17 @@ void add_process_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
   }
 }
 
-template <typename Ferry, typename Hand>
-void add_container_ways(const Scenario& scenario, std::vector<WayMaker>& ways) {
+// `which`: of the containers, where there are several kinds.
+template <typename Ferry, typename Hand, typename... Which>
+void add_container_ways(const Scenario& scenario, std::vector<WayMaker>& ways,
+                        const Which&... which) {
   for (const auto& mode : scenario.modes) {
-    ways.push_back([mode](const Hosts& hosts) { return std::make_unique<Ferry>(hosts, mode); });
+    ways.push_back([mode, which...](const Hosts& hosts) {
+      return std::make_unique<Ferry>(hosts, which..., mode);
+    });
   }
   if (!has_baseline(scenario, "native")) return;
-  ways.push_back([](const Hosts& hosts) { return std::make_unique<Hand>(hosts); });
+  ways.push_back([which...](const Hosts& hosts) { return std::make_unique<Hand>(hosts, which...); });
 }
 
 }  // namespace
@@ -79,8 +84,11 @@ std::vector<WayMaker> ways_of(const Scenario& scenario) {
   std::vector<WayMaker> ways;
   for (const auto& engine : scenario.engines) {
     if (engine == kProcess) add_process_ways(scenario, ways);
-    if (engine == "runc") add_container_ways<FerryRunc, HandRunc>(scenario, ways);
-    if (engine == "podman") add_container_ways<FerryPodman, HandPodman>(scenario, ways);
+    if (engine == "runc" || engine == "crun")
+      add_container_ways<FerryOci, HandOci>(scenario, ways, engine);
+    if (engine == kPodman) add_container_ways<FerryPodman, HandPodman>(scenario, ways);
+    if (engine == kPodmanBridge)
+      add_container_ways<FerryPodmanBridge, HandPodmanBridge>(scenario, ways);
     if (engine == "docker") add_container_ways<FerryDocker, HandDocker>(scenario, ways);
   }
   return ways;

@@ -33,6 +33,7 @@ class CountingService : public Workload {
       : hosts_(hosts), program_(std::move(program)) {}
 
   void install(const std::string& host) const override { install_program(hosts_, host, program_); }
+  int port() const override { return kPort; }
   void begin(const Running&) override { before_ = look(); }
   std::optional<LoadTarget> load_target() const override;
   StateCheck check(const Running&, const load::Result* load) override;

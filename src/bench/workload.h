@@ -60,6 +60,7 @@ class Workload {
   virtual void install(const std::string& host) const = 0;
   virtual base::Argv command() const = 0;
   virtual bool serves() const { return true; }
+  virtual int port() const { return 0; }  // on which it serves
 
   // Once it has been started: waits until it answers, fills it, and notes its state.
   virtual void begin(const Running& running) = 0;

@@ -26,6 +26,7 @@ namespace {
 constexpr uint32_t kSenderAt = 6;  // in an Ethernet frame
 constexpr int kPriority = -500;    // before others' chains on the same link
 constexpr uint32_t kRegister = NFT_REG_1;
+constexpr uint32_t kBridgePreRouting = 0;   // NF_BR_PRE_ROUTING; its header and libc's differ
 constexpr uint32_t kEgress = 1;             // NF_NETDEV_EGRESS, which older headers lack
 constexpr size_t kMostParts = 4;            // of 32 bits, in a register
 constexpr size_t kElementsInMessage = 100;  // one has room for a page
@@ -113,6 +114,12 @@ void add_compare(Message& list, const void* data, size_t size) {
   });
 }
 
+void add_meta(Message& list, uint32_t key) {
+  add_expression(list, "meta", [key](Message& meta) {
+    meta.number(NFTA_META_DREG, big(kRegister)).number(NFTA_META_KEY, big(key));
+  });
+}
+
 uint32_t base_of(FrameMatch::Header header) {
   switch (header) {
     case FrameMatch::Header::kLink:
@@ -170,9 +177,7 @@ void add_verdict(Message& list, uint32_t code) {
 
 void add_expressions(Message& list, const LinkRule& rule) {
   if (rule.ethertype) {
-    add_expression(list, "meta", [](Message& meta) {
-      meta.number(NFTA_META_DREG, big(kRegister)).number(NFTA_META_KEY, big(NFT_META_PROTOCOL));
-    });
+    add_meta(list, NFT_META_PROTOCOL);
     const uint16_t type = htons(*rule.ethertype);
     add_compare(list, &type, sizeof type);
   }
@@ -268,6 +273,18 @@ void add_wall(Batch& batch, const std::string& table, const WallFamily& wall,
   batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule, wall.family);
 }
 
+// Gone already is fine, and so is a family that this kernel does not have.
+void delete_table_of(const base::Fd& socket, const std::string& name, uint8_t family) {
+  Batch batch;
+  batch.add(
+      NFT_MSG_DELTABLE, 0, [&](Message& message) { message.text(NFTA_TABLE_NAME, name); }, family);
+  try {
+    batch.commit(socket, "delete the table " + name);
+  } catch (const SysError& failure) {
+    if (failure.number() != ENOENT && failure.number() != EOPNOTSUPP) throw;
+  }
+}
+
 }  // namespace
 
 Nftables::Nftables() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)) {
@@ -341,13 +358,7 @@ void Nftables::delete_elements(const std::string& table, const std::string& set,
 }
 
 void Nftables::delete_table(const std::string& name) {
-  Batch batch;
-  batch.add(NFT_MSG_DELTABLE, 0, [&](Message& message) { message.text(NFTA_TABLE_NAME, name); });
-  try {
-    batch.commit(socket_, "delete the table " + name);
-  } catch (const SysError& failure) {
-    if (failure.number() != ENOENT) throw;
-  }
+  delete_table_of(socket_, name, NFPROTO_NETDEV);
 }
 
 void Nftables::put_wall(const std::string& name) {
@@ -371,6 +382,47 @@ void Nftables::delete_wall(const std::string& name) {
     batch.add(NFT_MSG_DELTABLE, 0, named, wall.family);
   }
   batch.commit(socket_, "delete the table " + name + " (families inet and arp)");
+}
+
+void Nftables::put_bridge_barrier(const std::string& name, const MacAddr& sender,
+                                  const std::vector<int>& links) {
+  Batch batch;
+  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
+  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named, NFPROTO_BRIDGE);
+  batch.add(NFT_MSG_DELTABLE, 0, named, NFPROTO_BRIDGE);
+  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, named, NFPROTO_BRIDGE);
+  const auto chain = [&](Message& message) {
+    message.text(NFTA_CHAIN_TABLE, name).text(NFTA_CHAIN_NAME, "in");
+    message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
+      where.number(NFTA_HOOK_HOOKNUM, big(kBridgePreRouting))
+          .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
+    });
+    message.text(NFTA_CHAIN_TYPE, "filter");
+  };
+  batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, NFPROTO_BRIDGE);
+  const auto add_rule = [&](const std::function<void(Message&)>& fill) {
+    const auto rule = [&](Message& message) {
+      message.text(NFTA_RULE_TABLE, name).text(NFTA_RULE_CHAIN, "in");
+      message.nest(NFTA_RULE_EXPRESSIONS, fill);
+    };
+    batch.add(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule, NFPROTO_BRIDGE);
+  };
+  for (const int link : links) {
+    add_rule([link](Message& list) {
+      add_meta(list, NFT_META_IIF);
+      add_compare(list, &link, sizeof link);
+      add_verdict(list, NF_ACCEPT);
+    });
+  }
+  add_rule([&sender](Message& list) {
+    add_match(list, {FrameMatch::Header::kLink, kSenderAt, {sender.bytes.begin(), sender.bytes.end()}});
+    add_verdict(list, NF_DROP);
+  });
+  batch.commit(socket_, "make the table " + name + " (family bridge)");
+}
+
+void Nftables::delete_bridge_barrier(const std::string& name) {
+  delete_table_of(socket_, name, NFPROTO_BRIDGE);
 }
 
 std::string why_no_link_tables() {

@@ -82,6 +82,12 @@ class Nftables {
   // In place of it one through which all goes out, and only what has this sender's MAC comes in.
   void put_half_wall(const std::string& name, const MacAddr& passes);
   void delete_wall(const std::string& name);  // gone already is fine
+  // Around the ports of bridges (family bridge), lasting: with that sender's MAC only what comes in
+  // by one of these links does; the rest is dropped before a bridge sees it. Instead of one of the
+  // name.
+  void put_bridge_barrier(const std::string& name, const MacAddr& sender,
+                          const std::vector<int>& links);
+  void delete_bridge_barrier(const std::string& name);  // gone already is fine
 
  private:
   void change_elements(int message, const std::string& table, const std::string& set,

@@ -91,13 +91,13 @@ criu::Session start_restore_by_engine(const runtime::OciContainer& container, co
   return session;
 }
 
-void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images) {
+void export_definition(const runtime::OciContainer& container, pid_t root, bool keeps_address, const criu::ImageSet& images) {
   const runtime::Podman podman;
   const auto archive = images.directory() / kEngineArchive;
   const int status =
       stand_in(criu::dump_call(root), podman.export_command(container, archive), images, true, [&] { podman.make_look_whole(container); });
   podman.tidy_after_export(container);
-  if (status == 0 && podman.gives_network(container)) podman.forget_addresses(archive);
+  if (status == 0 && !keeps_address && podman.gives_network(container)) podman.forget_addresses(archive);
   if (status == 0) return;
   throw base::Error({fmt::format("podman does not give out the definition of {}", container.text()),
                      words_in(images.directory() / kEngineLog),
@@ -109,10 +109,18 @@ void export_definition(const runtime::OciContainer& container, pid_t root, const
 namespace {
 
 // The call of CRIU is podman's last step; when that fails, what it has made stays.
-void import_definition(const runtime::OciContainer& container, const criu::ImageSet& images) {
+void import_definition(const runtime::OciContainer& container, bool is_removed_at_end, const criu::ImageSet& images) {
   const runtime::Podman podman;
-  (void)stand_in(criu::restore_call(container.id), podman.import_command(images.directory() / kEngineArchive), images, false, [] {});
-  std::filesystem::remove(images.directory() / kEngineArchive);
+  const auto archive = images.directory() / kEngineArchive;
+  const auto command = podman.import_command(archive, is_removed_at_end);
+  if (is_removed_at_end) {
+    podman.make_import_stop(archive);
+    const auto output = images.open_log(kEngineLog);
+    (void)base::spawn(command, engine_options(output.get())).wait();
+  } else {
+    (void)stand_in(criu::restore_call(container.id), command, images, false, [] {});
+  }
+  std::filesystem::remove(archive);
   podman.tidy_after_import(container);
   if (podman.is_made(container.id)) return;
   throw base::Error({fmt::format("podman does not make {} here", container.text()), words_in(images.directory() / kEngineLog), "", {}, {}});
@@ -124,7 +132,8 @@ runtime::OciContainer define_container(const runtime::OciContainer& wanted, cons
   if (wanted.engine == "docker") return runtime::Docker().define(wanted, told.configuration(), {told.image_id(), told.image_name()});
   runtime::Podman().make_networks(wanted, told.configuration());
   runtime::Podman().make_volumes(wanted, told.configuration(), {told.image_id(), told.image_name()});
-  import_definition(wanted, images);
+  const auto configuration = nlohmann::json::parse(told.configuration(), nullptr, false);
+  import_definition(wanted, configuration.is_object() && runtime::is_removed_at_end(configuration), images);
   return wanted;
 }
 

@@ -22,7 +22,8 @@ base::Path log_of(const runtime::OciContainer& container);  // of what came here
 
 // podman's own archive of a container's definition, into `images`; the container does not notice. Throws Error with podman's words.
 inline constexpr const char* kEngineArchive = "engine.tar";
-void export_definition(const runtime::OciContainer& container, pid_t root, const criu::ImageSet& images);
+// `keeps_address`: it has one that moves along; else that on its engine's network is of this host only.
+void export_definition(const runtime::OciContainer& container, pid_t root, bool keeps_address, const criu::ImageSet& images);
 // Of an engine that keeps definitions: the container made at the target, not started; podman of the archive among the images, docker of
 // `told`. Its id here may be another one. Throws Error with the engine's words.
 runtime::OciContainer define_container(const runtime::OciContainer& wanted, const wire::EngineContainer& told, const criu::ImageSet& images);

@@ -11,10 +11,12 @@
 #include "handover/attached.h"
 #include "handover/attachment.h"
 #include "handover/network_barrier.h"
+#include "handover/segment_barrier.h"
 #include "kernel/named_network.h"
 #include "kernel/procfs.h"
 #include "migration/plan.h"
 #include "runtime/container_network.h"
+#include "runtime/defining_engine.h"
 #include "runtime/network_hooks.h"
 
 namespace ferry::migration {
@@ -32,6 +34,12 @@ bool is_there(const base::Path& name) {
 base::Path name_in(const wire::EngineContainer& told) {
   const auto configuration = json::parse(told.configuration(), nullptr, false);
   return configuration.is_object() ? runtime::network_name(configuration) : base::Path();
+}
+
+// Its engine makes it, and the namespace, too.
+bool is_on_engines_network(const wire::EngineContainer& told) {
+  const auto configuration = json::parse(told.configuration(), nullptr, false);
+  return configuration.is_object() && configuration.contains(runtime::DefiningEngine::kNetworksThere);
 }
 
 // Who has it, or has put something into it, has plans of his own.
@@ -73,6 +81,12 @@ std::optional<NetworkPlace> NetworkPlace::of(const wire::Plan& plan) {
     place.identity_ = identity_from(plan.identity());
     place.attachment_ = attachment_for(plan.identity(), plan.name());
   }
+  if (place.identity_ && is_on_engines_network(plan.container())) {
+    place.is_by_engine_ = place.is_whole_by_engine_ = true;
+    place.attachment_->link = {};  // as the engine calls it
+    place.barrier_ = "ferry-" + plan.job();
+    return place;
+  }
   if (!place.identity_ && place.name_.empty()) return std::nullopt;
   place.name_is_new_ = !place.name_.empty() && !is_there(place.name_);
   return place;
@@ -84,6 +98,7 @@ std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
   place.name_ = note.value("name", "");
   place.name_is_new_ = note.value("name_is_new", false);
   place.is_by_engine_ = note.value("is_by_engine", false);
+  place.barrier_ = note.value("barrier", "");
   if (note.contains("identity")) place.identity_ = noted_identity(note["identity"]);
   if (note.contains("attachment")) place.attachment_ = noted_attachment(note["attachment"]);
   return place;
@@ -91,7 +106,8 @@ std::optional<NetworkPlace> NetworkPlace::from(const json& note) {
 
 json NetworkPlace::note() const {
   json note = {
-      {"name", name_.string()}, {"name_is_new", name_is_new_}, {"is_by_engine", is_by_engine_}};
+      {"name", name_.string()}, {"name_is_new", name_is_new_}, {"is_by_engine", is_by_engine_},
+      {"barrier", barrier_}};
   if (identity_) note["identity"] = to_note(*identity_);
   if (attachment_) note["attachment"] = to_note(*attachment_);
   return note;
@@ -116,6 +132,8 @@ process::Reasons NetworkPlace::reasons_against(const wire::EngineContainer& told
 }
 
 base::Fd NetworkPlace::make() const {
+  if (!barrier_.empty())
+    handover::SegmentBarrier(barrier_).shut(attachment_->segment, identity_->mac);
   if (is_whole_by_engine_) return {};
   if (!name_.empty() && !name_is_new_) return base::open_file(name_, O_RDONLY | O_CLOEXEC);
   auto made = kernel::make_network();
@@ -148,13 +166,20 @@ void NetworkPlace::fill(int netns, const runtime::OciContainer& container) {
                        : found.reasons.empty() ? "it has no link there" : found.reasons[0].what,
                        "give its network there the same driver and subnet", {}, {}});
   }
+  if (!barrier_.empty() && found.attachment.segment != attachment_->segment) {
+    throw base::Error({fmt::format("{} has not given {} its network again", container.engine, container.text()),
+                       fmt::format("it is on {} here, and its address is in {}", found.attachment.segment, attachment_->segment),
+                       "give its network there the bridge of that name", {}, {}});
+  }
   attachment_ = found.attachment;
   if (attachment_->is_macvlan()) return;  // the barrier is its gate
   handover::Port(*attachment_).shut();
+  if (!barrier_.empty()) return handover::SegmentBarrier(barrier_).open();
   handover::NetworkBarrier(netns).open();
 }
 
 void NetworkPlace::remove() const {
+  if (!barrier_.empty()) handover::SegmentBarrier(barrier_).open();
   if (is_by_engine_) return;  // the engine's
   if (attachment_) {
     const bool is_here = !name_.empty() && kernel::is_network(name_);

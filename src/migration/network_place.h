@@ -29,7 +29,8 @@ class NetworkPlace {
 
   nlohmann::json note() const;
   // The namespace. A nameless one ends with this descriptor unless somebody has come into it.
-  // None: its engine makes it. Throws SysError.
+  // None: its engine makes it, and with an identity that is not heard on its bridge from now on
+  // until its port is shut. Throws SysError, Error.
   base::Fd make() const;
   bool has_name() const { return !name_.empty(); }
   // Its engine has been asked to start it. find(): the namespace that it has made. fill(): its link
@@ -50,6 +51,7 @@ class NetworkPlace {
   bool name_is_new_ = false;
   bool is_by_engine_ = false, is_relayed_ = false;
   bool is_whole_by_engine_ = false;  // also the namespace
+  std::string barrier_;              // of such a one with an identity: handover/segment_barrier.h
 };
 
 // How the identity is to stand on this host's segment: on the bridge, or as a macvlan on the link,

@@ -27,8 +27,11 @@ ParkingArrival::~ParkingArrival() {
 }
 
 // A lane that has ended does nothing any more, nor need it.
-void ParkingArrival::attach(const std::string& link) {
-  auto task = std::make_shared<std::packaged_task<void()>>([this, link] { parking_.attach(link); });
+void ParkingArrival::attach(const std::string& link, base::Fd netns) {
+  auto task = std::make_shared<std::packaged_task<void()>>([this, link, netns = std::move(netns)]() mutable {
+    parking_.attach(link);
+    netns_ = std::move(netns);
+  });
   auto done = task->get_future();
   lane_.post([task] { (*task)(); });
   if (done.wait_for(kAttaches) == std::future_status::ready) done.get();

@@ -14,14 +14,14 @@ class ParkingArrival {
  public:
   static constexpr base::milliseconds kSilence{200};
 
-  // `netns`: of a workload with a link of its own, whose neighbours are told by the source, and that link; else none.
+  // `netns`: of a workload with a link of its own, whose neighbours are told by the source, and that link; else none, or none yet.
   ParkingArrival(handover::Parking parking, transport::Link lane, base::Fd netns, std::string workload_link);
   ~ParkingArrival();
   ParkingArrival(const ParkingArrival&) = delete;
   ParkingArrival& operator=(const ParkingArrival&) = delete;
 
-  // The workload's link, when that is made after this. Throws SysError.
-  void attach(const std::string& link);
+  // The workload's link, when that is made after this, and its network namespace. Throws SysError.
+  void attach(const std::string& link, base::Fd netns);
   void stand_by();  // the freeze has begun
   bool opens_gate() const { return opens_gate_; }  // release() does, when all that waited is through
   void commit();    // the source has committed: silence means nothing any more

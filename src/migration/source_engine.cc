@@ -105,7 +105,7 @@ void SourceMove::define_there() {
   if (shared_memory_) shared_memory_->look_for_content();
   if (container.engine == "podman") {
     end_relay_to_here();  // podman publishes the ports already when it makes it
-    export_definition(container, subject_.workload.root.pid,
+    export_definition(container, subject_.workload.root.pid, subject_.workload.identity.has_value(),
                       *images_);  // and what is in its /dev/shm now
     send_image(kEngineArchive);
     std::filesystem::remove(images_->directory() / kEngineArchive);

@@ -259,7 +259,8 @@ void TargetMove::make_port() {
 void TargetMove::adopt_port() {
   attachment_ = *place_->network()->attachment();
   guard_port();
-  if (parking_ && !attachment_->is_macvlan()) parking_->attach(attachment_->link);
+  if (parking_ && !attachment_->is_macvlan())
+    parking_->attach(attachment_->link, base::Fd(::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0)));
 }
 
 void TargetMove::guard_port() {

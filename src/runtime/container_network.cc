@@ -107,12 +107,12 @@ pid_t guest_of(uint64_t network, uint64_t pids_of_container) {
 
 namespace {
 
-// podman makes it anew before it calls its runtime, with all that tells others of it: on a segment
-// that others are on, too, its address would be there twice.
+// podman makes it anew before it calls its runtime, with all that tells others of it, in a namespace
+// that it makes itself: of a bridge's port that can be kept from being heard, of a macvlan not.
 void add_segment_reason(const handover::Attachment& attachment, process::Reasons& reasons) {
-  if (attachment.segment.empty()) return;  // others tell why
+  if (!attachment.is_macvlan()) return;
   reasons.push_back({fmt::format("its network leads out of this host by {}", attachment.segment),
-                     "this version takes along those of podman's networks that only containers are on",
+                     "this version takes along those of podman's networks that are bridges",
                      "let it join a named network (--network ns:/run/netns/NAME, docs/containers.md)"});
 }
 
@@ -138,13 +138,10 @@ ContainerNetwork network_of(pid_t root, const OciContainer& container) {
     return network;
   }
   network.reasons = std::move(attached.reasons);
-  if (by_engine && !by_daemon) {
-    add_segment_reason(attachment, network.reasons);
-    return network;
-  }
+  if (by_engine && !by_daemon) add_segment_reason(attachment, network.reasons);
   network.identity = std::move(attached.identity);
   network.attachment = std::move(attached.attachment);
-  if (by_daemon) {
+  if (by_engine) {
     if (network.identity) add_guest_reason(id, pids, network.reasons);
     return network;
   }

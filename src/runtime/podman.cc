@@ -225,15 +225,28 @@ void Podman::tidy_after_export(const OciContainer& container) const {
     fs::remove(container.bundle / file, untidy);
 }
 
-base::Argv Podman::import_command(const base::Path& archive) const {
-  return {"podman",           "container", "restore",  "--tcp-established", "--ignore-rootfs",
-          "--ignore-volumes", "--keep",    "--import", archive.string()};
+base::Argv Podman::import_command(const base::Path& archive, bool is_removed_at_end) const {
+  base::Argv argv{"podman",           "container", "restore",  "--tcp-established",
+                  "--ignore-volumes", "--keep",    "--import", archive.string()};
+  // Else podman does not read what is to end it.
+  if (!is_removed_at_end) argv.emplace_back("--ignore-rootfs");
+  return argv;
 }
 
-// What podman does not know its runtime to have kept would be in the way of the restore to come.
+// What podman does not know its runtime to have kept would be in the way of the restore to come,
+// and so would be what has ended this one.
 void Podman::tidy_after_import(const OciContainer& container) const {
-  if (const auto found = inspect(container.id); !found.is_null())
-    podman::remove_remains(podman::runtime_of(found), container);
+  const auto found = inspect(container.id);
+  if (found.is_null()) return;
+  podman::remove_remains(podman::runtime_of(found), container);
+  const auto bundle = base::Path(found.value("OCIConfigPath", "")).parent_path();
+  std::error_code none;
+  if (!bundle.empty()) fs::remove(bundle / kDeletedFiles, none);
+}
+
+bool is_removed_at_end(const json& configuration) {
+  const auto annotations = part(configuration, "annotations");
+  return annotations.value("io.podman.annotations.autoremove", "") == "TRUE";
 }
 
 bool Podman::is_made(const std::string& id) const {
@@ -262,8 +275,10 @@ void Podman::settle_in(const OciContainer& container) const {
 
 void Podman::remove(const OciContainer& container) const {
   CHECK(is_long_id(container.id));
-  if (const auto found = inspect(container.id); !found.is_null()) {
-    podman::remove_remains(podman::runtime_of(found), container);  // first: podman does not know what a failed restore leaves
+  const auto found = inspect(container.id);
+  // First: podman does not know what a failed restore leaves. It may have forgotten the container by itself (--rm).
+  podman::remove_remains(found.is_null() ? podman::kUnknownRuntime : podman::runtime_of(found), container);
+  if (!found.is_null()) {
     const auto told = base::run({"podman", "rm", "--force", "--time", "0", container.id});
     if (!inspect(container.id).is_null()) {
       throw base::Error({fmt::format("podman cannot remove {}", container.text()),
@@ -341,13 +356,14 @@ void forget_network_path(json& configuration) {
 
 // Its config.json, and its volumes and networks besides, which are nothing of this host's then.
 std::string Podman::definition(const OciContainer& container,
-                               const std::optional<handover::Identity>&) const {
+                               const std::optional<handover::Identity>& identity) const {
   auto configuration = read_configuration(container.bundle);
   configuration["Volumes"] = describe_volumes(container);
   const auto found = require(container);
   podman::describe_runtime(podman::runtime_of(found), configuration);
   if (podman::is_on_networks(found)) {
     forget_network_path(configuration);
+    configuration[kIsShared] = identity.has_value();
     configuration[kNetworksThere] = describe_networks(found);
     configuration[kPublishedPorts] = handover::texts_of(docker::published_ports(found));
   }
@@ -355,6 +371,10 @@ std::string Podman::definition(const OciContainer& container,
 }
 
 Reasons Podman::reasons_not_to_keep(const OciContainer& container) const {
+  if (is_removed_at_end(read_configuration(container.bundle))) {
+    return {{"its stopped copy cannot be kept", "podman removes it when it ends (--rm)",
+             "move it without --keep-source"}};
+  }
   const auto policy =
       part(part(require(container), "HostConfig"), "RestartPolicy").value("Name", "");
   if (policy != "always" && policy != "unless-stopped") return {};

@@ -56,7 +56,11 @@ class Podman : public DefiningEngine {
   // Of one on podman's networks: which addresses it has on them.
   void forget_addresses(const base::Path& archive) const;
   // Calls CRIU for a restore, which is to fail: then the container is there, and was never started.
-  base::Argv import_command(const base::Path& archive) const;
+  // Of one that is removed when it ends (--rm) that failure would be the end: its supervisor has it
+  // removed. So for such a one the archive is changed first, and podman ends before it has called
+  // one, with the same left behind.
+  base::Argv import_command(const base::Path& archive, bool is_removed_at_end) const;
+  void make_import_stop(const base::Path& archive) const;
   void tidy_after_import(const OciContainer& container) const;
   // Before that: its volumes, which podman does not fill or give to somebody else when it starts
   // the container one day.
@@ -80,7 +84,10 @@ class Podman : public DefiningEngine {
  private:
   // Of a definition: the ports that it publishes, handover::PublishedPort::text().
   static constexpr const char* kPublishedPorts = "PublishedPorts";
-  static constexpr const char* kNetworkStatus = "network.status";  // a file of the archive
+  // And that its network leads out of the host, with an address that moves.
+  static constexpr const char* kIsShared = "NetworkIsShared";
+  static constexpr const char* kNetworkStatus = "network.status";  // files of the archive
+  static constexpr const char* kDeletedFiles = "deleted.files";
   void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed
   nlohmann::json describe_networks(const nlohmann::json& inspected) const;
   process::Reasons reasons_against_networks(const std::string& definition) const;
@@ -88,6 +95,9 @@ class Podman : public DefiningEngine {
 };
 
 std::vector<OciListed> podman_listing(const nlohmann::json& list);  // of `podman ps`
+
+// By its config.json: podman removes it when it ends (--rm).
+bool is_removed_at_end(const nlohmann::json& configuration);
 
 // What `podman inspect` says of it that a move cannot carry.
 process::Reasons inspected_reasons(const nlohmann::json& inspected);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/podman_network.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <array>
 
 #include "base/error.h"
 #include "base/program.h"
@@ -167,7 +163,16 @@ json Podman::describe_networks(const json& inspected) const {
 Reasons Podman::reasons_against_networks(const std::string& definition) const {
   Reasons reasons;
   const auto there = json::parse(definition, nullptr, false);
+  const bool is_shared = there.is_object() && there.value(kIsShared, false);
   for (const auto& name : networks_to_make(definition)) {
+    if (is_shared) {
+      reasons.push_back({fmt::format("podman has no network {} here", name),
+                         "it is on a bridge with a way out of the host, and ferry makes none of those",
+                         fmt::format("`podman network create {}` there: the same subnet, as gateway the "
+                                     "bridge's own address here, and the uplink in that bridge",
+                                     name)});
+      continue;
+    }
     for (auto& reason : podman::reasons_not_to_make(there.at(kNetworksThere).at(name)))
       reasons.push_back(std::move(reason));
   }
@@ -203,42 +208,6 @@ void Podman::remove_network(const std::string& name) const {
                      fmt::format("`podman network rm {}`", name),
                      {},
                      {}});
-}
-
-namespace {
-
-constexpr size_t kTarBlock = 512;
-constexpr size_t kNameBytes = 100, kSizeAt = 124, kSizeBytes = 12, kMagicAt = 257;  // POSIX ustar
-
-// Where the content of that file begins, and its size; nothing: the archive has none. It is not
-// larger than 8 GiB, nor are those before it.
-std::optional<std::pair<off_t, size_t>> find_in_tar(int archive, std::string_view name) {
-  std::array<char, kTarBlock> header{};
-  for (off_t at = 0;;) {
-    if (::pread(archive, header.data(), kTarBlock, at) != kTarBlock || header[0] == 0) return {};
-    const std::string_view text(header.data(), kTarBlock);
-    if (text.substr(kMagicAt, 5) != "ustar") throw base::SysError("read", EBADMSG, "a tar archive");
-    const std::string octal(text.substr(kSizeAt, kSizeBytes));
-    const size_t size = std::strtoull(octal.c_str(), nullptr, 8);
-    at += kTarBlock;
-    if (text.substr(0, std::min(text.find('\0'), kNameBytes)) == name) return {{at, size}};
-    at += static_cast<off_t>((size + kTarBlock - 1) / kTarBlock * kTarBlock);
-  }
-}
-
-}  // namespace
-
-// podman would insist on the very address and MAC that it has here, and fail where somebody has
-// them. What it cannot read it leaves at that (libpod/container_internal_common.go: restore), and
-// those that the container was given (--ip) are in its configuration.
-void Podman::forget_addresses(const base::Path& archive) const {
-  const auto file = base::open_file(archive, O_RDWR);
-  const auto found = find_in_tar(file.get(), kNetworkStatus);
-  if (!found) return;
-  const std::string blank(found->second, ' ');
-  if (::pwrite(file.get(), blank.data(), blank.size(), found->first) !=
-      static_cast<ssize_t>(blank.size()))
-    throw base::SysError("pwrite", errno, archive.string());
 }
 
 }  // namespace ferry::runtime

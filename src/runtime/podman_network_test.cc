@@ -117,6 +117,9 @@ TEST(PodmanArchive, TheAddressesInItAreForgottenAndNothingElse) {
   EXPECT_EQ(tar({"-x", "-O", "before", "after"}), std::string(1000, 'b') + "a");
   tar({"-c", "after"});
   Podman().forget_addresses(directory / "a.tar");  // it has none
+  Podman().make_import_stop(directory / "a.tar");
+  EXPECT_EQ(tar({"-t"}), "after\ndeleted.files\n");
+  EXPECT_FALSE(nlohmann::json::accept(tar({"-x", "-O", "deleted.files"})));
   std::filesystem::remove_all(directory);
 }
 

@@ -51,11 +51,6 @@ Reasons inspected_reasons(const json& inspected) {
                        "\"runc\" in the part [engine] of "
                        "/etc/containers/containers.conf"});
   }
-  if (host.value("AutoRemove", false)) {
-    reasons.push_back({"it is removed when it ends (--rm)",
-                       "podman would remove what has been made on the target before it runs there",
-                       "run it without --rm"});
-  }
   if (host.value("LogConfig", json::object()).value("Type", "") == "passthrough") {
     reasons.push_back({"its output goes to whoever has started it (--log-driver passthrough)",
                        "that one stays here", "use the driver k8s-file or journald"});

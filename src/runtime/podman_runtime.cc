@@ -39,9 +39,9 @@ Reasons reasons_against_runtime(const json& definition) {
 }
 
 void remove_remains(const std::string& runtime, const OciContainer& container) {
-  if (runtime != "crun") return;
+  if (runtime != "crun" && runtime != kUnknownRuntime) return;
   OciContainer its = container;
-  its.engine = runtime;
+  its.engine = "crun";
   its.runtime = {};
   Crun().remove(its);
 }

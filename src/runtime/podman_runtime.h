@@ -20,7 +20,9 @@ void describe_runtime(const std::string& runtime, nlohmann::json& definition);
 process::Reasons reasons_against_runtime(const nlohmann::json& definition);
 
 // Of a container that does not run: what its runtime has kept of it when a restore has failed, of
-// which podman does not know.
+// which podman does not know. Of a container that podman has forgotten nobody tells the runtime:
+// then it is what crun would have left.
+inline constexpr const char* kUnknownRuntime = "";
 void remove_remains(const std::string& runtime, const OciContainer& container);
 
 }  // namespace ferry::runtime::podman

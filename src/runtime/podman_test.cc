@@ -44,7 +44,6 @@ TEST(PodmanReasons, EachIsNamed) {
   EXPECT_EQ(with("/Dependencies", {"abc"}), "it shares namespaces with another container\n");
   EXPECT_EQ(with("/HostConfig/NetworkMode", "pasta"), "its network is podman's \"pasta\"\n");
   EXPECT_EQ(with("/Rootfs", "/srv/root"), "it has no image (--rootfs)\n");
-  EXPECT_EQ(with("/HostConfig/AutoRemove", true), "it is removed when it ends (--rm)\n");
   EXPECT_EQ(with("/OCIRuntime", "/usr/bin/crun"), "");
   EXPECT_EQ(with("/OCIRuntime", "/usr/bin/kata-runtime"), "podman runs it by /usr/bin/kata-runtime\n");
   EXPECT_EQ(with("/HostConfig/LogConfig/Type", "passthrough"),
@@ -57,6 +56,17 @@ TEST(PodmanReasons, AllAreTold) {
   changed["OCIRuntime"] = "crun-wasm";
   changed["Rootfs"] = "/srv/root";
   EXPECT_EQ(inspected_reasons(changed).size(), 2u);
+}
+
+// As podman 4.3 and 5.8 note it.
+TEST(PodmanConfiguration, ThatItIsRemovedAtItsEnd) {
+  const auto with = [](const json& annotations) {
+    return is_removed_at_end({{"ociVersion", "1.0.2"}, {"annotations", annotations}});
+  };
+  EXPECT_TRUE(with({{"io.podman.annotations.autoremove", "TRUE"}}));
+  EXPECT_FALSE(with({{"io.podman.annotations.autoremove", "FALSE"}}));
+  EXPECT_FALSE(with(json::object()));
+  EXPECT_FALSE(is_removed_at_end(json::object()));
 }
 
 TEST(PodmanReasons, ItsOwnMountsAreThoseBelowItsId) {

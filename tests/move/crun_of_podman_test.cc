@@ -21,6 +21,9 @@ class CrunByEngineTest : public PodmanTest {
 
 TEST_F(CrunByEngineTest, GoesOnWithTheNextNumberThereAndBack) { goes_on_there_and_back(); }
 TEST_F(CrunByEngineTest, ItsConnectionsAndFilesGoAlong) { connections_and_files_go_along(); }
+TEST_F(CrunByEngineTest, OneThatIsRemovedAtItsEndGoesOnUntilThen) {
+  one_removed_at_its_end_goes_on();
+}
 TEST_F(CrunByEngineTest, AFailedMoveLeadsBack) { a_failed_move_leads_back(); }
 TEST_F(CrunByEngineTest, AKilledFerryIsFinishedByItsGuard) { a_killed_ferry_is_finished(); }
 

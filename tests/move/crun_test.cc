@@ -28,6 +28,7 @@ TEST_F(CrunTest, GoesOnThereAndBackByMoveAll) {
 }
 
 TEST_F(CrunTest, OneOfAnotherStateDirectoryGoesThereAndBack) { goes_on_in_another_state_directory(); }
+TEST_F(CrunTest, OneThatMayWriteNowhereGoesOn) { one_that_may_write_nowhere_goes_on(); }
 TEST_F(CrunTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 TEST_F(CrunTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 TEST_F(CrunTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {

@@ -114,6 +114,8 @@ TEST_F(PodmanTest, MemoryIsAsItWas) {
   }
 }
 
+TEST_F(PodmanTest, OneThatIsRemovedAtItsEndGoesOnUntilThen) { one_removed_at_its_end_goes_on(); }
+
 TEST_F(PodmanTest, ItIsKeptAtTheSourceWhenAsked) {
   run_looper();
   ASSERT_FALSE(move("east", "west", {"--keep-source"}).is_null());
@@ -153,7 +155,6 @@ TEST_F(PodmanTest, WhatCannotGoIsRefusedBeforehand) {
   also("--network none -v used:/data", "its volume used is also that of user");
   lab_->check("west", "podman volume create taken");
   also("--network none -v taken:/data", "podman has a volume taken here already");
-  also("--network none --rm", "it is removed when it ends");
   also("--network container:box", "shares namespaces with another container");
   lab_->check("east", "mkdir -p /srv/box");
   also("--network none -v /srv/box:/data", "add --with-bind /srv/box,");

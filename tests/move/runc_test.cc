@@ -13,6 +13,8 @@ TEST_F(RuncTest, GoesOnWithTheNextNumberThereAndBack) { goes_on_there_and_back()
 
 TEST_F(RuncTest, OneOfAnotherStateDirectoryGoesThereAndBack) { goes_on_in_another_state_directory(); }
 
+TEST_F(RuncTest, OneThatMayWriteNowhereGoesOn) { one_that_may_write_nowhere_goes_on(); }
+
 TEST_F(RuncTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 
 TEST_F(RuncTest, WhatIsBoundIntoItGoesAlongWhenAsked) { what_is_bound_goes_along(); }

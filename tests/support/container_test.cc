@@ -6,9 +6,11 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "bench/docker_scripts.h"
+
 namespace ferry::testing {
 
-base::Path crun_layer() { return base::Path(FERRY_BINARY_DIR) / "crun"; }
+base::Path crun_layer() { return bench::crun_layer(FERRY_BINARY_DIR); }
 
 int ContainerTest::looper_lines(const std::string& text, std::optional<int> first) {
   std::istringstream stream(text);

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "bench/engine_hosts.h"
 #include "support/move_test.h"
 
 namespace ferry::testing {
@@ -27,12 +28,10 @@ while True:
     count += 1
 )py";
 
-// Of hosts with crun, which takes no mixture of v1 and v2, as the machine may have it.
-inline constexpr const char* kOneVersionOfCgroups =
-    "cd /sys/fs/cgroup; test -e cgroup.procs || ! test -d unified || (umount unified && rmdir unified)";
+using bench::kOneVersionOfCgroups;
 // The kernel's own v2 tree in the place of all of v1's. It has no controllers where v1 has them, but it freezes.
 inline constexpr const char* kOnlyCgroupV2 = "cd / && umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup";
-base::Path crun_layer();  // where tools/get-crun has put it
+base::Path crun_layer();
 
 class ContainerTest : public FerryTest {
  protected:

@@ -63,6 +63,30 @@ void PodmanTest::a_failed_move_leads_back() const {
   EXPECT_TRUE(goes_on("west"));
 }
 
+void PodmanTest::one_removed_at_its_end_goes_on() const {
+  run_looper("--network none --rm -v data:/data");
+  for (const char* fault : {"target.defined=fail", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", {"move", "podman:box", "root@west"}, fault).status, 0) << fault;
+    EXPECT_TRUE(comes_true([&] { return traces("west").empty(); }, 30'000))
+        << fault << traces("west");
+    EXPECT_TRUE(comes_true([&] { return goes_on("east"); }, 30'000)) << fault << log("east");
+  }
+  const auto kept = ferry("east", {"move", "podman:box", "root@west", "--keep-source"});
+  EXPECT_EQ(kept.status, 3) << kept.err;
+  EXPECT_NE(kept.err.find("podman removes it when it ends"), std::string::npos) << kept.err;
+  std::string from = "east", to = "west";
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_FALSE(move(from, to).is_null());
+    EXPECT_TRUE(goes_on(to)) << log(to);
+    EXPECT_TRUE(comes_true([&] { return traces(from).empty(); })) << traces(from);
+    EXPECT_EQ(lab_->check(to, "podman inspect -f '{{.HostConfig.AutoRemove}}' box"), "true");
+    std::swap(from, to);
+  }
+  lab_->check("east", "podman stop -t 0 box");
+  EXPECT_TRUE(comes_true([&] { return state("east").empty(); }));
+  EXPECT_EQ(lab_->check("east", "podman volume ls -q"), "data");  // as podman has it
+}
+
 void PodmanTest::a_killed_ferry_is_finished() const {
   run_looper("--network none -v data:/data");
   for (const char* fault : {"target.defined=kill", "source.frozen=kill", "source.dumped=kill",

@@ -47,6 +47,8 @@ class PodmanTest : public ContainerTest {
   void connections_and_files_go_along() const;
   // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
   void a_failed_move_leads_back() const;
+  // `podman run --rm`: before the commit nothing removes it here, after it only its end does there.
+  void one_removed_at_its_end_goes_on() const;
   // Its guard, or `ferry resolve`, does what the killed one cannot do any more.
   void a_killed_ferry_is_finished() const;
 };

@@ -88,6 +88,23 @@ void RuncTest::memory_is_as_it_was() const {
   }
 }
 
+void RuncTest::one_that_may_write_nowhere_goes_on() const {
+  lab_->check("east", fmt::format("rmdir {}/rootfs/tmp", bundle()));
+  run_looper(Root::kReadOnly);
+  const auto top = [this](const std::string& host) {
+    return lab_->check(host, fmt::format("ls -A {0}/rootfs; {1} exec box ls -A /; {1} exec box "
+                                         "touch /x 2>&1 | grep -o Read-only",
+                                         bundle(), engine()));
+  };
+  const auto before = top("east");
+  ASSERT_FALSE(move("east", "west").is_null());
+  ASSERT_TRUE(goes_on("west")) << log("west");
+  EXPECT_EQ(top("west"), before);
+  lab_->check("east", "rm -f /var/log/box.log");
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_TRUE(goes_on("east")) << log("east");
+}
+
 void RuncTest::connections_go_along() const {
   run_web_counter();
   const auto before = network_of("east");

@@ -21,16 +21,16 @@ const std::string kMakeBundle = fmt::format(R"sh(
 )sh",
                                             bench::kFillPythonRoot, FERRY_BINARY_DIR);
 
-// `python3 -c SCRIPT CONFIG NETWORK WORD…`: what it runs, in which network, and that it has no
-// terminal.
+// `python3 -c SCRIPT CONFIG NETWORK READONLY WORD…`: what it runs, in which network, whether it may
+// write to its root ("": it may), and that it has no terminal.
 constexpr const char* kConfigure = R"py(
 import json, sys
 path = sys.argv[1]
 config = json.load(open(path))
-config["process"].update(terminal=False, args=sys.argv[3:])
+config["process"].update(terminal=False, args=sys.argv[4:])
 for space in config["linux"]["namespaces"]:
     if space["type"] == "network" and sys.argv[2]: space["path"] = sys.argv[2]
-config["root"]["readonly"] = False
+config["root"]["readonly"] = bool(sys.argv[3])
 config["hostname"] = "box"
 json.dump(config, open(path, "w"))
 )py";
@@ -83,8 +83,10 @@ std::string RuncTest::bundle() {
                      ::testing::UnitTest::GetInstance()->current_test_info()->name());
 }
 
-void RuncTest::run(const Argv& command, const std::string& name, const std::string& network) const {
-  Argv configure{"python3", "-c", kConfigure, bundle() + "/config.json", network};
+void RuncTest::run(const Argv& command, const std::string& name, const std::string& network,
+                   Root root) const {
+  Argv configure{"python3", "-c", kConfigure, bundle() + "/config.json", network,
+                 root == Root::kReadOnly ? "readonly" : ""};
   configure.insert(configure.end(), command.begin(), command.end());
   ASSERT_EQ(lab_->exec("east", configure).status, 0);
   lab_->check(
@@ -95,8 +97,8 @@ void RuncTest::run(const Argv& command, const std::string& name, const std::stri
   ASSERT_TRUE(comes_true([&] { return state(name, "east") == "running"; })) << log("east");
 }
 
-void RuncTest::run_looper() const {
-  run({"python3", "/programs/looper.py", "20"});
+void RuncTest::run_looper(Root root) const {
+  run({"python3", "/programs/looper.py", "20"}, "box", "", root);
   ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
 }
 

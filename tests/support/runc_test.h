@@ -28,9 +28,10 @@ class RuncTest : public ContainerTest {
 
   // Its output: a pipe, as a supervisor's would be. `network`: the path of its network namespace;
   // empty: it gets one of its own.
-  void run(const Argv& command, const std::string& name = "box",
-           const std::string& network = "") const;
-  void run_looper() const;
+  enum class Root { kWritable, kReadOnly };
+  void run(const Argv& command, const std::string& name = "box", const std::string& network = "",
+           Root root = Root::kWritable) const;
+  void run_looper(Root root = Root::kWritable) const;
   // The web counter in a network of its own on east's segment, as people make it with ip-netns(8):
   // kNetwork, with kAddress on a veth in `segment` or a macvlan on it. Nameless: its engine makes
   // one for it, and the link comes when it runs.
@@ -72,6 +73,8 @@ class RuncTest : public ContainerTest {
   // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
   void memory_is_as_it_was() const;
   void connections_go_along() const;
+  // Its root is read-only, and there is no /tmp in it.
+  void one_that_may_write_nowhere_goes_on() const;
   // What the engine made has no name.
   void a_nameless_network_goes_along() const;
   void what_it_has_written_goes_along() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/runc_way.h"
+#include "bench/oci_way.h"
 
 #include <fmt/format.h>
 
@@ -13,16 +13,14 @@ namespace {
 
 constexpr const char* kBundle = "/srv/ferry-bench/bundle";
 constexpr const char* kLog = "/dev/shm/by-hand/log";  // where a script has started it
-constexpr const char* kFerrysLog =
-    "/var/lib/ferry/containers/runc-bench.log";    // where ferry has brought it
-constexpr base::milliseconds kFillLimit{180'000};  // 40 MB on a busy machine
+constexpr base::milliseconds kRootFillLimit{180'000};     // 40 MB on a busy machine
 
-// `bash -c SCRIPT bash BUNDLE`.
+// `bash -c SCRIPT bash BUNDLE ENGINE`.
 const std::string kMakeBundle = fmt::format(R"sh(
   set -e
   rm -rf "$1" && mkdir -p "$1/rootfs" && cd "$1/rootfs"
   {}
-  cd .. && runc spec
+  cd .. && "$2" spec
 )sh",
                                             kFillPythonRoot);
 
@@ -43,20 +41,21 @@ config["mounts"].append({"destination": programs, "type": "bind", "source": prog
 json.dump(config, open(path, "w"))
 )py";
 
-// BUNDLE, NAME, after the address. Its output goes on into the log for as long as it runs.
-constexpr const char* kRuncStart = R"sh(
-  (runc run -d --bundle "$1" "$2" </dev/null 2>&1 | cat >$here/log) >/dev/null 2>&1 &
+// ENGINE, BUNDLE, NAME, after the address. Its output goes on into the log for as long as it runs.
+constexpr const char* kOciStart = R"sh(
+  engine=$1; bundle=$2; name=$3
+  ("$engine" run -d --bundle "$bundle" "$name" </dev/null 2>&1 | cat >$here/log) >/dev/null 2>&1 &
   for i in $(seq 500); do
-    runc state "$2" 2>/dev/null | grep -q '"status": "running"' && exit 0
+    "$engine" state "$name" 2>/dev/null | grep -q '"status": "running"' && exit 0
     sleep 0.02
   done
   cat $here/log
-  fail "runc has not started it"
+  fail "$engine has not started it"
 )sh";
 
-// BUNDLE, NAME. Stamps as hand_criu.h reads them.
-constexpr const char* kRuncMove = R"sh(
-  bundle=$1; name=$2
+// ENGINE, BUNDLE, NAME. Stamps as hand_criu.h reads them.
+constexpr const char* kOciMove = R"sh(
+  engine=$1; bundle=$2; name=$3
   cd / && rm -rf $here/images && mkdir -p $here/images $here/work || exit 1
   stamp prepare
   there "$prepare" bash "$address" || fail "cannot prepare the target"
@@ -64,9 +63,9 @@ constexpr const char* kRuncMove = R"sh(
     fail "rsync failed"
   stamp dump
   detach
-  runc checkpoint --tcp-established --image-path $here/images --work-path $here/work "$name" >/dev/null 2>$here/said || {
+  "$engine" checkpoint --tcp-established --image-path $here/images --work-path $here/work "$name" >/dev/null 2>$here/said || {
     attach  # it runs on, and its clients are let in again
-    errors $here/work/dump.log; fail "runc checkpoint failed: $(tail -n 1 $here/said)"
+    errors $here/work/dump.log; fail "$engine checkpoint failed: $(tail -n 1 $here/said)"
   }
   stamp scp
   take_neighbours
@@ -76,8 +75,8 @@ constexpr const char* kRuncMove = R"sh(
   there "$there_too
     give_neighbours
     exec 8> >(exec setsid cat >>$here/log 2>/dev/null)
-    runc restore -d --tcp-established --image-path $here/images --work-path $here/work --bundle $bundle $name </dev/null >&8 2>&8 ||
-      { errors $here/work/restore.log; fail 'runc restore failed'; }
+    $engine restore -d --tcp-established --image-path $here/images --work-path $here/work --bundle $bundle $name </dev/null >&8 2>&8 ||
+      { errors $here/work/restore.log; fail '$engine restore failed'; }
     exec 8>&-
     attach" || exit 1
   stamp done
@@ -86,22 +85,23 @@ constexpr const char* kRuncMove = R"sh(
   [ -z "$address" ] || ip netns del $net
 )sh";
 
-// BUNDLE, NAME, besides what kHandEnd does.
-constexpr const char* kRuncEnd = R"sh(
-  runc delete -f "$2" 2>/dev/null
-  rm -rf "$1"
+// ENGINE, BUNDLE, NAME, besides what kHandEnd does.
+constexpr const char* kOciEnd = R"sh(
+  "$1" delete -f "$3" 2>/dev/null
+  rm -rf "$2"
 )sh";
 
-std::vector<std::string> typed_for_runc(const Leg& leg, const std::string& login) {
+std::vector<std::string> typed_for_oci(const std::string& engine, const Leg& leg,
+                                       const std::string& login) {
   return {
       fmt::format("{}: ip netns add …; ip link add … (its address, not on the bridge yet)", leg.to),
       fmt::format("{}: rsync -a {} {}:", leg.from, kBundle, login),
       fmt::format("{}: ip link set … nomaster", leg.from),
-      fmt::format("{}: runc checkpoint --tcp-established --image-path images {}", leg.from,
-                  RuncWay::kName),
+      fmt::format("{}: {} checkpoint --tcp-established --image-path images {}", leg.from, engine,
+                  OciWay::kName),
       fmt::format("{}: scp -r images {}:", leg.from, login),
-      fmt::format("{}: runc restore -d --tcp-established --image-path images --bundle {} {}",
-                  leg.to, kBundle, RuncWay::kName),
+      fmt::format("{}: {} restore -d --tcp-established --image-path images --bundle {} {}", leg.to,
+                  engine, kBundle, OciWay::kName),
       fmt::format("{}: ip neigh replace …; ip link set … master br0; ip link set eth0 address …",
                   leg.to),
   };
@@ -109,9 +109,9 @@ std::vector<std::string> typed_for_runc(const Leg& leg, const std::string& login
 
 }  // namespace
 
-void RuncWay::start(const Workload& workload, const std::string& host) {
+void OciWay::start(const Workload& workload, const std::string& host) {
   install(workload, host);
-  hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle}, kFillLimit);
+  hosts_.check(host, {"bash", "-c", kMakeBundle, "bash", kBundle, engine_}, kRootFillLimit);
   hosts_.check(host, script(std::string(kHandPrepare) + kHandAttach, {}));
   base::Argv configure{"python3",
                        "-c",
@@ -122,45 +122,51 @@ void RuncWay::start(const Workload& workload, const std::string& host) {
   const base::Argv command = workload.command();
   configure.insert(configure.end(), command.begin(), command.end());
   hosts_.check(host, configure);
-  hosts_.check(host, script(kRuncStart, {kBundle, kName}));
+  hosts_.check(host, script(kOciStart, {engine_, kBundle, kName}));
 }
 
-std::string RuncWay::take_log(const std::string& host) {
+std::string OciWay::ferrys_log() const {
+  return fmt::format("/var/lib/ferry/containers/{}-{}.log", engine_, kName);
+}
+
+std::string OciWay::take_log(const std::string& host) {
   return hosts_.shell(host,
-                      fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, kFerrysLog));
+                      fmt::format("cat {0} {1} 2>/dev/null; rm -f {0} {1}", kLog, ferrys_log()));
 }
 
-void RuncWay::has_moved(const Leg& leg) {
+void OciWay::has_moved(const Leg& leg) {
   history_ += take_log(leg.from);
   at_ = leg.to;
 }
 
-std::string RuncWay::output() const {
-  return history_ + hosts_.shell(at_, fmt::format("cat {} {} 2>/dev/null; true", kLog, kFerrysLog));
+std::string OciWay::output() const {
+  return history_ +
+         hosts_.shell(at_, fmt::format("cat {} {} 2>/dev/null; true", kLog, ferrys_log()));
 }
 
-bool RuncWay::end() {
+bool OciWay::end() {
   bool ended = true;
   for (const auto& host : {hosts_.roles().source, hosts_.roles().target}) {
-    ended =
-        hosts_.run(host, script(std::string(kRuncEnd) + kHandEnd, {kBundle, kName})).status == 0 &&
-        ended;
-    hosts_.shell(host, fmt::format("rm -f {}", kFerrysLog));
+    ended = hosts_.run(host, script(std::string(kOciEnd) + kHandEnd, {engine_, kBundle, kName}))
+                    .status == 0 &&
+            ended;
+    hosts_.shell(host, fmt::format("rm -f {}", ferrys_log()));
   }
   return ended;
 }
 
-MadeMove HandRunc::move(const Leg& leg) {
+MadeMove HandOci::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made = by_hand(leg,
-                          script(std::string(kHandTogether) + kRuncMove,
-                                 {login, std::string(kHandCommon) + kHandPrepare, kBundle, kName}),
-                          typed_for_runc(leg, login));
+  MadeMove made =
+      by_hand(leg,
+              script(std::string(kHandTogether) + kOciMove,
+                     {login, std::string(kHandCommon) + kHandPrepare, engine_, kBundle, kName}),
+              typed_for_oci(engine_, leg, login));
   if (made.moved()) has_moved(leg);
   return made;
 }
 
-MadeMove FerryRunc::move(const Leg& leg) {
+MadeMove FerryOci::move(const Leg& leg) {
   MadeMove made = by_ferry(leg, mode_);
   if (made.moved()) has_moved(leg);
   return made;
