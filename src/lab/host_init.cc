@@ -38,6 +38,7 @@ void own_namespaces(const HostPlan& plan) {
   // The cgroup namespace's root is the cgroup that we are in when it is made.
   join_cgroups(plan.cgroups);
   if (::unshare(CLONE_NEWCGROUP) < 0) throw SysError("unshare", errno, "cgroup");
+  hand_on_controllers(plan.hierarchies, plan.cgroups);
 }
 
 // Nothing of the caller's may stay open in a host: CRIU refuses to dump what points outside the mount namespace.
