@@ -58,8 +58,6 @@ class CrunLimitsTest : public CrunTest {
 
 TEST_F(RuncLimitsTest, GoAlongAndHold) { limits_go_along(); }
 TEST_F(CrunLimitsTest, GoAlongAndHold) { limits_go_along(); }
-TEST_F(RuncLimitsTest, ThatWereChangedGoAlong) { changed_limits_go_along(); }
-TEST_F(CrunLimitsTest, ThatWereChangedGoAlong) { changed_limits_go_along(); }
 
 }  // namespace
 }  // namespace ferry::testing
