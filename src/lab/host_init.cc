@@ -27,8 +27,8 @@ using base::SysError;
 
 namespace {
 
-constexpr int kSupervisorLimit_ms = 80'000;  // it waits for the other hosts, too
-constexpr auto kSshdLimit = std::chrono::seconds(10);
+constexpr int kSupervisorLimit_ms = 240'000;  // it waits for the other hosts, too
+constexpr auto kSshdLimit = std::chrono::seconds(30);
 constexpr auto kSshdPoll = std::chrono::milliseconds(2);
 
 void own_namespaces(const HostPlan& plan) {
