@@ -12,7 +12,7 @@ LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server re
 # The browser that opens the report in a test, with a font that has Chinese; unpacked too.
 BROWSER := chromium-headless-shell fonts-wqy-microhei
 
-.PHONY: all browser crun demo test test-all faults bench assignment assignment-hosts setup clean
+.PHONY: all browser crun qemu demo test test-all faults bench assignment assignment-hosts setup clean
 all: setup
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ferry ferry-criu workloads -- --no-print-directory -s
 
@@ -36,7 +36,7 @@ test: all browser crun
 	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure --label-exclude slow
 
 # Also what is too slow for every change.
-test-all: all browser crun
+test-all: all browser crun qemu
 	@cmake --build $(BUILD) --parallel $(JOBS) -- --no-print-directory -s
 	@cd $(BUILD) && ctest --parallel $(JOBS) --output-on-failure
 
@@ -46,6 +46,10 @@ browser:
 # For containers of crun: that of Debian 12 is built without CRIU.
 crun:
 	@tools/get-crun $(BUILD)/crun
+
+# Another kernel than this machine's, to boot in a virtual machine.
+qemu:
+	@tools/get-qemu $(BUILD)/qemu || echo "without qemu and its kernel the tests OtherKernel.* are skipped"
 
 # Kills ferry, CRIU and links at every point of a move, N times, and counts what is left alive: make faults N=1000 SEED=7
 N ?= 200

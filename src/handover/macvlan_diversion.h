@@ -28,6 +28,7 @@ class MacvlanDiversion : public BridgeDiversion {
                    std::optional<NetworkBarrier> barrier)
       : BridgeDiversion(bridge, identity, ""), barrier_(std::move(barrier)) {}
 
+  void listen_to_workload() override {}  // its gate is in its own network namespace: what has left it is on the segment
   bool opens_gate() const override { return barrier_.has_value(); }
   void let_workload_speak() override {
     if (barrier_) barrier_->let_in(giver_);

@@ -46,9 +46,11 @@ inline constexpr uint64_t kPageIsSoftDirty = 1 << 7;  // 6.8
 inline constexpr uint64_t kPageIsGuard = 1 << 8;      // 6.16: MADV_GUARD_INSTALL
 
 // Entries of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).
+inline constexpr uint64_t kEntryFrame = (uint64_t{1} << 55) - 1;  // of a present page; 0 without CAP_SYS_ADMIN
 inline constexpr uint64_t kEntrySoftDirty = uint64_t{1} << 55;  // needs CONFIG_MEM_SOFT_DIRTY
 inline constexpr uint64_t kEntryProtected = uint64_t{1} << 57;  // 5.13: write-protected by userfaultfd
 inline constexpr uint64_t kEntryGuard = uint64_t{1} << 58;      // 6.15
+inline constexpr uint64_t kEntryFile = uint64_t{1} << 61;       // not anonymous
 inline constexpr uint64_t kEntrySwapped = uint64_t{1} << 62;
 inline constexpr uint64_t kEntryPresent = uint64_t{1} << 63;
 

@@ -25,6 +25,7 @@ using base::SysError;
 namespace {
 
 constexpr const char* kCgroupTop = "/sys/fs/cgroup";
+constexpr const char* kHostsOwn = "init";  // of the processes that a host starts with
 
 std::set<std::string> split(const std::string& list) {
   std::set<std::string> parts;
@@ -90,6 +91,10 @@ void fill_cpuset(const Path& parent, const Path& directory) {
   }
 }
 
+bool is_v2_alone(const std::vector<Hierarchy>& hierarchies) {
+  return hierarchies.size() == 1 && hierarchies[0].is_v2();
+}
+
 }  // namespace
 
 std::vector<Hierarchy> find_hierarchies() { return hierarchies_of(0); }
@@ -107,6 +112,23 @@ std::vector<Path> make_cgroups(const std::vector<Hierarchy>& hierarchies, const 
 
 void join_cgroups(const std::vector<Path>& directories) {
   for (const auto& directory : directories) base::write_file(directory / "cgroup.procs", "0");
+}
+
+void hand_on_controllers(const std::vector<Hierarchy>& hierarchies, const std::vector<Path>& directories) {
+  if (!is_v2_alone(hierarchies)) return;
+  const Path &top = directories.front(), below = top / kHostsOwn;
+  std::istringstream controllers(base::read_file(top / "cgroup.controllers"));
+  std::string controller;
+  if (!(controllers >> controller)) return;
+  if (::mkdir(below.c_str(), 0755) < 0) throw SysError("mkdir", errno, below.string());
+  base::write_file(below / "cgroup.procs", "0");
+  do {
+    try {
+      base::write_file(top / "cgroup.subtree_control", "+" + controller);
+    } catch (const SysError& failure) {
+      base::log("{}", failure.what());  // this one stays the machine's
+    }
+  } while (controllers >> controller);
 }
 
 std::vector<Path> cgroups_of(pid_t pid) {
@@ -134,7 +156,7 @@ void mount_hierarchies(const std::vector<Hierarchy>& hierarchies, const Path& ro
     }
   };
   if (hierarchies.empty()) return;
-  const bool pure_v2 = hierarchies.size() == 1 && hierarchies[0].is_v2();
+  const bool pure_v2 = is_v2_alone(hierarchies);
   const Path top = root / Path(kCgroupTop).relative_path();
   if (!pure_v2) mount("tmpfs", top, 0, "mode=755");
   for (const auto& hierarchy : hierarchies) {

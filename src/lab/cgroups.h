@@ -26,6 +26,9 @@ std::vector<Hierarchy> find_hierarchies();
 std::vector<base::Path> make_cgroups(const std::vector<Hierarchy>& hierarchies, const std::string& name);
 // Moves the calling process.
 void join_cgroups(const std::vector<base::Path>& directories);
+// In a host, which has just got its cgroup namespace: on a machine with v2 alone, moves the calling process one below and
+// hands the controllers on that the machine has given, as the init of a machine does: a cgroup that has processes cannot.
+void hand_on_controllers(const std::vector<Hierarchy>& hierarchies, const std::vector<base::Path>& directories);
 // Where a task is, as directories of the machine.
 std::vector<base::Path> cgroups_of(pid_t pid);
 

@@ -19,7 +19,7 @@ using base::SysError;
 
 namespace {
 
-constexpr int kStepLimit_ms = 60'000;  // half a second on an idle machine; a busy one copies large layers slowly
+constexpr int kStepLimit_ms = 180'000;  // half a second on an idle machine; a busy or emulated one copies large layers slowly
 
 // While it lives, our next child gets pid and time namespaces of its own. Afterwards everything is as before: threads
 // cannot be made in between.

@@ -27,8 +27,8 @@ using base::SysError;
 
 namespace {
 
-constexpr int kSupervisorLimit_ms = 80'000;  // it waits for the other hosts, too
-constexpr auto kSshdLimit = std::chrono::seconds(10);
+constexpr int kSupervisorLimit_ms = 240'000;  // it waits for the other hosts, too
+constexpr auto kSshdLimit = std::chrono::seconds(30);
 constexpr auto kSshdPoll = std::chrono::milliseconds(2);
 
 void own_namespaces(const HostPlan& plan) {
@@ -38,6 +38,7 @@ void own_namespaces(const HostPlan& plan) {
   // The cgroup namespace's root is the cgroup that we are in when it is made.
   join_cgroups(plan.cgroups);
   if (::unshare(CLONE_NEWCGROUP) < 0) throw SysError("unshare", errno, "cgroup");
+  hand_on_controllers(plan.hierarchies, plan.cgroups);
 }
 
 // Nothing of the caller's may stay open in a host: CRIU refuses to dump what points outside the mount namespace.

@@ -35,7 +35,7 @@ using base::SysError;
 
 namespace {
 
-constexpr int kStartLimit_ms = 100'000;  // more than any step inside may take
+constexpr int kStartLimit_ms = 300'000;  // more than any step inside may take
 constexpr int kEndLimit_ms = 15'000;
 constexpr int kKillLimit_ms = 10'000;
 constexpr auto kKillPoll = std::chrono::milliseconds(2);

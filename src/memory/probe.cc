@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What this kernel can do, found out on a child that has a few pages, dirties one when told, and waits.
+// What this kernel can do, found out on a child that has a few pages, changes two of them when told, and waits.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -19,7 +19,7 @@ namespace ferry::memory {
 namespace {
 
 constexpr uint64_t kPages = 8;
-constexpr uint64_t kDirtied = 2, kGuarded = 5;
+constexpr uint64_t kDirtied = 2, kGuarded = 5, kDropped = 7;  // the last one is dropped, then read
 // On a busy machine even an idle child may not stop in time; that says nothing about the kernel.
 constexpr int kAttempts = 20;
 
@@ -51,10 +51,8 @@ class Guinea {
     const auto start = reinterpret_cast<uint64_t>(memory_) + number * kPageBytes;
     return {start, start + kPageBytes};
   }
-  void dirty() {
-    base::write_full(commands_.get(), std::string_view("d"));
-    wait_for_answer();
-  }
+  void change() { tell('c'); }
+  void undo() { tell('u'); }
 
  private:
   [[noreturn]] void live(int commands, int answers, int other_end) {
@@ -63,9 +61,17 @@ class Guinea {
     for (uint64_t page = 0; page < kPages; ++page) memory_[page * kPageBytes] = 2;  // its own, not shared with us
     ::madvise(const_cast<char*>(memory_) + kGuarded * kPageBytes, kPageBytes, kernel::kAdviseGuardInstall);
     for (char command = 'r'; ::write(answers, &command, 1) == 1 && ::read(commands, &command, 1) == 1;) {
+      if (command == 'u') memory_[kDropped * kPageBytes] = 2;
+      if (command != 'c') continue;
       memory_[kDirtied * kPageBytes] = 3;
+      ::madvise(const_cast<char*>(memory_) + kDropped * kPageBytes, kPageBytes, MADV_DONTNEED);
+      static_cast<void>(memory_[kDropped * kPageBytes]);
     }
     ::_exit(0);
+  }
+  void tell(char command) {
+    base::write_full(commands_.get(), std::string_view(&command, 1));
+    wait_for_answer();
   }
   void wait_for_answer() {
     std::byte answer;
@@ -96,18 +102,20 @@ bool can_scan(const Guinea& guinea) {
 
 // Empty: it tells what was written, and only that. Else why not.
 std::string try_backend(Guinea& guinea, const Support& support) {
+  guinea.undo();  // what the attempt before has changed
   Attached attached = attach(guinea.pid(), support);
   for (int attempt = 0; attached.try_again && attempt < kAttempts; ++attempt) attached = attach(guinea.pid(), support);
   if (!attached.tracker) return attached.why.empty() ? "it does not attach" : attached.why;
   const auto plane = try_plane_of(guinea.pid());
   if (!plane) return "/proc/PID/smaps cannot be read";
   const auto first = attached.tracker->try_scan(*plane);
-  guinea.dirty();
+  guinea.change();
   const auto second = attached.tracker->try_scan(*plane);
   if (!first || !second) return "a scan fails";
   const AddressRange dirtied = guinea.page(kDirtied), clean = guinea.page(kDirtied + 1);
   if (!first->written.covers(clean)) return "present pages are not found";
   if (!second->written.covers(dirtied)) return "a write goes unseen";
+  if (!second->written.covers(guinea.page(kDropped))) return "pages that were dropped go unseen";
   if (second->written.intersects(clean)) return "pages that were not written look written";
   return "";
 }

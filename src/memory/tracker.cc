@@ -67,7 +67,7 @@ std::optional<FrozenScan> scan_untracked(pid_t pid, const Plane& plane, const Su
     if (support.scan) {
       static_cast<void>(scan_frozen_range(*pagemap, vma.range, support.guards, false, scan));
     } else {
-      read_frozen_range(*pagemap, vma.range, false, scan);
+      read_frozen_range(*pagemap, vma.range, scan);
     }
   }
   scan.added = plane.pages();

@@ -2,7 +2,9 @@
 //
 // Tracking by soft-dirty bits (/proc/PID/clear_refs and pagemap; CONFIG_MEM_SOFT_DIRTY, Linux 3.11). Looking and clearing
 // are two steps here, and what is written between them would be lost: scan only while the task stands still
-// (WorkloadTracker::needs_frozen_scan() says so). CRIU's own tracking uses the same bits; not both at once.
+// (WorkloadTracker does). CRIU's own tracking uses the same bits; not both at once.
+// The bits miss one thing: memory that was dropped (MADV_DONTNEED) and then read has the kernel's page of zeros, which is
+// not dirty. Such pages are found by their frame (or are huge), and told when they were none at the scan before.
 #pragma once
 
 #include <sys/types.h>
@@ -15,6 +17,12 @@
 
 namespace ferry::memory {
 
+struct EntryScan : FrozenScan {
+  // Not anonymous, so the task has not written them since they came to be there: the kernel's pages of zeros, huge ones
+  // too. Part of `present`, and of `written` only where that is news.
+  PageSet unwritten;
+};
+
 class SoftDirtyTracker : public Tracker {
  public:
   static std::unique_ptr<SoftDirtyTracker> try_make(pid_t pid);  // empty: it has gone
@@ -26,15 +34,20 @@ class SoftDirtyTracker : public Tracker {
 
  private:
   explicit SoftDirtyTracker(pid_t pid) : pid_(pid) {}
+  std::optional<EntryScan> look(const Plane& plane) const;
+
   pid_t pid_;
   bool cleared_ = false;  // before the first clearing the bits mean nothing
-  PageSet tracked_;
+  PageSet tracked_, unwritten_;  // at the last try_scan()
 };
 
-// What entries of /proc/PID/pagemap say of the pages from `address` on; `dirty_only`: written means soft-dirty, else
-// everything present is. Zero pages cannot be told here.
-void judge_entries(uint64_t address, std::span<const uint64_t> entries, bool dirty_only, FrozenScan& into);
-// The same of a whole range, where the kernel has no PAGEMAP_SCAN.
-void read_frozen_range(const kernel::Pagemap& pagemap, AddressRange range, bool dirty_only, FrozenScan& into);
+// What entries of /proc/PID/pagemap say of the plane's pages from `address` on.
+struct EntryMeaning {
+  bool dirty_only = false;  // written means soft-dirty, else everything present is
+  uint64_t zero_frame = 0;  // of the kernel's page of zeros; 0: not known
+};
+void judge_entries(uint64_t address, std::span<const uint64_t> entries, const EntryMeaning& meaning, EntryScan& into);
+// All of a range that nobody tracked, where the kernel has no PAGEMAP_SCAN.
+void read_frozen_range(const kernel::Pagemap& pagemap, AddressRange range, FrozenScan& into);
 
 }  // namespace ferry::memory

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/cgroup_tree.h"
 #include "migration/engine_criu.h"
 #include "runtime/docker.h"
 #include "runtime/engine_root.h"
@@ -53,6 +54,7 @@ ContainerPlace::ContainerPlace(const wire::Plan& plan)
     container_.volumes = engine->volumes_in(plan.container().configuration());
     container_.networks = engine->networks_to_make(plan.container().configuration());
   }
+  for (const auto& limit : plan.container().limits()) limits_.push_back({limit.file(), limit.value()});
   std::error_code none;
   bundle_is_new_ = is_ours_to_make(plan.container()) && !fs::exists(container_.bundle, none);
 }
@@ -142,7 +144,22 @@ void ContainerPlace::know_caller(pid_t criu) {
   throw base::Error({fmt::format("cannot find the bundle of {}", container_.text()), "what calls its runtime is no shim of containerd's", "", {}, {}});
 }
 
+void ContainerPlace::know_cgroup(const base::Path& cgroup) {
+  container_.cgroup = cgroup;
+  set_limits();  // what it needs may be more than its configuration allows
+}
+
+void ContainerPlace::set_limits() const noexcept {
+  try {
+    for (const auto& refused : kernel::set_limits(kernel::cgroup_path_of(container_.cgroup), limits_))
+      base::log("{}: a limit that it had: {}", container_.text(), refused);
+  } catch (const std::exception& failure) {
+    base::log("{}: its limits: {}", container_.text(), failure.what());
+  }
+}
+
 void ContainerPlace::settle_in() const noexcept {
+  set_limits();  // its engine may have set those of the configuration meanwhile
   try {
     if (const auto engine = runtime::defining_engine(container_.engine)) engine->settle_in(container_);
   } catch (const std::exception& failure) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "criu/image_set.h"
+#include "kernel/cgroup_limits.h"
 #include "kernel/freezer.h"
 #include "migration/logbook.h"
 #include "migration/network_place.h"
@@ -28,7 +29,8 @@ class ContainerPlace {
   nlohmann::json note() const;
   const runtime::OciContainer& container() const { return container_; }
   std::optional<kernel::Freezer> freezer() const { return kernel::Freezer::at(container_.cgroup); }
-  void know_cgroup(const base::Path& cgroup) { container_.cgroup = cgroup; }
+  // The limits that it had are set there.
+  void know_cgroup(const base::Path& cgroup);
   const std::optional<NetworkPlace>& network() const { return network_; }
 
   // What is bound into it and comes along, still empty; those that are here already, and the same.
@@ -50,6 +52,9 @@ class ContainerPlace {
   ContainerPlace() = default;
   runtime::OciContainer container_;
   runtime::BindPlaces binds_;
+  void set_limits() const noexcept;
+
+  std::vector<kernel::CgroupLimit> limits_;
   bool bundle_is_new_ = false;
   bool is_defined_ = false;
   std::optional<NetworkPlace> network_;  // nothing: this host's, or one that CRIU makes anew, without links

@@ -81,6 +81,7 @@ std::string to_json(const Report& r) {
                     {"frozen_real_ns", r.frozen_real_ns},
                     {"resumed_real_ns", r.resumed_real_ns},
                     {"journal", r.journal}};
+  if (!r.tracking.empty()) j["tracking"] = r.tracking;
   j["phases"] = ordered_json::array();
   for (const auto& phase : r.phases) {
     j["phases"].push_back({{"name", phase.name}, {"start_ms", rounded(phase.start_ms)}, {"ms", rounded(phase.ms)}});

@@ -93,6 +93,7 @@ struct Report {
   std::string result = "failed";  // moved, failed, refused, cancelled, in-doubt
   std::string engine = "process"; // or the container's: "docker"
   std::string mode = "stop";      // stop, pre, …: what was done
+  std::string tracking;           // what told its rounds what was written (memory::Backend); empty: there were none
   std::string via;                // "tls" or "ssh"
   double frozen_ms = 0;           // freeze to resume, by ferry's clocks, the hosts' difference removed
   double total_ms = 0;

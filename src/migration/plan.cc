@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kernel/cgroup_limits.h"
+#include "kernel/cgroup_tree.h"
 #include "migration/check.h"
 #include "migration/conversation.h"
 #include "migration/host.h"
@@ -75,6 +77,11 @@ wire::EngineContainer to_wire(const runtime::Workload& workload, const std::stri
   told.set_root(root_there);
   told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
   told.set_own_network(workload.network.is_given);
+  for (const auto& limit : kernel::limits_of(kernel::cgroup_path_of(container.cgroup))) {
+    auto& one = *told.add_limits();
+    one.set_file(limit.file);
+    one.set_value(limit.value);
+  }
   for (const auto& bind : workload.binds) {
     auto& one = *told.add_binds();
     one.set_path(bind.path.string());

@@ -118,7 +118,11 @@ void SourceMove::choose_mode() {
     }
     observer_.notice(fmt::format("all memory goes within the pause: {}", why));
   }
-  if (rounds_) report_.throttle.most_percent = options_.throttle;
+  if (rounds_) {
+    report_.throttle.most_percent = options_.throttle;
+    report_.tracking = memory::to_string(tracking_.backend);
+    base::log("what is written is told by {}{}", report_.tracking, tracking_.why.empty() ? "" : fmt::format(" ({})", tracking_.why));
+  }
   report_.mode = post_copy_ ? (rounds_ ? "hybrid" : "post") : (rounds_ ? "pre" : "stop");
 }
 

@@ -34,5 +34,30 @@ TEST_F(RuncOnV2Test, SoDoesAProcess) {
   ferry(from, {"stop", "looper"});
 }
 
+// Where v2 has the controllers, too.
+class RuncLimitsTest : public RuncTest {
+ protected:
+  static void SetUpTestSuite() {
+    if (why_no_controllers().empty()) RuncTest::SetUpTestSuite();
+  }
+  void SetUp() override {
+    if (const auto reason = why_no_controllers(); !reason.empty()) GTEST_SKIP() << reason;
+    RuncTest::SetUp();
+  }
+};
+class CrunLimitsTest : public CrunTest {
+ protected:
+  static void SetUpTestSuite() {
+    if (why_no_controllers().empty()) CrunTest::SetUpTestSuite();
+  }
+  void SetUp() override {
+    if (const auto reason = why_no_controllers(); !reason.empty()) GTEST_SKIP() << reason;
+    CrunTest::SetUp();
+  }
+};
+
+TEST_F(RuncLimitsTest, GoAlongAndHold) { limits_go_along(); }
+TEST_F(CrunLimitsTest, GoAlongAndHold) { limits_go_along(); }
+
 }  // namespace
 }  // namespace ferry::testing

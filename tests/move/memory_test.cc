@@ -5,29 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "support/move_test.h"
+#include "memory/tracker.h"
+#include "support/memory_test.h"
 
 namespace ferry::testing {
 namespace {
-
-class MemoryTest : public MoveTest {
- protected:
-  // As "writer", at kAddress:kPort.
-  void run_writer(const std::string& size, const std::string& hot, const std::string& rate) const {
-    run("east", "writer", {"--ip", fmt::format("{}/24", kAddress)},
-        {FERRY_BINARY_DIR "/memory_writer", "--size", size, "--hot", hot, "--rate", rate, "--port", std::to_string(kPort)});
-    ASSERT_TRUE(comes_true([&] { return ferry("east", {"logs", "writer"}).out.starts_with("READY"); }, 30'000));
-  }
-  // It goes on writing, and no page is wrong or old.
-  void expect_whole(Connection& open) const {
-    const int before = std::stoi(open.get("/writes"));
-    EXPECT_TRUE(comes_true([&] { return std::stoi(open.get("/writes")) > before; }));
-    EXPECT_TRUE(open.get("/verify").starts_with("0 ")) << open.get("/verify");
-  }
-  bool is_settling(const std::string& host) const {
-    return lab().shell(host, "test -n \"$(pgrep -f '[f]erry fill|exe fill')\"").status == 0;
-  }
-};
 
 TEST_F(MemoryTest, RoundsGoOnWhileItIsWrittenAndTheReportTellsThem) {
   run_writer("96MiB", "8MiB", "20MB/s");
@@ -35,6 +17,7 @@ TEST_F(MemoryTest, RoundsGoOnWhileItIsWrittenAndTheReportTellsThem) {
   const Json report = move("writer", "east", "west", {"--mode", "pre"});
   ASSERT_FALSE(report.is_null());
   EXPECT_EQ(report.at("mode"), "pre");
+  EXPECT_EQ(report.at("tracking"), memory::to_string(memory::probe().backend));
   ASSERT_GE(report.at("rounds").size(), 1u);
   const auto& first = report.at("rounds").at(0);
   EXPECT_GE(first.at("dirty_bytes"), 96 << 20);

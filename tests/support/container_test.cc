@@ -10,6 +10,20 @@
 
 namespace ferry::testing {
 
+// A lab's hosts are below the cgroup of whoever starts it.
+std::string why_no_controllers() {
+  const std::string own = base::read_file("/proc/self/cgroup");
+  constexpr std::string_view kV2Alone = "0::";
+  if (!own.starts_with(kV2Alone)) return "this machine has cgroup v1";
+  const auto given = base::try_read_file("/sys/fs/cgroup" + own.substr(kV2Alone.size(), own.find('\n') - kV2Alone.size()) +
+                                         "/cgroup.subtree_control");
+  for (const char* controller : {"cpu", "memory", "pids"}) {
+    const bool has = given && (" " + *given).find(fmt::format(" {}", controller)) != std::string::npos;
+    if (!has) return fmt::format("the cgroup of this test hands on no controller \"{}\"", controller);
+  }
+  return {};
+}
+
 base::Path crun_layer() { return bench::crun_layer(FERRY_BINARY_DIR); }
 
 int ContainerTest::looper_lines(const std::string& text, std::optional<int> first) {

@@ -31,6 +31,9 @@ while True:
 using bench::kOneVersionOfCgroups;
 // The kernel's own v2 tree in the place of all of v1's. It has no controllers where v1 has them, but it freezes.
 inline constexpr const char* kOnlyCgroupV2 = "cd / && umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup";
+// Empty: the hosts' v2 tree has the controllers that limit memory, CPU time and processes. On a machine that has given
+// them to v1 it has not. In qemu it has (tools/run-in-qemu).
+std::string why_no_controllers();
 base::Path crun_layer();
 
 class ContainerTest : public FerryTest {

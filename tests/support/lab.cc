@@ -71,7 +71,7 @@ Lab::Lab(const LabOptions& options) : name_(options.name) {
   // Says that the lab is up; ends with its input, which is our end of a pipe.
   argv.insert(argv.end(), {"--", "sh", "-c", "echo up; exec cat >/dev/null"});
   command_ = start_program(argv);
-  constexpr int kUpLimit_ms = 120'000;
+  constexpr int kUpLimit_ms = 320'000;
   if (command_.read_line(kUpLimit_ms) != "up") {
     throw Error({"the lab does not come up", fmt::format("see above; {}", fmt::join(argv, " ")), "", {}, {}});
   }

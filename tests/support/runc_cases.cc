@@ -3,6 +3,7 @@
 // What is to be true of a container, whether it is runc's or crun's.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "support/load.h"
@@ -20,6 +21,37 @@ for at, source in {"/data": "/srv/test-data", "/etc/words": "/srv/test-words"}.i
     config["mounts"].append({"destination": at, "source": source, "type": "none", "options": ["rbind", "rw"]})
 json.dump(config, open(sys.argv[1], "w"))
 )py";
+
+// `python3 -c SCRIPT CONFIG`: what it may have at most.
+constexpr const char* kLimit = R"py(
+import json, sys
+config = json.load(open(sys.argv[1]))
+config["linux"].setdefault("resources", {}).update(
+    {"memory": {"limit": 100 << 20}, "cpu": {"quota": 60000, "period": 100000}, "pids": {"limit": 9}})
+json.dump(config, open(sys.argv[1], "w"))
+)py";
+// `python3 -c SCRIPT CGROUP`: how many more processes fit in, besides this one.
+constexpr const char* kForkInto = R"py(
+import os, signal, sys
+open(sys.argv[1] + "/cgroup.procs", "w").write("0")
+made = []
+try:
+    while len(made) < 100:
+        pid = os.fork()
+        if pid == 0: signal.pause()
+        made.append(pid)
+except BlockingIOError: pass
+for pid in made: os.kill(pid, 9), os.waitpid(pid, 0)
+print(len(made), end="")
+)py";
+// The same: one more process, which writes more than 100 MiB.
+constexpr const char* kFill = R"py(
+import sys
+open(sys.argv[1] + "/cgroup.procs", "w").write("0")
+open("/proc/self/oom_score_adj", "w").write("1000")
+print(len(b"x" * (150 << 20)))
+)py";
+constexpr const char* kCgroup = "/sys/fs/cgroup/box";
 
 }  // namespace
 
@@ -146,6 +178,35 @@ void RuncTest::what_it_has_written_goes_along() const {
   EXPECT_EQ(lab_->check("west", engine() + " exec box cat /etc/kept"), "kept");
   EXPECT_EQ(state("box", "east"), "stopped");
   EXPECT_TRUE(goes_on("west"));
+}
+
+void RuncTest::limits_go_along() const {
+  ASSERT_EQ(lab_->exec("east", {"python3", "-c", kLimit, bundle() + "/config.json"}).status, 0);
+  ASSERT_NO_FATAL_FAILURE(run_looper());
+  const auto limits = [this](const std::string& host) {
+    return lab_->check(host, fmt::format("cd {} && cat memory.max cpu.max pids.max", kCgroup));
+  };
+  const auto memory = [this](const std::string& host) {
+    return std::atoi(
+        lab_->check(host, fmt::format("awk '/^anon / {{print $2}}' {}/memory.stat", kCgroup)).c_str());
+  };
+  EXPECT_EQ(limits("east"), "104857600\n60000 100000\n9");
+  const int before = memory("east");
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_EQ(limits("west"), "104857600\n60000 100000\n9");
+  EXPECT_GE(memory("west"), before / 4 * 3) << "what was put in place for it counts as its own";
+  EXPECT_EQ(lab_->exec("west", {"python3", "-c", kForkInto, kCgroup}).out, "7");
+  EXPECT_EQ(lab_->exec("west", {"python3", "-c", kFill, kCgroup}).status, 128 + SIGKILL);
+  EXPECT_TRUE(goes_on("west")) << log("west");
+
+  // By its engine, and past it.
+  lab_->check("west", fmt::format("{} update --pids-limit 15 box && echo 80000 100000 >{}/cpu.max && "
+                                  "echo 209715200 >{}/memory.max",
+                                  engine(), kCgroup, kCgroup));
+  lab_->check("east", "rm -f /var/log/box.log");
+  ASSERT_FALSE(move("west", "east").is_null());
+  EXPECT_EQ(limits("east"), "209715200\n80000 100000\n15");
+  EXPECT_TRUE(goes_on("east")) << log("east");
 }
 
 void RuncTest::what_is_bound_goes_along() const {

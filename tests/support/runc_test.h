@@ -78,6 +78,8 @@ class RuncTest : public ContainerTest {
   // What the engine made has no name.
   void a_nameless_network_goes_along() const;
   void what_it_has_written_goes_along() const;
+  // Of memory, CPU time and processes (cgroup v2): they are there, and hold; those, too, that were changed since.
+  void limits_go_along() const;
   // Only those that are named, and only where nothing else is; what a failed move has made there goes.
   void what_is_bound_goes_along() const;
   // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
