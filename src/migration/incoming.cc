@@ -87,6 +87,8 @@ void Incoming::forget_images() {
 }
 
 void Incoming::install(const std::vector<std::string>& own) {
+  // What was gone at the source before it could be sent.
+  std::erase_if(arrivals_, [](const auto& coming) { return coming.second.header.path().empty(); });
   for (auto& [path, coming] : arrivals_) {
     const auto& header = coming.header;
     coming.staged.install(header.size(), {header.mode() & 07777, header.uid(), header.gid(), header.mtime_ns()},

@@ -20,14 +20,14 @@ namespace {
 using memory::kPageBytes;
 using Ranges = std::vector<uint64_t>;
 
-class SharedArrivalTest : public ::testing::Test {
+class IncomingTest : public ::testing::Test {
  protected:
-  SharedArrivalTest() {
+  IncomingTest() {
     std::string name = std::filesystem::temp_directory_path() / "incoming-XXXXXX";
     directory_ = ::mkdtemp(name.data());
     incoming_.emplace(directory_, "job", shared_, [](const std::string&, uint64_t) {});
   }
-  ~SharedArrivalTest() override { std::filesystem::remove_all(directory_); }
+  ~IncomingTest() override { std::filesystem::remove_all(directory_); }
 
   static std::string page(char value) { return std::string(kPageBytes, value); }
   void begin(uint64_t bytes, const Ranges& data, const Ranges& zeros, uint64_t size, uint64_t inode = 7) {
@@ -71,7 +71,7 @@ class SharedArrivalTest : public ::testing::Test {
   std::optional<Incoming> incoming_;
 };
 
-TEST_F(SharedArrivalTest, ComesInPiecesAndIsGivenToCriu) {
+TEST_F(IncomingTest, ComesInPiecesAndIsGivenToCriu) {
   begin(5 * kPageBytes, {0, 2, 4, 1}, {}, 3 * kPageBytes);
   const auto sent = page('a') + page('b') + page('e');
   take(sent.substr(0, 5000));  // however it is cut
@@ -92,7 +92,7 @@ TEST_F(SharedArrivalTest, ComesInPiecesAndIsGivenToCriu) {
 }
 
 // A restore that came to nothing may have sealed it.
-TEST_F(SharedArrivalTest, WhatWasGivenIsNotWrittenToAnyMore) {
+TEST_F(IncomingTest, WhatWasGivenIsNotWrittenToAnyMore) {
   begin(2 * kPageBytes, {0, 2}, {}, 2 * kPageBytes);
   take(page('a') + page('b'));
   shared_.serve(directory_);
@@ -105,7 +105,7 @@ TEST_F(SharedArrivalTest, WhatWasGivenIsNotWrittenToAnyMore) {
   EXPECT_EQ(ask(7).content(), page('a') + page('B'));
 }
 
-TEST_F(SharedArrivalTest, OnesThatCannotBe) {
+TEST_F(IncomingTest, OnesThatCannotBe) {
   EXPECT_THROW(begin(2 * kPageBytes, {1, 2}, {}, 2 * kPageBytes), BrokenProtocol) << "beyond its end";
   EXPECT_THROW(begin(2 * kPageBytes, {0}, {}, kPageBytes), BrokenProtocol) << "half a range";
   EXPECT_THROW(begin(2 * kPageBytes, {0, 1}, {}, 2 * kPageBytes), BrokenProtocol) << "more content than pages";
@@ -115,7 +115,17 @@ TEST_F(SharedArrivalTest, OnesThatCannotBe) {
   EXPECT_THROW(begin(kPageBytes, {0, 1}, {}, kPageBytes, 0), BrokenProtocol);
 }
 
-TEST_F(SharedArrivalTest, TheLastPageMayReachBeyondItsEnd) {
+// Renamed at the source before it could be sent.
+TEST_F(IncomingTest, AFileThatIsExpectedAndNeverComesIsNotMade) {
+  const auto file = directory_ / "expected";
+  incoming_->expect(file.string());
+  incoming_->install({});
+  incoming_->keep();
+  incoming_.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(IncomingTest, TheLastPageMayReachBeyondItsEnd) {
   begin(kPageBytes + 5, {0, 2}, {}, 2 * kPageBytes);
   take(page('a') + page('b'));
   EXPECT_TRUE(incoming_->is_complete());

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/fault.h"
 #include "base/units.h"
@@ -189,19 +190,27 @@ void SourceMove::start_criu() {
 // What was sent before and still holds by its hash is not sent again.
 void SourceMove::send_workload_files() {
   for (const auto& path : subject_.files) {
-    wire::FileStart start;
-    start.set_kind(wire::FileStart::CARRIED);
-    start.set_path(path);
-    // As its tasks see it: they may have another root.
-    const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
-    const auto before = sent_files_.find(path);
-    if (before != sent_files_.end() && before->second.size > 0 && files::hash_prefix(here, before->second.size) == before->second.hash) {
-      start.set_kept_prefix(before->second.size);
+    try {
+      send_workload_file(path);
+    } catch (const base::SysError& gone) {
+      if (gone.number() != ENOENT) throw;  // renamed since it was seen, as editors do with a new version: then it is not of the list at the freeze
     }
-    const bool whole = start.kept_prefix() == 0;
-    const auto sent = send_file(*talk_, here, std::move(start), [this](uint64_t) { talk_->throw_if_target_failed(); });
-    if (whole) sent_files_[path] = sent;
   }
+}
+
+void SourceMove::send_workload_file(const std::string& path) {
+  wire::FileStart start;
+  start.set_kind(wire::FileStart::CARRIED);
+  start.set_path(path);
+  // As its tasks see it: they may have another root.
+  const std::string here = fmt::format("/proc/{}/root{}", subject_.workload.root.pid, path);
+  const auto before = sent_files_.find(path);
+  if (before != sent_files_.end() && before->second.size > 0 && files::hash_prefix(here, before->second.size) == before->second.hash) {
+    start.set_kept_prefix(before->second.size);
+  }
+  const bool whole = start.kept_prefix() == 0;
+  const auto sent = send_file(*talk_, here, std::move(start), [this](uint64_t) { talk_->throw_if_target_failed(); });
+  if (whole) sent_files_[path] = sent;
 }
 
 }  // namespace ferry::migration

@@ -86,6 +86,7 @@ class SourceMove {
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();
+  void send_workload_file(const std::string& path);
 
   // source_files.cc: of a container.
   void find_root_files();
