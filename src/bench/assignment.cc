@@ -48,7 +48,7 @@ std::vector<WayMaker> ways_on(const HostPair& pair) {
     return {[](const Hosts& hosts) { return std::make_unique<HandPodman>(hosts); },
             [](const Hosts& hosts) { return std::make_unique<FerryPodman>(hosts, "auto"); },
             [](const Hosts& hosts) { return std::make_unique<HandOci>(hosts, "runc"); },
-            [](const Hosts& hosts) { return std::make_unique<FerryOci>(hosts, "runc", "auto"); }};
+            [](const Hosts& hosts) { return std::make_unique<FerryOci>(hosts, "auto", "runc"); }};
   }
   return {[](const Hosts& hosts) { return std::make_unique<HandDocker>(hosts); },
           [](const Hosts& hosts) { return std::make_unique<FerryDocker>(hosts, "auto"); },

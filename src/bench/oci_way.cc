@@ -136,7 +136,7 @@ std::string OciWay::take_log(const std::string& host) {
 
 void OciWay::has_moved(const Leg& leg) {
   history_ += take_log(leg.from);
-  at_ = leg.to;
+  EngineWay::has_moved(leg);
 }
 
 std::string OciWay::output() const {
@@ -157,19 +157,10 @@ bool OciWay::end() {
 
 MadeMove HandOci::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made =
-      by_hand(leg,
-              script(std::string(kHandTogether) + kOciMove,
-                     {login, std::string(kHandCommon) + kHandPrepare, engine_, kBundle, kName}),
-              typed_for_oci(engine_, leg, login));
-  if (made.moved()) has_moved(leg);
-  return made;
-}
-
-MadeMove FerryOci::move(const Leg& leg) {
-  MadeMove made = by_ferry(leg, mode_);
-  if (made.moved()) has_moved(leg);
-  return made;
+  return by_hand(leg,
+                 script(std::string(kHandTogether) + kOciMove,
+                        {login, std::string(kHandCommon) + kHandPrepare, engine_, kBundle, kName}),
+                 typed_for_oci(engine_, leg, login));
 }
 
 }  // namespace ferry::bench

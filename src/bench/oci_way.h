@@ -20,7 +20,7 @@ class OciWay : public EngineWay {
 
  protected:
   std::string take_log(const std::string& host);
-  void has_moved(const Leg& leg);
+  void has_moved(const Leg& leg) override;
 
  private:
   std::string ferrys_log() const;  // where ferry has brought it
@@ -38,16 +38,6 @@ class HandOci final : public OciWay {
   MadeMove move(const Leg& leg) override;
 };
 
-// `ferry move ENGINE:NAME`.
-class FerryOci final : public OciWay {
- public:
-  FerryOci(const Hosts& hosts, const std::string& engine, std::string mode)
-      : OciWay(hosts, engine), mode_(std::move(mode)) {}
-  std::string name() const override { return "ferry (" + engine_ + ", " + mode_ + ")"; }
-  MadeMove move(const Leg& leg) override;
-
- private:
-  std::string mode_;
-};
+using FerryOci = MovedByFerry<OciWay>;
 
 }  // namespace ferry::bench

@@ -93,9 +93,7 @@ MadeMove HandPodmanBridge::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
   const base::Argv steps = script(std::string(kHandTogether) + kTakeIn + kBridgeMove,
                                   {login, "", hosts_.roles().client, kBridgeSubnet, kName});
-  MadeMove made = by_hand(leg, steps, typed_with_bridge(leg, login));
-  if (made.moved()) at_ = leg.to;
-  return made;
+  return by_hand(leg, steps, typed_with_bridge(leg, login));
 }
 
 void make_podman_bridges(const Hosts& hosts) {

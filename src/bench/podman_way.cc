@@ -11,6 +11,9 @@ namespace ferry::bench {
 
 namespace {
 
+constexpr const char* kPodmanImage = "localhost/ferry-bench:1";
+constexpr base::milliseconds kPodmanLimit{180'000};  // an image of 40 MB on a busy machine
+
 // Its own file system: an overlay cannot have its upper directory on another overlay, as the host's
 // root is one.
 constexpr const char* kGivePodmanStorage = R"sh(
@@ -118,12 +121,10 @@ bool PodmanWay::end() {
 
 MadeMove HandPodman::move(const Leg& leg) {
   const std::string login = hosts_.login(leg.to);
-  MadeMove made = by_hand(leg,
-                          script(std::string(kHandTogether) + kPodmanMove,
-                                 {login, std::string(kHandCommon) + kHandPrepare, kName}),
-                          typed_for_podman(leg, login));
-  if (made.moved()) at_ = leg.to;
-  return made;
+  return by_hand(leg,
+                 script(std::string(kHandTogether) + kPodmanMove,
+                        {login, std::string(kHandCommon) + kHandPrepare, kName}),
+                 typed_for_podman(leg, login));
 }
 
 }  // namespace ferry::bench

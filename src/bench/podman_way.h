@@ -10,8 +10,6 @@
 namespace ferry::bench {
 
 inline constexpr const char* kPodman = "podman";
-inline constexpr const char* kPodmanImage = "localhost/ferry-bench:1";
-inline constexpr base::milliseconds kPodmanLimit{180'000};  // an image of 40 MB on a busy machine
 // NAME, after the address.
 extern const char* const kPodmanEnd;
 
@@ -40,21 +38,6 @@ class HandPodman final : public PodmanWay {
   MadeMove move(const Leg& leg) override;
 };
 
-// `ferry move podman:NAME`.
-template <typename Way>
-class MovedByFerry final : public Way {
- public:
-  MovedByFerry(const Hosts& hosts, std::string mode) : Way(hosts), mode_(std::move(mode)) {}
-  std::string name() const override { return "ferry (" + this->called_ + ", " + mode_ + ")"; }
-  MadeMove move(const Leg& leg) override {
-    MadeMove made = this->by_ferry(leg, mode_);
-    if (made.moved()) this->at_ = leg.to;
-    return made;
-  }
-
- private:
-  std::string mode_;
-};
 using FerryPodman = MovedByFerry<PodmanWay>;
 
 // An image of the host's own Python, on both hosts the same; and podman's storage, where the host's

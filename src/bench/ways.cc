@@ -71,7 +71,7 @@ void add_container_ways(const Scenario& scenario, std::vector<WayMaker>& ways,
                         const Which&... which) {
   for (const auto& mode : scenario.modes) {
     ways.push_back([mode, which...](const Hosts& hosts) {
-      return std::make_unique<Ferry>(hosts, which..., mode);
+      return std::make_unique<Ferry>(hosts, mode, which...);
     });
   }
   if (!has_baseline(scenario, "native")) return;

@@ -27,6 +27,7 @@ void BridgeDiversion::watch(int fd) const {
 }
 
 void BridgeDiversion::listen_to_workload() {
+  if (!last_words_.empty()) return;  // of a freeze that was taken back
   for (const uint16_t protocol : {ETH_P_IP, ETH_P_IPV6}) watch(last_words_.emplace_back(port_, protocol).fd());
 }
 

@@ -29,7 +29,7 @@ class Diversion {
   virtual void attach(const std::string&) {}
   // It will be soon: the device is up. Frames to many (an ARP question, say) may come from now on.
   virtual void stand_by() = 0;
-  // Where the workload is: say_last_words() will be called.
+  // Where the workload is: say_last_words() will be called. Once more changes nothing.
   virtual void listen_to_workload() {}
   // Its gate is shut. What it had sent before and had not come as far as the segment goes out (on a busy host softirqs are late; lost,
   // it would be sent again only after a timeout), or is given up. How many frames.

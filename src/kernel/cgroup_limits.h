@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The limits of a cgroup on memory, CPU time and processes, as its files say them: those that were
-// changed while it runs
-// (`runc update`, echo) stand nowhere else. Only of one version of cgroups to the same: their files
-// differ.
+// changed while it runs (`runc update`, echo) stand nowhere else. Only of one version of cgroups to
+// the same: their files differ.
 #pragma once
 
 #include <string>

@@ -230,6 +230,31 @@ void add_chain(Batch& batch, const std::string& table, const LinkChain& chain) {
   add_rules_of(batch, table, chain);
 }
 
+// Made if it is not there, so that it can be deleted in any case, and then made anew: there is no
+// moment without one.
+void renew_table(Batch& batch, const std::string& name, uint8_t family, uint32_t flags = 0) {
+  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
+  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named, family);
+  batch.add(NFT_MSG_DELTABLE, 0, named, family);
+  batch.add(
+      NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL,
+      [&](Message& message) {
+        named(message);
+        if (flags != 0) message.number(NFTA_TABLE_FLAGS, big(flags));
+      },
+      family);
+}
+
+// A chain of all links.
+void describe_chain(Message& message, const std::string& table, const char* name, uint32_t hook) {
+  message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, name);
+  message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
+    where.number(NFTA_HOOK_HOOKNUM, big(hook))
+        .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
+  });
+  message.text(NFTA_CHAIN_TYPE, "filter");
+}
+
 // inet is IPv4 and IPv6. Its packets are taken before they are routed, so none is passed on either.
 struct WallFamily {
   uint8_t family;
@@ -247,13 +272,8 @@ void add_wall(Batch& batch, const std::string& table, const WallFamily& wall,
   for (const uint32_t hook : {wall.in, wall.out}) {
     const bool is_open = passes && hook == wall.out;
     const auto chain = [&](Message& message) {
-      message.text(NFTA_CHAIN_TABLE, table).text(NFTA_CHAIN_NAME, hook == wall.in ? "in" : "out");
-      message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
-        where.number(NFTA_HOOK_HOOKNUM, big(hook))
-            .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
-      });
-      message.number(NFTA_CHAIN_POLICY, big(is_open ? NF_ACCEPT : NF_DROP))
-          .text(NFTA_CHAIN_TYPE, "filter");
+      describe_chain(message, table, hook == wall.in ? "in" : "out", hook);
+      message.number(NFTA_CHAIN_POLICY, big(is_open ? NF_ACCEPT : NF_DROP));
     };
     batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, wall.family);
   }
@@ -298,15 +318,7 @@ Nftables::Nftables() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NET
 
 void Nftables::put_table(const std::string& name, const std::vector<LinkChain>& chains, Life life) {
   Batch batch;
-  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
-  // Made if it is not there, so that it can be deleted in any case, and then made anew: there is no
-  // moment without one.
-  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named);
-  batch.add(NFT_MSG_DELTABLE, 0, named);
-  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, [&](Message& message) {
-    named(message);
-    if (life == Life::kWithThis) message.number(NFTA_TABLE_FLAGS, big(NFT_TABLE_F_OWNER));
-  });
+  renew_table(batch, name, NFPROTO_NETDEV, life == Life::kWithThis ? NFT_TABLE_F_OWNER : 0);
   std::map<std::string, LinkSet> sets;
   for (const auto& chain : chains) {
     for (const auto& rule : chain.rules)
@@ -387,18 +399,8 @@ void Nftables::delete_wall(const std::string& name) {
 void Nftables::put_bridge_barrier(const std::string& name, const MacAddr& sender,
                                   const std::vector<int>& links) {
   Batch batch;
-  const auto named = [&](Message& message) { message.text(NFTA_TABLE_NAME, name); };
-  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE, named, NFPROTO_BRIDGE);
-  batch.add(NFT_MSG_DELTABLE, 0, named, NFPROTO_BRIDGE);
-  batch.add(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, named, NFPROTO_BRIDGE);
-  const auto chain = [&](Message& message) {
-    message.text(NFTA_CHAIN_TABLE, name).text(NFTA_CHAIN_NAME, "in");
-    message.nest(NFTA_CHAIN_HOOK, [&](Message& where) {
-      where.number(NFTA_HOOK_HOOKNUM, big(kBridgePreRouting))
-          .number(NFTA_HOOK_PRIORITY, big(static_cast<uint32_t>(kPriority)));
-    });
-    message.text(NFTA_CHAIN_TYPE, "filter");
-  };
+  renew_table(batch, name, NFPROTO_BRIDGE);
+  const auto chain = [&](Message& message) { describe_chain(message, name, "in", kBridgePreRouting); };
   batch.add(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain, NFPROTO_BRIDGE);
   const auto add_rule = [&](const std::function<void(Message&)>& fill) {
     const auto rule = [&](Message& message) {

@@ -27,8 +27,9 @@ SharedPages::Hash hash_of_shared(const std::byte* page) {
 uint64_t next_page(int file, uint64_t page, uint64_t end, int whence) {
   const off_t at = ::lseek(file, static_cast<off_t>(page * kPageBytes), whence);
   if (at < 0 && errno != ENXIO) throw base::SysError("lseek", errno, "of shared memory");
-  const uint64_t found = at < 0 ? end : static_cast<uint64_t>(at);
-  return at < 0 ? end : std::min(end, (found + (whence == SEEK_HOLE ? kPageBytes - 1 : 0)) / kPageBytes);
+  if (at < 0) return end;
+  const uint64_t rest = whence == SEEK_HOLE ? kPageBytes - 1 : 0;  // the file may end within a page
+  return std::min(end, (static_cast<uint64_t>(at) + rest) / kPageBytes);
 }
 
 // Whole pages, the last one filled up with zeros where the file ends in it.

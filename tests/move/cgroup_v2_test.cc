@@ -35,26 +35,19 @@ TEST_F(RuncOnV2Test, SoDoesAProcess) {
 }
 
 // Where v2 has the controllers, too.
-class RuncLimitsTest : public RuncTest {
+template <class EngineTest>
+class LimitsTest : public EngineTest {
  protected:
   static void SetUpTestSuite() {
-    if (why_no_controllers().empty()) RuncTest::SetUpTestSuite();
+    if (why_no_controllers().empty()) EngineTest::SetUpTestSuite();
   }
   void SetUp() override {
     if (const auto reason = why_no_controllers(); !reason.empty()) GTEST_SKIP() << reason;
-    RuncTest::SetUp();
+    EngineTest::SetUp();
   }
 };
-class CrunLimitsTest : public CrunTest {
- protected:
-  static void SetUpTestSuite() {
-    if (why_no_controllers().empty()) CrunTest::SetUpTestSuite();
-  }
-  void SetUp() override {
-    if (const auto reason = why_no_controllers(); !reason.empty()) GTEST_SKIP() << reason;
-    CrunTest::SetUp();
-  }
-};
+using RuncLimitsTest = LimitsTest<RuncTest>;
+using CrunLimitsTest = LimitsTest<CrunTest>;
 
 TEST_F(RuncLimitsTest, GoAlongAndHold) { limits_go_along(); }
 TEST_F(CrunLimitsTest, GoAlongAndHold) { limits_go_along(); }
