@@ -16,6 +16,29 @@ namespace ferry::handover {
 
 using kernel::Unfinished;
 
+namespace {
+
+// Of this host, at which it is published.
+std::vector<kernel::IpAddr> addresses_of(const PublishedPort& port, const kernel::Netlink& host) {
+  if (port.host != kernel::IpAddr{}) return {port.host};
+  std::vector<kernel::IpAddr> all;
+  for (const auto& known : host.addresses()) {
+    if (known.prefix.address.size == 4) all.push_back(known.prefix.address);
+  }
+  return all;
+}
+
+bool is_tracked(const FlowKey& key, const RelayAddress& called) {
+  try {
+    return kernel::Conntrack().has(key.protocol, {address_of(key.client.address), key.client.port},
+                                   {address_of(called.address), called.port});
+  } catch (const base::SysError&) {  // a kernel without conntrack has translated nothing
+    return false;
+  }
+}
+
+}  // namespace
+
 EntranceServing::EntranceServing(RelayEntrance entrance, const kernel::IpAddr& workload,
                                  RelayPolicy policy, RelayRecord record, RelayLanes lanes)
     : entrance_(std::move(entrance)),
@@ -135,16 +158,28 @@ void EntranceServing::send_out(std::span<std::byte> frame, const Unfinished& unf
 
 std::optional<Origin> EntranceServing::origin_of(const kernel::Netlink& host, const FlowKey& key) {
   if (auto origin = origins_.find(key)) return origin;
-  const auto port = std::ranges::find_if(entrance_.ports(), [&](const auto& one) {
-    return one.protocol == key.protocol && one.workload_port == key.workload_port;
-  });
-  if (port == entrance_.ports().end()) return std::nullopt;
-  auto origin = guess_origin(host, key.client.address, links_);
-  if (!origin) return std::nullopt;
-  if (port->host != kernel::IpAddr{}) origin->host.address = number_of(port->host);
-  origin->host.port = port->host_port;
+  const auto origin = guess(host, key);
   // Should its client have spoken meanwhile, that counts.
-  return origins_.learn(key, *origin) ? origin : origins_.find(key);
+  return origin && origins_.learn(key, *origin) ? origin : origins_.find(key);
+}
+
+// By which of its addresses and ports the client has called the workload is known to the kernel,
+// which has led it there until now.
+std::optional<Origin> EntranceServing::guess(const kernel::Netlink& host, const FlowKey& key) const {
+  std::optional<RelayAddress> likely;
+  for (const auto& port : entrance_.ports()) {
+    if (port.protocol != key.protocol || port.workload_port != key.workload_port) continue;
+    for (const auto& at : addresses_of(port, host)) {
+      const RelayAddress called{number_of(at), port.host_port};
+      if (is_tracked(key, called)) return guess_origin(host, key.client.address, links_, called);
+    }
+    if (!likely) likely = RelayAddress{number_of(port.host), port.host_port};
+  }
+  if (!likely) return std::nullopt;
+  const bool is_told = likely->address != 0;
+  auto origin = guess_origin(host, key.client.address, links_, is_told ? likely : std::nullopt);
+  if (origin) origin->host.port = likely->port;
+  return origin;
 }
 
 void EntranceServing::hear(const RelayNews& news) {

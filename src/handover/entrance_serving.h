@@ -36,6 +36,7 @@ class EntranceServing {
   void carry_out(int stop_fd);  // from the lane to the interfaces
   void send_out(std::span<std::byte> frame, const kernel::Unfinished& unfinished);
   std::optional<Origin> origin_of(const kernel::Netlink& host, const FlowKey& key);
+  std::optional<Origin> guess(const kernel::Netlink& host, const FlowKey& key) const;
   void hear(const RelayNews& news);
   void look();
   void hear_exit(std::string_view text);

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "handover/announcement.h"
-#include "kernel/ipv6_settings.h"
+#include "kernel/ip_settings.h"
 
 namespace ferry::handover {
 
@@ -134,7 +134,13 @@ Port Port::create(int netns, const Attachment& attachment, const Identity& ident
 }
 
 void Port::open() { Netlink().set_master(link_, bridge_); }
-void Port::shut() { Netlink().set_master(link_, ""); }
+
+// A bridge has the MAC of one of its ports, unless somebody has given it another: off the bridge, that port would take what the
+// workload's kernel says to it as gateway for its own, and this host would route it.
+void Port::shut() {
+  kernel::stop_routing_from(link_);
+  Netlink().set_master(link_, "");
+}
 
 std::vector<KnownNeighbour> neighbours_in(int netns) {
   std::vector<KnownNeighbour> known;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "handover/relay_lab.h"
 #include "kernel/test_network.h"
 
 namespace ferry::handover {
@@ -66,6 +67,28 @@ TEST_F(PortTest, EveryAddressIsUsableAtOnce) {
     // The host's end is a cable.
     for (const auto& one : net.addresses()) EXPECT_NE(one.link, net.find_link(port.link())->index) << one.prefix.text();
   });
+}
+
+// As podman makes it: the bridge has no MAC but its port's.
+TEST(ShutPort, TheHostDoesNotRouteWhatComesFromIt) {
+  RelayLab lab;
+  const auto outside = RelayLab::bound(lab.client, SOCK_DGRAM, "10.62.0.1", 9'000);
+  const auto inside = RelayLab::connected(lab.container, SOCK_DGRAM, "10.62.0.1", 9'000);
+  const auto is_heard = [&](std::string_view text, int within_ms) {
+    char buffer[16];
+    if (::send(inside.get(), text.data(), text.size(), 0) < 0 || !base::wait_readable(outside.get(), within_ms)) return false;
+    const auto got = ::recv(outside.get(), buffer, sizeof buffer, 0);
+    return got > 0 && std::string_view(buffer, static_cast<size_t>(got)) == text;
+  };
+  ASSERT_TRUE(is_heard("open", 5'000));
+  Port port(Attachment{.link = "vethc", .segment = "dk0"});
+  RelayLab::in(lab.west, [&](kernel::Netlink& net) {
+    ASSERT_EQ(net.find_link("vethc")->mac, net.find_link("dk0")->mac);
+    port.shut();
+  });
+  EXPECT_FALSE(is_heard("shut", 300));
+  RelayLab::in(lab.west, [&](kernel::Netlink&) { port.open(); });
+  EXPECT_TRUE(is_heard("again", 5'000));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "kernel/ipv6_settings.h"
+#include "kernel/ip_settings.h"
 
 namespace ferry::handover {
 

@@ -14,14 +14,14 @@ namespace ferry::handover {
 namespace {
 
 // From which address this host would speak to it.
-std::optional<uint32_t> address_towards(uint32_t client) {
+std::optional<RelayAddress> address_towards(uint32_t client) {
   const base::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in there{AF_INET, htons(9), {htonl(client)}, {}}, here{};
   socklen_t size = sizeof here;
   if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&there), sizeof there) < 0 ||
       ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&here), &size) < 0)
     return std::nullopt;
-  return ntohl(here.sin_addr.s_addr);
+  return RelayAddress{ntohl(here.sin_addr.s_addr), 0};
 }
 
 std::optional<kernel::MacAddr> mac_of(const kernel::Netlink& host, int link,
@@ -57,11 +57,12 @@ void Origins::forget(const std::vector<FlowKey>& keys) {
 }
 
 std::optional<Origin> guess_origin(const kernel::Netlink& host, uint32_t client,
-                                   const std::vector<std::string>& links) {
-  const auto here = address_towards(client);
+                                   const std::vector<std::string>& links,
+                                   std::optional<RelayAddress> here) {
+  if (!here) here = address_towards(client);
   if (!here) return std::nullopt;
   for (const auto& address : host.addresses()) {
-    if (address.prefix.address != address_of(*here)) continue;
+    if (address.prefix.address != address_of(here->address)) continue;
     for (const auto& link : host.links()) {
       const auto at = std::ranges::find(links, link.name);
       if (link.index != address.link || at == links.end()) continue;
@@ -69,7 +70,7 @@ std::optional<Origin> guess_origin(const kernel::Netlink& host, uint32_t client,
       if (!address.prefix.contains(*next)) next = host.find_default_gateway();
       const auto mac = next ? mac_of(host, link.index, *next) : std::nullopt;
       if (!mac) return std::nullopt;
-      return Origin{{*here, 0}, static_cast<size_t>(at - links.begin()), *mac, link.mac, true};
+      return Origin{*here, static_cast<size_t>(at - links.begin()), *mac, link.mac, true};
     }
   }
   return std::nullopt;

@@ -35,8 +35,10 @@ class Origins {
 };
 
 // On one of `links`, by the calling thread's network namespace; nothing: it does not know either.
-// `origin.host` has the address only.
+// `here`: as the client calls the workload, where that is known; else `origin.host` has an address
+// only.
 std::optional<Origin> guess_origin(const kernel::Netlink& host, uint32_t client,
-                                   const std::vector<std::string>& links);
+                                   const std::vector<std::string>& links,
+                                   std::optional<RelayAddress> here);
 
 }  // namespace ferry::handover

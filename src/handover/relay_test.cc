@@ -14,6 +14,7 @@
 
 #include "handover/internet_checksum.h"
 #include "handover/relay_pair.h"
+#include "kernel/conntrack.h"
 
 namespace ferry::handover {
 namespace {
@@ -143,6 +144,31 @@ TEST_F(RelayTest, EstablishedConnectionsGoOnWhoeverSpeaksFirst) {
     EXPECT_TRUE(exchange_whole(client.get(), server.get(), 10 << 20));
   std::this_thread::sleep_for(2 * kRelayLook);
   EXPECT_EQ(relayed.record()->connections, 4U);
+}
+
+// The host speaks to that client from another of its addresses.
+TEST_F(RelayTest, AWorkloadThatSpeaksFirstIsHeardFromTheAddressThatItsClientHasCalled) {
+  constexpr const char* kOther = "10.60.0.9";
+  RelayLab lab;
+  const auto client = place_at("10.60.0.1", 40'000);
+  kernel::MacAddr client_mac;
+  RelayLab::in(lab.client, [&](kernel::Netlink& net) { client_mac = net.find_link("c0")->mac; });
+  RelayLab::in(lab.east, [&](kernel::Netlink& net) {
+    net.add_address("br0", kernel::IpPrefix::parse("10.60.0.9/24"));
+    net.replace_neighbour("br0", kernel::IpAddr::parse("10.60.0.1"), client_mac);
+    kernel::Conntrack().lead({IPPROTO_TCP,
+                              {kernel::IpAddr::parse("10.60.0.1"), 40'000},
+                              {kernel::IpAddr::parse(kOther), kPublished},
+                              {kernel::IpAddr::parse(kContainer), kInside}});
+  });
+  Relayed relayed(lab);
+  relayed.entrance->begin();
+  const auto outside = restored(lab.client, client, place_at(kOther, kPublished), 1'000, 5'000);
+  const auto inside = restored(lab.container, place_at(kContainer, kInside), client, 5'000, 1'000);
+  relayed.exit->know_connections();
+  relayed.serve_begun();
+  ASSERT_TRUE(send_all(inside.get(), "from the workload"));
+  EXPECT_EQ(receive_all(outside.get(), 17), "from the workload");
 }
 
 TEST_F(RelayTest, WhoComesToTheTargetItselfIsUntouched) {

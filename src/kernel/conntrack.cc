@@ -79,6 +79,16 @@ Conntrack::Conntrack() : socket_(nl_socket_alloc()) {
   connect_netlink(socket_.get(), NETLINK_NETFILTER);
 }
 
+bool Conntrack::has(uint8_t protocol, const TranslatedFlow::End& from,
+                    const TranslatedFlow::End& to) const {
+  Message message(conntrack_type(IPCTNL_MSG_CT_GET), NLM_F_ACK);
+  message.header(conntrack_header());
+  put_tuple(message, CTA_TUPLE_ORIG, protocol, from, to);
+  const int error = exchange(socket_.get(), message).error;
+  if (error != 0 && error != ENOENT) throw base::SysError("conntrack", error, "get");
+  return error == 0;
+}
+
 void Conntrack::lead(const TranslatedFlow& flow) {
   forget(socket_.get(), flow.protocol, flow.client, flow.host);
   forget(socket_.get(), flow.protocol, flow.workload, flow.client);

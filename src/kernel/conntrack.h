@@ -28,6 +28,8 @@ class Conntrack {
   Conntrack();  // of the calling thread's network namespace. Throws SysError
   // In place of what the kernel had of it. Throws SysError.
   void lead(const TranslatedFlow& flow);
+  // Whether the kernel has a connection that began with a packet like that. Throws SysError.
+  bool has(uint8_t protocol, const TranslatedFlow::End& from, const TranslatedFlow::End& to) const;
 
  private:
   struct Close {

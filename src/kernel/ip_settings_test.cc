@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/ipv6_settings.h"
+#include "kernel/ip_settings.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
