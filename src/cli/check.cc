@@ -56,7 +56,7 @@ base::Exit run(Arguments& arguments) {
   options.tcp = process::parse_tcp_policy(arguments.tcp);
   check_address(options.address, options.what);
   check_binds(options);
-  check_engine_roots(options);
+  check_engine_options(options);
   const Interrupt interrupt;
   options.wake_fd = interrupt.fd();
   return check_and_print(options, arguments.json);
@@ -162,7 +162,7 @@ void add_check(CLI::App& app, int& exit_code) {
   add_tcp_option(*verb, arguments->tcp);
   add_address_option(*verb, move.address);
   add_with_bind_option(*verb, move.with_binds);
-  add_engine_root_options(*verb, move);
+  add_engine_options(*verb, move);
   verb->add_option("--port", arguments->port_range, "ports that the target may listen on: A-B");
   verb->add_flag("--tunnel", move.tunnel, "send everything through the SSH connection");
   verb->add_option("--ssh-option", move.ssh_options, "passed to ssh as -o OPTION (several times)")->allow_extra_args(false);

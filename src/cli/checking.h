@@ -23,9 +23,10 @@ void check_address(const std::string& address, const std::string& what);
 CLI::Option* add_with_bind_option(CLI::App& verb, std::vector<std::string>& paths);
 void check_binds(const migration::MoveOptions& options);
 
-// --engine-root and --target-engine-root, as both have them; check_engine_roots throws Error (usage) when one is given that cannot be.
-void add_engine_root_options(CLI::App& verb, migration::MoveOptions& options);
-void check_engine_roots(const migration::MoveOptions& options);
+// --engine-root, --target-engine-root and --target-engine-env, as both have them; check_engine_options throws Error (usage) when one is given that
+// cannot be.
+void add_engine_options(CLI::App& verb, migration::MoveOptions& options);
+void check_engine_options(const migration::MoveOptions& options);
 
 nlohmann::ordered_json to_json(const base::Explanation& error);
 // As `ferry check --json` prints it; and its reasons alone.

@@ -120,7 +120,7 @@ base::Exit run(Arguments& arguments) {
   options.relaying = migration::parse_relaying(arguments.relay);
   check_address(options.address, options.what);
   if (!arguments.all) check_binds(options);
-  check_engine_roots(options);
+  check_engine_options(options);
   options.mode = migration::parse_mode(arguments.mode);
   options.pause.limit_ms = parse_ms(arguments.pause_limit);
   if (!arguments.pause_max.empty()) options.pause.max_ms = parse_ms(arguments.pause_max);
@@ -187,7 +187,7 @@ void add_move(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   verb->add_flag("--keep-source", move.keep_source, "of a container: keep the stopped one here instead of removing it");
   add_with_bind_option(*verb, move.with_binds);
-  add_engine_root_options(*verb, move);
+  add_engine_options(*verb, move);
   verb->add_flag("--dry-run", arguments->dry_run, "only say whether it can move, and every reason why not, as `ferry check` does");
   verb->add_flag("--json", arguments->json, "print the report as JSON");
   verb->add_flag("-q,--quiet", arguments->quiet, "no progress");

@@ -205,6 +205,9 @@ class Arrival {
 }  // namespace
 
 Outcome settle_arrival(const Logbook& book) {
+  const auto place = ContainerPlace::of(book);
+  std::optional<runtime::EngineEnvironmentInForce> engine;
+  if (place) engine.emplace(place->container().engine, place->container().environment);
   return book.is_finished() ? outcome_of_ended(book) : Arrival(book).settle();
 }
 

@@ -153,7 +153,7 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   auto& inquiry = *question.mutable_inquiry();
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
-  if (workload.container) *inquiry.mutable_container() = to_wire(workload, root_there(options));
+  if (workload.container) *inquiry.mutable_container() = to_wire(workload, engine_there(options));
   *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
   ask_for_verdict(options, observer, question, report);
   return report;
@@ -203,7 +203,11 @@ wire::ToSource verdict_of(const Findings& findings) {
 }  // namespace
 
 wire::ToSource answer_inquiry(const wire::Inquiry& inquiry) {
-  if (inquiry.has_container()) return verdict_of(look_here(inquiry.container(), inquiry.source_id(), inquiry.requirements()));
+  if (inquiry.has_container()) {
+    const auto& container = inquiry.container();
+    const runtime::EngineEnvironmentInForce engine(container.engine(), environment_of(container));
+    return verdict_of(look_here(container, inquiry.source_id(), inquiry.requirements()));
+  }
   capsule::check_name(inquiry.name());
   return verdict_of(look_here(inquiry.name(), inquiry.source_id(), inquiry.requirements()));
 }

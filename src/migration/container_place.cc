@@ -41,12 +41,19 @@ std::vector<runtime::BindMount> binds_from(const wire::EngineContainer& told) {
   return binds;
 }
 
+runtime::EngineEnvironment named_in(const wire::EngineContainer& told) { return {told.environment().begin(), told.environment().end()}; }
+
 }  // namespace
+
+runtime::EngineEnvironment environment_of(const wire::EngineContainer& told) {
+  return runtime::engine_environment(told.engine(), named_in(told));
+}
 
 ContainerPlace::ContainerPlace(const wire::Plan& plan)
     : container_{plan.container().engine(), plan.container().id(), plan.container().bundle(), "", false}, network_(NetworkPlace::of(plan)) {
   binds_ = runtime::BindPlaces(binds_from(plan.container()));
   container_.name = plan.container().name();
+  container_.environment = runtime::engine_environment(container_.engine);  // in force already
   if (const auto& root = plan.container().root(); !root.empty() && is_ours_to_make(plan.container()))
     container_.runtime = runtime::runtime_at(container_.engine, root);
   if (const auto engine = runtime::defining_engine(container_.engine)) {
@@ -88,6 +95,7 @@ process::Reasons ContainerPlace::reasons_against(const wire::EngineContainer& to
     return {{"the plan cannot be read", "it names no container, bundle or configuration", "use the same version of ferry on both hosts"}};
   }
   if (auto unfit = runtime::arrival_root_reasons(told.engine(), told.root()); !unfit.empty()) return unfit;
+  if (auto unfit = runtime::arrival_environment_reasons(told.engine(), named_in(told)); !unfit.empty()) return unfit;
   const auto engine = runtime::oci_engine(told.engine(), told.root());
   if (auto lacks = engine->host_reasons(); !lacks.empty()) return lacks;
   auto reasons = engine->version_reasons(told.engine_version(), configuration);

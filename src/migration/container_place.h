@@ -14,9 +14,13 @@
 #include "migration/requirements.h"
 #include "migration/wire.pb.h"
 #include "runtime/bind_mounts.h"
+#include "runtime/engine_environment.h"
 #include "runtime/oci.h"
 
 namespace ferry::migration {
+
+// By what its engine on this host is found: to be in force before that is asked anything.
+runtime::EngineEnvironment environment_of(const wire::EngineContainer& told);
 
 class ContainerPlace {
  public:

@@ -18,6 +18,7 @@
 #include "migration/serving.h"
 #include "process/tree.h"
 #include "runtime/defining_engine.h"
+#include "runtime/engine_environment.h"
 #include "transport/bootstrap.h"
 
 namespace ferry::migration {
@@ -213,6 +214,7 @@ class Departure {
         state_(source_state(book.state).value_or(Source::kPreparing)),
         walk_(Walk<Source, SourceEvent>::resume(state_, Journal::reopen(Role::kSource, book.note.job))) {
     if (const auto* note = book.find(kNoteWorkload)) workload_ = workload_from(*note);
+    if (const auto& container = workload_.container) engine_.emplace(container->engine, container->environment);
   }
 
   Resolution settle(Decision decision) {
@@ -360,6 +362,7 @@ class Departure {
   Source state_;
   Walk<Source, SourceEvent> walk_;
   runtime::Workload workload_;
+  std::optional<runtime::EngineEnvironmentInForce> engine_;
   Resolution result_;
 };
 

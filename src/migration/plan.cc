@@ -30,7 +30,7 @@ constexpr int kClockProbes = 8;
 Subject find_subject(const MoveOptions& options) {
   Subject subject;
   subject.workload = runtime::find_workload(options.what, options.arrival_name, options.engine_root);
-  subject.engine_root = root_there(options);
+  subject.engine_there = engine_there(options);
   auto& workload = subject.workload;
   subject.view = process::look_at(process::read_tree(workload.root.pid));
   subject.memory = memory_need(subject.view.tree);
@@ -60,12 +60,12 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation) {
   return target_ahead;
 }
 
-// What is alike on both hosts need be said once.
-std::string root_there(const MoveOptions& options) {
-  return options.target_engine_root.empty() ? options.engine_root : options.target_engine_root;
+// A directory that is alike on both hosts need be said once.
+EngineThere engine_there(const MoveOptions& options) {
+  return {options.target_engine_root.empty() ? options.engine_root : options.target_engine_root, options.target_engine_environment};
 }
 
-wire::EngineContainer to_wire(const runtime::Workload& workload, const std::string& root_there) {
+wire::EngineContainer to_wire(const runtime::Workload& workload, const EngineThere& there) {
   const auto& container = *workload.container;
   const auto engine = runtime::defining_engine(container.engine);
   wire::EngineContainer told;
@@ -74,7 +74,8 @@ wire::EngineContainer to_wire(const runtime::Workload& workload, const std::stri
   told.set_id(container.id);
   told.set_bundle(container.bundle.string());
   told.set_name(container.name);
-  told.set_root(root_there);
+  told.set_root(there.root);
+  told.mutable_environment()->Assign(there.environment.begin(), there.environment.end());
   told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
   told.set_own_network(workload.network.is_given);
   for (const auto& limit : kernel::limits_of(kernel::cgroup_path_of(container.cgroup))) {
@@ -184,7 +185,7 @@ wire::Plan make_plan(const Subject& subject, const std::string& job, const kerne
   for (const auto& path : subject.files) plan.add_files()->set_path(path);
   if (workload.identity) describe_identity(workload, *plan.mutable_identity());
   if (workload.service) describe_service(*workload.service, *plan.mutable_service());
-  if (workload.container) *plan.mutable_container() = to_wire(workload, subject.engine_root);
+  if (workload.container) *plan.mutable_container() = to_wire(workload, subject.engine_there);
   if (const auto& published = workload.network.published) {
     plan.mutable_relay()->set_address(published->inside.addresses_text());
     const auto ports = handover::texts_of(published->ports);

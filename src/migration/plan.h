@@ -17,9 +17,16 @@
 
 namespace ferry::migration {
 
+// A container's engine at the target, where that is to be another one than is usual there.
+struct EngineThere {
+  std::string root;                      // its state directory; empty: as usual
+  std::vector<std::string> environment;  // runtime/engine_environment.h
+};
+EngineThere engine_there(const MoveOptions& options);
+
 struct Subject {
   runtime::Workload workload;
-  std::string engine_root;         // of a container: where its engine there is to keep it; empty: as usual
+  EngineThere engine_there;        // of a container
   process::View view;              // when it was found
   std::vector<std::string> files;  // that it has open for writing: they travel along
   MemoryNeed memory;
@@ -35,8 +42,7 @@ kernel::TimeOffsets measure_clocks(Conversation& conversation);
 
 wire::Plan make_plan(const Subject& subject, const std::string& job, const kernel::TimeOffsets& target_ahead);
 
-std::string root_there(const MoveOptions& options);  // of a container's engine
-wire::EngineContainer to_wire(const runtime::Workload& workload, const std::string& root_there);  // of a container
+wire::EngineContainer to_wire(const runtime::Workload& workload, const EngineThere& there);  // of a container
 void describe_address(const runtime::Workload& workload, wire::Identity& told);
 void describe(const std::vector<process::SocketSettings>& sockets, wire::Restore& told);
 process::SocketSettings settings_from(const wire::SocketSettings& told);

@@ -61,6 +61,7 @@ struct MoveOptions {
   bool keep_source = false;  // of a container: what has stopped here is kept
   // Of a container of runc or crun: their state directories here and there; empty: the usual one, or there the same as here.
   std::string engine_root, target_engine_root;
+  std::vector<std::string> target_engine_environment;  // of a container: by what its engine there is found, NAME=VALUE
   std::vector<std::string> with_binds;  // of a container: paths of this host, bound into it, whose contents go along
   int wake_fd = -1;          // readable: cancel, if that is still possible
 };

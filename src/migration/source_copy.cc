@@ -44,7 +44,6 @@ void SourceMove::copy() {
     send_shared_memory();
   }
   start_criu();
-  if (engine_) engine_->forbid_restarts(*subject_.workload.container);
   copy_memory();
 }
 

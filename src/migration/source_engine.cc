@@ -16,6 +16,7 @@
 #include "migration/engine_criu.h"
 #include "migration/requirements.h"
 #include "migration/source_move.h"
+#include "runtime/engine_environment.h"
 #include "transport/ssh_session.h"
 
 namespace ferry::migration {
@@ -96,7 +97,8 @@ void SourceMove::define_there() {
   if (needs_image_) {
     const auto image = engine_->image_of(container);
     observer_.notice(fmt::format("{} has no image {}: sending it", report_.target, image.name));
-    const auto load = fmt::format("{}", fmt::join(engine_->load_image_command(), " "));
+    const auto load = fmt::format("{}{}", runtime::shell_words_of(options_.target_engine_environment),
+                                  fmt::join(engine_->load_image_command(), " "));
     run_both(engine_->save_image_command(image),
              transport::ssh_argv(transport::parse_destination(options_.destination),
                                  options_.ssh_options, load),
@@ -157,6 +159,7 @@ void SourceMove::end_relay_to_here() const {
 // now.
 bool SourceMove::start_engine_there() {
   if (!engine_ || engine_waits_) return false;
+  engine_->forbid_restarts(*subject_.workload.container);
   end_relay_to_here();
   wire::ToTarget message;
   message.mutable_engine_start();

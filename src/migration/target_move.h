@@ -88,6 +88,7 @@ class TargetMove {
   bool finished_ = false;
   wire::Outcome::Fate verdict_ = wire::Outcome::UNKNOWN;
   wire::Plan plan_;
+  std::optional<runtime::EngineEnvironmentInForce> engine_in_force_;  // of a container
   std::optional<capsule::Lock> lock_;
   std::optional<capsule::Record> earlier_;  // of the same name, from an earlier stay
   std::optional<Walk<Target, TargetEvent>> walk_;

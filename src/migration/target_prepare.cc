@@ -54,6 +54,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   lock_ = capsule::Lock::take(lock, "receive", plan.job());
   // First: what a killed ferry has left is no reason against this move.
   for (const auto& one : finish_earlier_jobs(lock)) base::log("{}: {}: {}", one.job, one.found, one.done);
+  if (plan.has_container()) engine_in_force_.emplace(plan.container().engine(), environment_of(plan.container()));
   const auto warnings = check(plan);
   if (!plan.has_container()) require_free_name(plan.name());
   if (plan.has_service() && (plan.has_identity() || plan.has_container())) throw BrokenProtocol("two kinds of addresses");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/program.h"
+#include "kernel/procfs.h"
 
 namespace ferry::runtime {
 
@@ -41,9 +42,7 @@ json content_of(const HttpAnswer& answer, const std::string& failed) {
 
 constexpr const char* kNoAnswer = "docker does not answer as it should";
 
-bool has_dockerd() {
-  return !base::find_in_path("dockerd", DockerApi::daemon_search_path()).empty();
-}
+constexpr const char* kDaemon = "dockerd";
 
 }  // namespace
 
@@ -53,11 +52,18 @@ DockerApi::DockerApi() {
   if (socket_.empty()) remote_ = host;
 }
 
-std::string DockerApi::daemon_search_path() {
-  const auto pid = base::try_read_file(kPidFile);
+// Who listens at its socket. It may be systemd's (docker.socket).
+std::optional<pid_t> DockerApi::daemon_pid() const {
+  if (const auto listener = listener_at(socket_); listener && kernel::comm_of(*listener) == kDaemon)
+    return listener;
+  const auto noted = socket_ == kUsualSocket ? base::try_read_file(kPidFile) : std::nullopt;
+  return noted ? std::optional<pid_t>(std::atoi(noted->c_str())) : std::nullopt;
+}
+
+std::string DockerApi::daemon_search_path() const {
+  const auto pid = daemon_pid();
   const auto environment =
-      pid ? base::try_read_file(fmt::format("/proc/{}/environ", std::atoi(pid->c_str())))
-          : std::nullopt;
+      pid ? base::try_read_file(fmt::format("/proc/{}/environ", *pid)) : std::nullopt;
   std::istringstream variables(environment.value_or(""));
   for (std::string one; std::getline(variables, one, '\0');) {
     if (one.starts_with("PATH=")) return one.substr(5);
@@ -68,7 +74,8 @@ std::string DockerApi::daemon_search_path() {
 
 bool DockerApi::is_installed() const {
   std::error_code none;
-  return has_dockerd() || std::filesystem::is_socket(socket_, none);
+  return std::filesystem::is_socket(socket_, none) ||
+         !base::find_in_path(kDaemon, daemon_search_path()).empty();
 }
 
 HttpAnswer DockerApi::ask_daemon(const HttpRequest& request) const {
@@ -80,13 +87,18 @@ HttpAnswer DockerApi::ask_daemon(const HttpRequest& request) const {
   try {
     return ask(socket_, request, kDaemonAnswers);
   } catch (const base::SysError& failure) {
-    if (!has_dockerd()) {
+    if (!is_installed()) {
       base::refuse("docker is not installed here",
                    "there is no dockerd on PATH, and nobody answers at " + socket_.string(),
                    "install it; a process or a workload of `ferry run` is named without "
                    "\"docker:\"");
     }
-    base::refuse("docker does not run", failure.what(), "start it (`systemctl start docker`)");
+    base::refuse("docker does not run", failure.what(),
+                 socket_ == kUsualSocket
+                     ? "start it (`systemctl start docker`)"
+                     : fmt::format("start the daemon of that socket (dockerd --host unix://{}), or "
+                                   "name another one (DOCKER_HOST)",
+                                   socket_.string()));
   }
 }
 

@@ -27,9 +27,10 @@ class DockerApi {
   void remove(const std::string& target, const std::string& failed) const;  // 404, 409: it goes
 
   // containerd and runc inherit it from the daemon, and look CRIU up in it.
-  static std::string daemon_search_path();
+  std::string daemon_search_path() const;
 
  private:
+  std::optional<pid_t> daemon_pid() const;
   HttpAnswer ask_daemon(const HttpRequest& request) const;
 
   base::Path socket_;

@@ -89,7 +89,7 @@ base::Argv Docker::restore_command(const OciContainer& container, const std::str
 
 namespace {
 
-Reasons daemon_reasons(const json& info) {
+Reasons daemon_reasons(const json& info, const std::string& path) {
   Reasons reasons;
   if (!info.value("ExperimentalBuild", false)) {
     reasons.push_back(
@@ -101,7 +101,6 @@ Reasons daemon_reasons(const json& info) {
                        "what the container has written is stored by overlay2 there",
                        "use the storage driver overlay2"});
   }
-  const auto path = DockerApi::daemon_search_path();
   const auto criu = base::find_in_path("criu", path);
   if (criu.empty() || !criu::is_shim(criu)) {
     reasons.push_back({criu.empty() ? fmt::format("docker finds no criu on its PATH ({})", path)
@@ -152,7 +151,7 @@ Reasons Docker::reasons_against(const std::string& definition) const {
     return {{"the plan cannot be read", "it has no definition of docker's",
              "use the same version of ferry on both hosts"}};
   const auto info = api_.get("/info");
-  auto reasons = daemon_reasons(info);
+  auto reasons = daemon_reasons(info, api_.daemon_search_path());
   for (const auto& name : networks_to_make(definition)) {
     auto network = configuration.at(kNetworksThere).at(name);
     for (auto& reason : prepare_network(network)) reasons.push_back(std::move(reason));

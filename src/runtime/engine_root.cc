@@ -75,12 +75,13 @@ Reasons engine_root_reasons(const std::string& engine, const std::string& root) 
   const auto what = fmt::format("{} cannot be {}'s state directory", root, engine);
   if (engine == "docker") {
     return {{what, "docker's daemon has its own, and is found by its socket",
-             "call ferry with DOCKER_HOST=unix:///PATH, as docker is called"}};
+             "call ferry with DOCKER_HOST=unix:///PATH, as docker is called; for the target say "
+             "--target-engine-env DOCKER_HOST=unix:///PATH"}};
   }
   if (engine == "podman") {
     return {{what, "podman's is one of several directories that its configuration names",
-             "call ferry with CONTAINERS_STORAGE_CONF=FILE; the target must have the same in "
-             "/etc/containers/storage.conf"}};
+             "call ferry with CONTAINERS_STORAGE_CONF=FILE; for the target say --target-engine-env "
+             "CONTAINERS_STORAGE_CONF=FILE"}};
   }
   if (!is_plain_path(root))
     return {{what, "it is no absolute path of a directory",

@@ -12,6 +12,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/fd_message.h"
 
 namespace ferry::runtime {
 
@@ -86,6 +87,15 @@ HttpAnswer ask(const base::Path& socket, const HttpRequest& request, base::milli
   text += fmt::format("Content-Length: {}\r\n\r\n{}", request.body.size(), request.body);
   send_all(fd.get(), text);
   return parse_answer(read_to_end(fd.get(), limit));
+}
+
+std::optional<pid_t> listener_at(const base::Path& socket) {
+  try {
+    const pid_t pid = base::peer_of(connect_to(socket).get());
+    return pid > 0 ? std::optional(pid) : std::nullopt;
+  } catch (const base::SysError&) {
+    return std::nullopt;
+  }
 }
 
 std::string percent_encode(std::string_view text) {

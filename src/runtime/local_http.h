@@ -5,6 +5,9 @@
 // can be linked statically without a dozen others.)
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +33,9 @@ HttpAnswer ask(const base::Path& socket, const HttpRequest& request, base::milli
 
 // "HTTP/1.0 200 OK\r\n…\r\n\r\nbody". Throws Error.
 HttpAnswer parse_answer(std::string_view text);
+
+// Whose process listens at that socket, as the kernel knows it (SO_PEERCRED, unix(7)). Nothing: nobody's of this host.
+std::optional<pid_t> listener_at(const base::Path& socket);
 
 std::string percent_encode(std::string_view text);
 

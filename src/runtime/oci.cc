@@ -39,7 +39,7 @@ json to_note(const OciContainer& container) {
   return {{"engine", container.engine}, {"id", container.id}, {"bundle", container.bundle.string()},
           {"cgroup", container.cgroup.string()}, {"keep", container.keep}, {"name", container.name},
           {"runtime", container.runtime}, {"exits", container.exits.string()}, {"restarts", container.restarts}, {"volumes", container.volumes},
-          {"networks", container.networks}, {"checkpoint_copy", container.checkpoint_copy.string()},
+          {"networks", container.networks}, {"environment", container.environment}, {"checkpoint_copy", container.checkpoint_copy.string()},
           {"supervisor", {{"pid", supervisor.pid}, {"start_ticks", supervisor.start_ticks}}}};
 }
 
@@ -52,6 +52,7 @@ OciContainer oci_container_from(const json& note) {
   container.restarts = note.value("restarts", "");
   container.volumes = note.value("volumes", std::vector<std::string>{});
   container.networks = note.value("networks", std::vector<std::string>{});
+  container.environment = note.value("environment", std::vector<std::string>{});
   container.checkpoint_copy = note.value("checkpoint_copy", "");
   const auto supervisor = note.value("supervisor", json::object());
   container.supervisor = {supervisor.value("pid", 0), supervisor.value("start_ticks", uint64_t{0})};

@@ -31,7 +31,8 @@ struct OciContainer {
   std::vector<std::string> volumes = {};  // its own, by name (podman, docker): they go where it goes
   std::vector<std::string> networks = {};  // of its engine, by name, that are made for it where it arrives
   base::Path checkpoint_copy = {};  // docker's: where containerd has put what it is started from, and leaves it
-  std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); empty: none
+  std::vector<std::string> environment = {};  // by what its engine on this host is found (engine_environment.h)
+  std::string restarts = {};     // its restart policy, in the words of an engine that can be told another one (docker); podman's: what else may start it anew; empty: none
 
   std::string text() const { return engine + ":" + (name.empty() ? id : name); }
 };

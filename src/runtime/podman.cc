@@ -97,6 +97,23 @@ void read_supervisor(pid_t conmon, OciContainer& container) {
   }
 }
 
+// As OciContainer::restarts.
+constexpr const char* kHealthcheck = "healthcheck";
+
+bool has_healthcheck(const json& found) {
+  const auto test = part(part(found, "Config"), "Healthcheck").value("Test", json());
+  return test.is_array() && !test.empty() && test[0] != "NONE";
+}
+
+// podman writes down what it has its runtime do to a container, and that does not do it: with this
+// flag a runtime tells its version and nothing else (runc 1.1 to 1.3, crun 1.21).
+base::Finished only_note(const std::string& verb, const OciContainer& container) {
+  base::Argv argv{"podman", "--runtime-flag", "version", verb};
+  if (verb == "kill") argv.insert(argv.end(), {"--signal", "KILL"});
+  argv.push_back(container.id);
+  return base::run(argv);
+}
+
 void write_new(const base::Path& file, std::string_view text) {
   base::write_full(base::open_file(file, O_WRONLY | O_CREAT | O_TRUNC, 0600).get(), text);
 }
@@ -134,6 +151,7 @@ std::optional<OciState> Podman::find(const std::string& name) const {
   known.container.name = found.value("Name", "");
   for (const auto& mount : mounts_of_type(found, "volume"))
     known.container.volumes.push_back(mount.value("Name", ""));
+  if (has_healthcheck(found)) known.container.restarts = kHealthcheck;
   if (known.status == "running") read_supervisor(state.value("ConmonPid", 0), known.container);
   return known;
 }
@@ -297,18 +315,19 @@ void Podman::dismiss_supervisor(const OciContainer& container) const {
   if (container.supervisor.pid > 0) kernel::signal_process(container.supervisor, SIGKILL);
 }
 
-// What conmon would have done at the end: its word of it is left where podman looks, which was told
-// before that somebody wants it to stop.
+// What conmon would have done at the end: its word of it is left where podman looks. Before that
+// podman notes that somebody has killed it: such a one nobody restarts. At no moment does podman
+// think that it runs, or that it ended by itself; a healthcheck that fails now would start another.
 void Podman::settle(const OciContainer& container) const {
   if (inspect(container.id).is_null()) {
     if (!container.keep) remove_volumes(container);
     return;
   }
-  (void)base::run({"podman", "stop", "--time", "0", container.id});
+  (void)only_note("kill", container);
   std::error_code none;
   if (fs::is_directory(container.exits, none)) write_new(container.exits / container.id, kKilled);
-  const auto told = base::run({"podman", "container", "cleanup", container.id});
   if (!container.keep) return remove(container);
+  const auto told = base::run({"podman", "container", "cleanup", container.id});
   const auto left = find(container.id);
   if (left && left->status != "exited") {
     throw base::Error({fmt::format("podman does not see that {} has ended", container.text()),
@@ -343,6 +362,21 @@ void Podman::give_name(const Image& image) const {
   run({"podman", "tag", image.id, image.name}, fmt::format("cannot name the image {}", image.name));
 }
 
+void Podman::forbid_restarts(const OciContainer& container) const {
+  if (container.restarts != kHealthcheck) return;
+  const auto told = only_note("pause", container);
+  if (part(inspect(container.id), "State").value("Status", "") == "paused") return;
+  throw base::Error({fmt::format("podman does not leave the healthcheck of {} alone", container.text()),
+                     base::one_line(told.err),
+                     "see whether `podman pause` works",
+                     {},
+                     {}});
+}
+
+void Podman::allow_restarts(const OciContainer& container) const {
+  if (container.restarts == kHealthcheck) (void)only_note("unpause", container);
+}
+
 namespace {
 
 // podman's own, which ends with the container here.
@@ -361,6 +395,8 @@ std::string Podman::definition(const OciContainer& container,
   configuration["Volumes"] = describe_volumes(container);
   const auto found = require(container);
   podman::describe_runtime(podman::runtime_of(found), configuration);
+  const auto pid_file = found.value(kSupervisorPidFile, "");
+  if (is_engines_own(pid_file, container.id)) configuration[kSupervisorPidFile] = pid_file;
   if (podman::is_on_networks(found)) {
     forget_network_path(configuration);
     configuration[kIsShared] = identity.has_value();

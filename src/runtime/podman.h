@@ -5,7 +5,8 @@
 // podman, which may start it anew.
 //
 // At the source its runtime is asked for the checkpoint, so that podman itself, which would say
-// that the container has stopped, hears of a move only when it has succeeded. At the target podman
+// that the container has stopped, hears of a move only when it has succeeded; but one that has a
+// healthcheck is paused to it before (forbid_restarts). At the target podman
 // makes the container from its own archive of the definition (export_command, import_command) while
 // the original runs, and restores it later.
 #pragma once
@@ -38,6 +39,11 @@ class Podman : public DefiningEngine {
   std::string definition(const OciContainer& container,
                          const std::optional<handover::Identity>& identity) const override;
   process::Reasons reasons_not_to_keep(const OciContainer& container) const override;
+  // A healthcheck that comes upon a frozen or dead container fails, and on its failure podman may
+  // kill the container or start it anew (--health-on-failure). To podman one that has a healthcheck
+  // is paused meanwhile, though nothing is done to it: it checks no such one, and restarts none.
+  void forbid_restarts(const OciContainer& container) const override;
+  void allow_restarts(const OciContainer& container) const override;
 
   process::Reasons reasons_against(const std::string& definition) const override;
   bool has_image(const std::string& id) const override;
@@ -86,6 +92,8 @@ class Podman : public DefiningEngine {
   static constexpr const char* kPublishedPorts = "PublishedPorts";
   // And that its network leads out of the host, with an address that moves.
   static constexpr const char* kIsShared = "NetworkIsShared";
+  // And its supervisor's, which an import does not change.
+  static constexpr const char* kSupervisorPidFile = "ConmonPidFile";
   static constexpr const char* kNetworkStatus = "network.status";  // files of the archive
   static constexpr const char* kDeletedFiles = "deleted.files";
   void remove_novice(const OciContainer& container) const;  // of make_volumes(), if it was killed

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/program.h"
@@ -138,30 +139,53 @@ void Podman::remove_volume(const std::string& name) const {
                      {}});
 }
 
-std::vector<base::Path> Podman::storage() const {
-  const auto told =
-      base::run({"podman", "info", "--format", "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"});
-  const auto line = told.out.find('\n');
-  if (told.status != 0 || line == std::string::npos) throw no_answer("where its storage is", told);
-  return {told.out.substr(0, line),
-          told.out.substr(line + 1, told.out.find('\n', line + 1) - line - 1)};
+namespace {
+
+struct StoragePlaces {
+  base::Path images, volumes, running;  // graphroot, volume_path, runroot
+};
+
+StoragePlaces storage_places() {
+  const auto told = base::run({"podman", "info", "--format",
+                               "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}\n{{.Store.RunRoot}}"});
+  std::istringstream lines(told.out);
+  std::string images, volumes, running;
+  std::getline(lines, images);
+  std::getline(lines, volumes);
+  std::getline(lines, running);
+  if (told.status != 0 || running.empty()) throw no_answer("where its storage is", told);
+  return {images, volumes, running};
 }
 
-// Its config.json names the places of its volumes.
+}  // namespace
+
+std::vector<base::Path> Podman::storage() const {
+  const auto places = storage_places();
+  return {places.images, places.volumes};
+}
+
+// Its config.json names the places of its volumes, and its definition one of what runs.
 Reasons Podman::reasons_against(const std::string& definition) const {
   const auto configuration = json::parse(definition, nullptr, false);
   auto reasons = reasons_against_volumes(configuration);
   for (auto& reason : reasons_against_networks(definition)) reasons.push_back(std::move(reason));
   if (!configuration.is_object()) return reasons;
   for (auto& reason : podman::reasons_against_runtime(configuration)) reasons.push_back(std::move(reason));
+  const auto here = storage_places();
+  const auto pid_file = configuration.value(kSupervisorPidFile, "");
+  if (!pid_file.empty() && !pid_file.starts_with(here.running.string() + "/")) {
+    reasons.push_back(
+        {fmt::format("podman keeps what runs in {} here", here.running.string()),
+         fmt::format("the container's definition says {}, and is taken as it is", pid_file),
+         "give both the same runroot (storage.conf); the graphroot may be another one"});
+  }
   const auto volumes = configuration.value("Volumes", json::object());
   if (volumes.empty()) return reasons;
-  const auto here = storage().back();
   const base::Path there =
       base::Path(volumes.begin()->value("Path", "")).parent_path().parent_path();
-  if (here == there) return reasons;
+  if (here.volumes == there) return reasons;
   reasons.push_back(
-      {fmt::format("podman keeps its volumes in {} here", here.string()),
+      {fmt::format("podman keeps its volumes in {} here", here.volumes.string()),
        fmt::format("those of the container are in {}", there.string()),
        "give both hosts the same volume_path (containers.conf) and graphroot (storage.conf)"});
   return reasons;

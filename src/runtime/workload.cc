@@ -17,6 +17,7 @@
 #include "kernel/freezer.h"
 #include "runtime/container_name.h"
 #include "runtime/defining_engine.h"
+#include "runtime/engine_environment.h"
 #include "runtime/engine_root.h"
 
 namespace ferry::runtime {
@@ -156,6 +157,7 @@ Workload from_engine(const ContainerName& name, const std::string& root_director
                  "give it one (linux.cgroupsPath in its config.json)");
   }
   workload.container = std::move(state->container);
+  workload.container->environment = engine_environment(name.engine);
   workload.container->cgroup = cgroup.path();
   workload.network = network_of(root->pid, *workload.container);
   workload.identity = workload.network.identity;
