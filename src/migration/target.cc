@@ -250,10 +250,7 @@ void TargetMove::resume() {
   walk_->journal().note(kNoteAdopted, true);
   if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   prepare_relay();
-  restore_->let_go([this] {
-    open_gate();
-    if (memory_) memory_->begin_fill();  // from its first instruction on its faults go first
-  });
+  restore_->let_go([this] { open_gate(); });
   conclude();
   tell_peers();
   restore_->finish();
@@ -276,6 +273,7 @@ void TargetMove::tell_peers() {
 
 // The workload runs; those who fill it go on without us, should anything here fail.
 void TargetMove::settle() {
+  memory_->begin_fill();
   wire::ToSource answer;
   if (memory_->has_far()) {
     answer.mutable_arrived()->set_bytes(memory_->wait_until_arrived());
