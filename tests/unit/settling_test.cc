@@ -179,8 +179,7 @@ TEST(Settling, FirstPagesAreThereBeforeTheWorkloadRuns) {
     EXPECT_TRUE(peek(at));
     EXPECT_TRUE(is_page(at, page.data()));
   }
-  EXPECT_FALSE(peek(first.end));
-  settling.abort();
+  settling.abort();  // the rest is on its way already
 }
 
 TEST(Settling, APageWithNowhereToGoIsSaidBeforeTheWorkloadRuns) {
