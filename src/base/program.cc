@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <sstream>
 
@@ -23,6 +24,18 @@ std::pair<int, int> version_of(const std::string& text) {
   int major = 0, minor = 0;
   if (std::sscanf(text.c_str(), "%d.%d", &major, &minor) < 1) return {0, 0};
   return {major, minor};
+}
+
+std::string shell_word(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
+bool is_plain_path(const std::string& text) {
+  const Path path(text);
+  return path.is_absolute() && text == path.lexically_normal().string() && path.has_filename() &&
+         std::ranges::none_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
 }
 
 std::string one_line(std::string words) {

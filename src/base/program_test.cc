@@ -10,6 +10,13 @@
 namespace ferry::base {
 namespace {
 
+TEST(Program, WordsComeThroughAShellAsTheyWere) {
+  for (const std::string word :
+       {"", "plain", "two words", "it's", "'", "$HOME `x` \\ \"", "a\nb"}) {
+    EXPECT_EQ(run({"sh", "-c", "printf %s " + shell_word(word)}).out, word);
+  }
+}
+
 TEST(Program, TheFirstExecutableOfThatNameIsFound) {
   const Path place = std::filesystem::temp_directory_path() / ("program-" + std::to_string(::getpid()));
   const Path first = place / "first", second = place / "second";

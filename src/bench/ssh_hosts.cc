@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/program.h"
 #include "bench/clock_offset.h"
 #include "criu/installation.h"
 
@@ -16,18 +17,6 @@ constexpr const char* kHere = "client";
 }  // namespace
 
 std::string host_of(const std::string& login) { return login.substr(login.find('@') + 1); }
-
-std::string shell_word(const std::string& text) {
-  std::string word = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      word += "'\\''";
-    } else {
-      word += c;
-    }
-  }
-  return word + "'";
-}
 
 SshHosts::SshHosts(const std::string& source, const std::string& target, Address address,
                    int wake_fd)
@@ -83,7 +72,7 @@ base::Argv SshHosts::exec_argv(const std::string& host, const base::Argv& argv) 
   }
   base::Argv whole = ssh(host);
   std::string line;
-  for (const auto& word : argv) line += shell_word(word) + " ";
+  for (const auto& word : argv) line += base::shell_word(word) + " ";
   whole.push_back(line);
   return whole;
 }

@@ -33,7 +33,5 @@ class SshHosts final : public Hosts {
 
 // "root@10.0.0.2" without the user.
 std::string host_of(const std::string& login);
-// One word of a POSIX shell's command line.
-std::string shell_word(const std::string& text);
 
 }  // namespace ferry::bench

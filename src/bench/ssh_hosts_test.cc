@@ -11,13 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(SshHosts, WordsComeThroughAShellAsTheyWere) {
-  for (const std::string word :
-       {"", "plain", "two words", "it's", "'", "$HOME `x` \\ \"", "a\nb"}) {
-    EXPECT_EQ(base::run({"sh", "-c", "printf %s " + shell_word(word)}).out, word);
-  }
-}
-
 TEST(SshHosts, HostsAreNamedWithoutTheirUser) {
   EXPECT_EQ(host_of("root@west"), "west");
   EXPECT_EQ(host_of("west"), "west");

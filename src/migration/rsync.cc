@@ -45,18 +45,12 @@ base::Argv options_of(Rsync::What what) {
           "--exclude=/tmp/.criu.*"};
 }
 
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
 // Whatever else is mounted in it is not part of it.
 base::Argv command(const RsyncWay& way, Rsync::What what) {
   const char* program = std::getenv("FERRY_SSH");
   std::string ssh = program && *program ? program : "ssh";
   for (const auto& option : way.ssh_options)
-    ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", quoted(option));
+    ssh += fmt::format(" {}{}", option.starts_with('-') ? "" : "-o ", base::shell_word(option));
   base::Argv argv{
       "rsync",    "-aHAXS", "--numeric-ids",          "--one-file-system", "--modify-window=-1",
       "--mkpath", "-e",     ssh + " -o BatchMode=yes"};

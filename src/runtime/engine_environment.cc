@@ -6,7 +6,6 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <set>
 #include <sstream>
@@ -17,7 +16,6 @@
 namespace ferry::runtime {
 
 namespace fs = std::filesystem;
-using base::Path;
 using process::Reason;
 using process::Reasons;
 
@@ -62,12 +60,6 @@ std::vector<std::string> directories_in(const std::string& search_path) {
   return all;
 }
 
-bool is_plain_place(const std::string& text) {
-  const Path path(text);
-  return path.is_absolute() && text == path.lexically_normal().string() && path.has_filename() &&
-         std::ranges::none_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
-}
-
 Reason unfit(const std::string& variable, std::string why, std::string remedy) {
   return {fmt::format("{} {} cannot be", kOption, variable), std::move(why), std::move(remedy)};
 }
@@ -78,7 +70,7 @@ std::optional<Reason> why_no_value(const std::string& name, const std::string& v
   if (value.size() > kLongestValue) return unfit(name + "=…", "it is too long", "");
   if (name == kSocketVariable) {
     const bool is_unix =
-        value.starts_with(kUnixSocket) && is_plain_place(value.substr(kUnixSocket.size()));
+        value.starts_with(kUnixSocket) && base::is_plain_path(value.substr(kUnixSocket.size()));
     if (!is_unix)
       return unfit(variable, "that is no socket of the target itself",
                    "as DOCKER_HOST=unix:///run/other/docker.sock");
@@ -88,10 +80,10 @@ std::optional<Reason> why_no_value(const std::string& name, const std::string& v
   }
   if (name == kSearchPath) {
     const auto all = directories_in(value);
-    if (!all.empty() && std::ranges::all_of(all, is_plain_place)) return std::nullopt;
+    if (!all.empty() && std::ranges::all_of(all, base::is_plain_path)) return std::nullopt;
     return unfit(variable, "it is no list of absolute directories", "as PATH=/opt/engine/bin");
   }
-  if (is_plain_place(value)) return std::nullopt;
+  if (base::is_plain_path(value)) return std::nullopt;
   return unfit(variable, "it is no absolute path of a file",
                fmt::format("as {}=/etc/other.conf", name));
 }
@@ -178,9 +170,7 @@ std::string shell_words_of(const EngineEnvironment& named) {
   std::string words;
   for (const auto& variable : named) {
     const auto [name, value] = parts_of(variable);
-    std::string quoted;
-    for (const char c : value) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    words += fmt::format("{}='{}'{} ", name, quoted, name == kSearchPath ? ":\"$PATH\"" : "");
+    words += fmt::format("{}={}{} ", name, base::shell_word(value), name == kSearchPath ? ":\"$PATH\"" : "");
   }
   return words.empty() ? "" : "env " + words;
 }

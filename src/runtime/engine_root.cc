@@ -5,8 +5,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
+
+#include "base/program.h"
 
 namespace ferry::runtime {
 
@@ -24,13 +25,6 @@ constexpr const char* kRootsOfOthers[] = {"/run/docker", "/run/containerd"};
 bool is_below(const Path& path, const Path& directory) {
   return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first ==
          directory.end();
-}
-
-bool is_plain_path(const std::string& text) {
-  const Path path(text);
-  return text.size() <= kLongestRoot && path.is_absolute() &&
-         text == path.lexically_normal().string() && path.has_filename() &&
-         std::ranges::none_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
 }
 
 std::string whose_root(const Path& path) {
@@ -83,7 +77,7 @@ Reasons engine_root_reasons(const std::string& engine, const std::string& root) 
              "call ferry with CONTAINERS_STORAGE_CONF=FILE; for the target say --target-engine-env "
              "CONTAINERS_STORAGE_CONF=FILE"}};
   }
-  if (!is_plain_path(root))
+  if (root.size() > kLongestRoot || !base::is_plain_path(root))
     return {{what, "it is no absolute path of a directory",
              "as --engine-root /run/other: without \"..\", and no / at its end"}};
   if (const auto owner = whose_root(root); !owner.empty()) {
