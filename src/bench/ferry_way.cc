@@ -65,6 +65,8 @@ MadeMove parse(const json& in, int64_t started_ns, int64_t ended_ns, int64_t ahe
   move.memory_bytes = in.at("memory_bytes").get<uint64_t>();
   move.bytes_sent = in.at("bytes_sent").get<uint64_t>();
   move.settle_ms = optional_at<double>(in, "settle_ms");
+  move.left_at_resume_bytes = optional_at<uint64_t>(in, "left_at_resume_bytes");
+  move.faults = optional_at<uint64_t>(in, "faults");
   read_cost(in.value("cost", json::object()), move);
   if (in.contains("error")) move.failure = failure_of(in.at("error"));
   if (made.moved()) {

@@ -12,7 +12,7 @@ namespace ferry::bench {
 
 namespace {
 
-// Open requests get a second; the samples of an hour at 200/s are read in a few.
+// Open requests get until their timeout; the samples of an hour at 200/s are read in a few.
 constexpr base::milliseconds kLoadEnds{60'000};
 
 base::Argv load_test_argv(const LoadTarget& target, const LoadSpec& spec) {

@@ -47,6 +47,8 @@ constexpr std::array kMeasures = {
     Measure{"frozen_ms", [](const Move& move) { return move.frozen_ms; }},
     Measure{"total_ms", [](const Move& move) { return move.total_ms; }},
     Measure{"settle_ms", [](const Move& move) { return move.settle_ms; }},
+    Measure{"left_at_resume_bytes", [](const Move& move) { return as_double(move.left_at_resume_bytes); }},
+    Measure{"faults", [](const Move& move) { return as_double(move.faults); }},
     Measure{"worst_latency_ms", [](const Move& move) { return move.worst_latency_ms; }},
     // What clients wait beyond the pause: retransmissions, mostly.
     Measure{"worst_latency_ms - frozen_ms",

@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "criu/held_uffd.h"
 #include "criu/lazy_pages_socket.h"
+#include "criu/premapped_socket.h"
 #include "kernel/injection.h"
 #include "kernel/procfs.h"
 #include "memory/guardian.h"
@@ -40,6 +41,7 @@ void add_fill(CLI::App& app, int& exit_code) {
     hooks.arrivals = [](int listener, memory::Keepsake& keepsake) {
       return std::make_unique<criu::LazyPagesSocket>(listener, keepsake);
     };
+    hooks.premapping = criu::receive_premapping;
     hooks.close_copies = [](int32_t, pid_t host_pid) { return host_pid <= 0 || close_copies(host_pid); };
     exit_code = memory::run_guardian(*state, hooks);
   });

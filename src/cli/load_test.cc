@@ -99,6 +99,8 @@ std::chrono::nanoseconds longest(double rate) {
 int load_test(Arguments& arguments) {
   load::Options& options = arguments.options;
   options.timeout = base::parse_duration(arguments.timeout);
+  // It is a program that ends it, and wants to know what becomes of each request.
+  if (arguments.until_eof) options.grace = options.timeout + std::chrono::seconds(1);
   if (!arguments.duration.empty()) {
     options.duration = base::parse_duration(arguments.duration);
   } else {
@@ -145,7 +147,7 @@ void add_load_test(CLI::App& app, int& exit_code) {
   verb->add_flag("--json", arguments->json, "the whole result as JSON");
   verb->add_flag("--samples", arguments->samples, "with --json: every single request too");
   verb->add_option("--csv", arguments->csv, "write the timeline, in steps of 10 ms, to this file");
-  verb->add_flag("--until-eof-of-stdin", arguments->until_eof, "end early when stdin ends");
+  verb->add_flag("--until-eof-of-stdin", arguments->until_eof, "end early when stdin ends, and all that is open by then has been answered or has failed");
   verb->callback([arguments, &exit_code] { exit_code = load_test(*arguments); });
 }
 

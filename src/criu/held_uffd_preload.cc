@@ -7,13 +7,13 @@
 // and before the restorer takes over (criu/uffd.c: setup_uffd). CRIU sends it to the filler and
 // closes it when all areas are registered; the copy that is made here stays until ferry closes it,
 // or the task executes another program.
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "criu/held_uffd_place.h"
+#include "criu/high_descriptor.h"
+#include "criu/premapped_place.h"
 #include "criu/raw_syscall.h"
 
 namespace ferry::criu {
@@ -22,26 +22,12 @@ namespace {
 // With these CRIU makes those of tasks; that by which it probes the kernel has none.
 constexpr long kFlagsInTask = O_CLOEXEC | O_NONBLOCK;
 
-long copy_up(long fd) { return raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, kFirstHeldFd); }
-
-// The limit that CRIU runs with is mostly 1024; that of the task is set later, and holds for new
-// descriptors only.
-long copy_up_past_limit(long fd) {
-  rlimit limit{};
-  if (is_error(raw(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit))) return -EMFILE;
-  const rlimit highest{limit.rlim_max, limit.rlim_max};
-  raw(SYS_prlimit64, 0, RLIMIT_NOFILE, &highest, nullptr);
-  const long copy = copy_up(fd);
-  raw(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, nullptr);
-  return copy;
-}
-
 }  // namespace
 
 long hold_userfaultfd(long fd, long flags) {
   if (is_error(fd) || flags != kFlagsInTask || getenv(kHoldVariable) == nullptr) return fd;
-  long copy = copy_up(fd);
-  if (copy == -EINVAL || copy == -EMFILE) copy = copy_up_past_limit(fd);
+  end_premapping();
+  const long copy = copy_up(fd);
   if (!is_error(copy)) return fd;
   raw(SYS_close, fd);
   return copy;

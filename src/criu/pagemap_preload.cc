@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "criu/pagemap_filter.h"
+#include "criu/premapped_place.h"
 #include "criu/raw_syscall.h"
 #include "criu/shared_memory_place.h"
 
@@ -139,6 +140,7 @@ bool is_hidden_file(int fd) {
 long open_at(int directory, const char* path, int flags, mode_t mode) {
   const long refused = ferry::criu::give_shared_memory(directory, path);
   if (is_error(refused)) return refused;
+  ferry::criu::begin_premapping(directory, path);
   if (is_wanted() && strcmp(path, "smaps") == 0) {
     const long fd = open_prepared_smaps(directory);
     if (fd != 0) return fd;

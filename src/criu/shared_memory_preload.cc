@@ -14,9 +14,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "criu/preload_socket.h"
+#include "criu/premapped_place.h"
 #include "criu/raw_syscall.h"
 #include "criu/shared_memory_place.h"
 
@@ -37,28 +38,6 @@ long inode_in(const char* path) {
   const size_t prefix = strlen(kListPrefix);
   if (strncmp(path, kListPrefix, prefix) != 0) return 0;
   return static_cast<long>(strtoul(path + prefix, nullptr, 10));
-}
-
-// The directory's own path may be longer than an address can be, and it may lie outside of the
-// task's root.
-long connect_in(int directory) {
-  const long here = raw(SYS_openat, AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (is_error(here)) return here;
-  long socket = raw(SYS_fchdir, directory);
-  if (!is_error(socket)) socket = raw(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (!is_error(socket)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, kSharedSocket);
-    const long connected = raw(SYS_connect, socket, &address, sizeof address);
-    if (is_error(connected)) {
-      raw(SYS_close, socket);
-      socket = connected;
-    }
-  }
-  const long back = raw(SYS_fchdir, here);
-  raw(SYS_close, here);
-  return is_error(back) ? back : socket;
 }
 
 struct Given {
@@ -138,7 +117,7 @@ long give(long socket, uint64_t inode) {
 long give_shared_memory(int directory, const char* path) {
   const long inode = inode_in(path);
   if (inode == 0 || getenv(kSharedVariable) == nullptr) return 0;
-  const long socket = connect_in(directory);
+  const long socket = connect_in(directory, kSharedSocket, SOCK_SEQPACKET);
   if (socket == -ENOENT) return 0;  // nothing has come
   return is_error(socket) ? socket : give(socket, static_cast<uint64_t>(inode));
 }
@@ -153,6 +132,7 @@ extern "C" __attribute__((visibility("default"))) void* mmap64(void* at, size_t 
     return MAP_FAILED;
   }
   const bool is_written = (flags & MAP_TYPE) == MAP_SHARED && protection == (PROT_READ | PROT_WRITE);
+  note_premapped(reinterpret_cast<void*>(result), bytes, flags, offset);
   if (fd >= 0 && offset == 0 && is_written) last = {reinterpret_cast<void*>(result), bytes, fd};
   return reinterpret_cast<void*>(result);
 }

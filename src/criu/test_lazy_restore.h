@@ -97,6 +97,9 @@ class LazyRestore : public ::testing::Test {
   // Up to where all is built and nothing runs.
   void build() {
     server_.emplace(dump_.images().directory(), pages_);
+    restore();
+  }
+  void restore() {
     base::SpawnOptions options;
     options.environment = {hold_setting()};
     const auto log = dump_.images().open_log(kRestoreLog);

@@ -27,7 +27,7 @@ base::Fd listen_in(const base::Path& directory, const char* name, int type, int 
   if (!listener) throw called("socket");
   if (prepare != nullptr) prepare(listener.get());
   if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) throw called("bind");
-  if (::listen(listener.get(), backlog) < 0) throw called("listen");
+  if (type != SOCK_DGRAM && ::listen(listener.get(), backlog) < 0) throw called("listen");
   return listener;
 }
 

@@ -7,7 +7,7 @@
 
 namespace ferry::criu {
 
-// Non-blocking; an earlier one of that name is replaced. `prepare` is called before anybody can connect. Throws SysError.
+// Non-blocking; an earlier one of that name is replaced. One of datagrams is only bound. `prepare` is called before anybody can connect. Throws SysError.
 base::Fd listen_in(const base::Path& directory, const char* name, int type, int backlog, void (*prepare)(int socket) = nullptr);
 
 }  // namespace ferry::criu

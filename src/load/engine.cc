@@ -22,9 +22,7 @@ constexpr uint32_t kStopTag = std::numeric_limits<uint32_t>::max();  // not a sl
 constexpr int kEventsAtOnce = 256;  // then the schedule is looked at again
 constexpr int64_t kConnectFirstNs =
     1'000'000'000;                           // for all connections to open before the run begins
-constexpr int64_t kGraceNs = 1'000'000'000;  // for open requests once told to stop
 constexpr int64_t kProgressNs = 250'000'000;
-
 
 }  // namespace
 
@@ -128,7 +126,7 @@ void Engine::wait(int64_t until_ns) {
 
 void Engine::stop(int64_t now) {
   stopping_ = true;
-  give_up_ns_ = now + kGraceNs;
+  give_up_ns_ = now + options_.grace.count();
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, stop_fd_, nullptr);  // it stays readable
 }
 

@@ -38,6 +38,7 @@ struct Options {
   std::chrono::nanoseconds duration{};
   bool new_connections = false;  // one for each request, at most `connections` at a time
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);  // from when the request was due
+  std::chrono::nanoseconds grace = std::chrono::seconds(1);    // for what is open when the run is ended early
   size_t queue_limit = 100'000;  // requests due that wait for a free connection
   Check check;
   bool counter = false;                           // answers are numbers of a counter: see counter.h
@@ -56,7 +57,7 @@ class StopEvent {
 };
 
 // Returns when all requests have been answered or have failed. Once `stop_fd` (if any) is readable,
-// no more requests are made and those that are open get one more second. Throws Error for options
+// no more requests are made and those that are open get the grace. Throws Error for options
 // that make no sense; a service that cannot be reached is a Result.
 Result run(const Options& options, int stop_fd = -1);
 

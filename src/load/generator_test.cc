@@ -99,6 +99,30 @@ TEST(Generator, StopsEarlyAndAbandonsWhatIsOpen) {
   expect_each_request_once(result);
 }
 
+// A service that stood still when the run was ended, and then answers: how long it did is known.
+TEST(Generator, WaitsForWhatIsOpenAsLongAsItIsTold) {
+  constexpr int kBeforeIt = 5;
+  const TestService service([](TestPeer& peer) {
+    for (int i = 0; peer.read_request(); ++i) {
+      if (i == kBeforeIt) std::this_thread::sleep_for(1500ms);
+      peer.answer("ok\n");
+    }
+  });
+  Options options = options_for(service.url(), 100, 3600s);
+  options.connections = 1;
+  options.grace = 60s;
+  StopEvent stop;
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(300ms);
+    stop.stop();
+  });
+  const Result result = run(options, stop.fd());
+  stopper.join();
+  EXPECT_EQ(at(result.counts, Outcome::kAbandoned), 0u);
+  EXPECT_EQ(result.ok(), result.due);
+  expect_each_request_once(result);
+}
+
 TEST(Generator, ReportsProgress) {
   const TestService service(answer_ok);
   Options options = options_for(service.url(), 100, 1s);

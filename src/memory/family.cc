@@ -2,10 +2,10 @@
 #include "memory/family.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
+#include "memory/page_runs.h"
 
 namespace ferry::memory {
 namespace {
@@ -17,29 +17,6 @@ using Kind = Backing::Kind;
 constexpr int kMaxRunsPerStep = 32;
 // Of runs that are zero or at the source, which alternate: faults are looked at in between.
 constexpr int kMaxLooksPerStep = 512;
-
-bool is_zero_page(const std::byte* page) {
-  uint64_t word = 0;
-  for (size_t at = 0; at < kPageBytes; at += sizeof word) {
-    std::memcpy(&word, page + at, sizeof word);
-    if (word != 0) return false;
-  }
-  return true;
-}
-
-// Calls put(offset, bytes, is_zero) for the runs of zero pages and of others; ends at the first
-// that is not kDone.
-template <typename PutRun>
-Put for_each_run(std::span<const std::byte> pages, const PutRun& put) {
-  for (size_t at = 0; at < pages.size();) {
-    const bool zero = is_zero_page(pages.data() + at);
-    size_t end = at + kPageBytes;
-    while (end < pages.size() && is_zero_page(pages.data() + end) == zero) end += kPageBytes;
-    if (const Put result = put(at, end - at, zero); result != Put::kDone) return result;
-    at = end;
-  }
-  return Put::kDone;
-}
 
 }  // namespace
 
@@ -54,8 +31,7 @@ Family::Family(std::unique_ptr<Backing> backing, SpacePlan plan, std::span<std::
 Put Family::put_content(AddressSpace& member, uint64_t address, std::span<const std::byte> pages,
                         uint64_t& homeless) {
   const size_t step = member.uses_guards() ? kPageBytes : kBatchBytes;
-  return for_each_run(pages, [&](size_t at, size_t bytes, bool zero) {
-    if (zero) return Put::kDone;
+  return for_each_data_run(pages, Put::kDone, [&](size_t at, size_t bytes) {
     for (const size_t end = at + bytes; at < end; at += step) {
       const auto part = pages.subspan(at, std::min(step, end - at));
       const Put put = put_around_guards(member, address + at, part, homeless);

@@ -48,6 +48,7 @@ Filler::Filler(const SharedState& state, const FillHooks& hooks,
 void Filler::run() {
   while (state_->outcome == Outcome::kOpen) {
     look(next_wait_ms());
+    fill_premapped();
     serve_faults();
     obey();
     if (state_->outcome != Outcome::kOpen) return;
@@ -62,6 +63,7 @@ int Filler::next_wait_ms() const {
   const bool prefilling =
       (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
   if (prefilling || !std::ranges::all_of(faults_, &Fault::is_far)) return kRetryMs;
+  if (can_fill_premapped()) return premapped_waits_ ? kRetryMs : 0;
   const int64_t most = faults_.empty() ? kIdleMs : kFarMs;
   if (pace_ == Pace::kFaultsFirst && running_since_ns_ != 0) return kRetryMs;
   if (!fills()) return static_cast<int>(most);
@@ -73,7 +75,8 @@ void Filler::look(int wait_ms) {
   const auto members = roster_.members();
   std::vector<pollfd> entries{{state_->commands, POLLIN, 0},
                               {state_->guardian_pidfd, POLLIN, 0},
-                              {owner_gone_ ? -1 : state_->owner, POLLIN, 0}};
+                              {owner_gone_ ? -1 : state_->owner, POLLIN, 0},
+                              {state_->premapped_listener, POLLIN, 0}};
   const size_t fixed = entries.size();
   for (const AddressSpace* member : members) entries.push_back({member->uffd().get(), POLLIN, 0});
   for (const int fd : arrivals_->descriptors()) entries.push_back({fd, POLLIN, 0});
@@ -89,6 +92,7 @@ void Filler::look(int wait_ms) {
   }
   if (entries[1].revents != 0) guardian_died_();
   if (entries[2].revents != 0) owner_gone_ = true;
+  if (entries[3].revents != 0) take_premapping();
   for (size_t i = 0; i < members.size(); ++i) {
     if ((entries[fixed + i].revents & POLLIN) != 0)
       drain(*members[i], wait_ms > 0 ? last_look_ns_ : since);
@@ -105,6 +109,32 @@ void Filler::take_arrivals() {
     state_->restored = 1;
     tell_news();
   }
+}
+
+void Filler::take_premapping() {
+  auto premapping = hooks_.premapping(state_->premapped_listener);
+  if (!premapping || state_->premapped == kMostPremapped) return;
+  if (const SpacePlan* plan = roster_.find_plan(premapping->pid)) {
+    premapped_.push_back(std::make_unique<Premapped>(std::move(*premapping), *plan, roster_.backing_of(*plan)));
+  }
+  ++state_->premapped;
+}
+
+// A child that is yet to be made would inherit what its parent has.
+bool Filler::can_fill_premapped() const {
+  return !premapped_.empty() && state_->premapped == state_->tasks;
+}
+
+void Filler::fill_premapped() {
+  if (!can_fill_premapped()) return;
+  premapped_waits_ = true;
+  std::erase_if(premapped_, [this](auto& task) {
+    const uint64_t before = task->bytes_put();
+    const auto step = task->fill_one_batch();
+    state_->premapped_bytes += task->bytes_put() - before;
+    if (step == Premapped::Step::kFilled) premapped_waits_ = false;
+    return step == Premapped::Step::kOver;
+  });
 }
 
 void Filler::drain(AddressSpace& member, int64_t since_ns) {
@@ -189,7 +219,10 @@ void Filler::check_alive() {
 void Filler::keep_pace() {
   if (pace_ == Pace::kBackground || !may_fill()) return;
   const int64_t now = base::mono_ns();
-  if (running_since_ns_ == 0) running_since_ns_ = now;
+  if (running_since_ns_ == 0) {
+    running_since_ns_ = now;
+    state_->left_at_resume = file_bytes(state_->store) + roster_.far_bytes();
+  }
   pace_ = Pace::kFaultsFirst;
   const bool is_quiet = now - std::max(last_fault_ns_, running_since_ns_) > kFaultsPauseNs;
   if (!is_quiet && now - running_since_ns_ < kFaultsFirstNs) return;

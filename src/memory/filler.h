@@ -40,6 +40,9 @@ class Filler {
   int next_wait_ms() const;
   void look(int wait_ms);
   void take_arrivals();
+  void take_premapping();
+  bool can_fill_premapped() const;
+  void fill_premapped();
   void drain(AddressSpace& member, int64_t since_ns);
   void serve_faults();
   void obey();
@@ -66,6 +69,8 @@ class Filler {
   std::function<void()> guardian_died_;
   Roster roster_;
   std::unique_ptr<Arrivals> arrivals_;
+  std::vector<std::unique_ptr<Premapped>> premapped_;  // those that can still be filled
+  bool premapped_waits_ = false;                       // for areas to come
   std::vector<Fault> faults_;
   bool owner_gone_ = false;
   int64_t last_look_ns_ = 0, last_check_ns_ = 0;

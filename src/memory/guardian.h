@@ -17,12 +17,15 @@
 #include <memory>
 
 #include "memory/arrivals.h"
+#include "memory/premapped.h"
 
 namespace ferry::memory {
 
 struct FillHooks {
   // From the listener and what an earlier filler had received (criu/lazy_pages_socket.h).
   std::function<std::unique_ptr<Arrivals>(int listener, Keepsake& keepsake)> arrivals;
+  // What a task has said at that listener. Does not block; nothing: it was not understood.
+  std::function<std::optional<Premapping>(int listener)> premapping;
   // All is in place and nothing is registered any more: closes the copies of the userfaultfd that
   // the task holds. Returns false when it has to be tried again (a thread does not stop). May be
   // called twice for a task.

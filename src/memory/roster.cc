@@ -51,6 +51,11 @@ std::unique_ptr<Backing> Roster::backing_of(const SpacePlan& plan) const {
   return std::make_unique<StoredSpace>(state_->store, plan.slot);
 }
 
+const SpacePlan* Roster::find_plan(int32_t pid) const {
+  const auto known = std::ranges::find(plans_, pid, &SpacePlan::pid);
+  return known != plans_.end() ? &*known : nullptr;
+}
+
 AddressSpace& Roster::make_member(int uffd, Family& family) {
   const auto id = static_cast<uint32_t>(members_.size());
   members_.push_back(std::make_unique<AddressSpace>(id, base::Fd(uffd)));
@@ -62,8 +67,7 @@ AddressSpace& Roster::make_member(int uffd, Family& family) {
 void Roster::make_family(const LogEntry& arrived) {
   SpacePlan plan{arrived.pid, 0, {}, {}};
   std::unique_ptr<Backing> backing;
-  const auto known = std::ranges::find(plans_, arrived.pid, &SpacePlan::pid);
-  if (known != plans_.end()) {
+  if (const SpacePlan* known = find_plan(arrived.pid)) {
     plan = *known;
     backing = backing_of(plan);
   } else {

@@ -37,6 +37,9 @@ class Roster {
   Family& family_of(const AddressSpace& member) const { return *family_of_.at(member.id()); }
   // A process of which pages are stored, but which has not been restored.
   std::optional<int32_t> stored_without_space() const;
+  // What is stored of that process; nothing: no page.
+  const SpacePlan* find_plan(int32_t pid) const;
+  std::unique_ptr<Backing> backing_of(const SpacePlan& plan) const;
   bool any_settled() const { return any_settled_; }
   // Still at the source.
   uint64_t far_bytes() const { return far_ ? far_->bytes_left() : 0; }
@@ -46,7 +49,6 @@ class Roster {
   void apply_fork(AddressSpace& parent, int uffd);
   void replay(const LogEntry& entry);
   void make_family(const LogEntry& arrived);
-  std::unique_ptr<Backing> backing_of(const SpacePlan& plan) const;
   AddressSpace& make_member(int uffd, Family& family);
   void remove(AddressSpace& member, End end);
 

@@ -46,7 +46,10 @@ enum class Outcome : uint32_t { kOpen, kSettled, kLost };
 struct StateHeader {
   // Descriptors, the same numbers in both processes.
   int32_t state = -1, store = -1, plan = -1, listener = -1, commands = -1, news = -1, marker = -1,
-          owner = -1, alive = -1, far = -1, asked = -1;  // the last two: -1 without post-copy
+          owner = -1, alive = -1, far = -1, asked = -1,  // these two: -1 without post-copy
+          premapped_listener = -1;               // -1: nobody will say anything there
+  std::atomic<uint32_t> tasks = 0;               // that are restored, whether they have pages or not
+  std::atomic<uint32_t> premapped = 0;           // of them, have been heard of
   char marker_path[256] = {};
   char job[64] = {};  // of the move that brought it
   std::atomic<int32_t> filler_pid = 0, guardian_pid = 0;
@@ -60,7 +63,8 @@ struct StateHeader {
 
   std::atomic<uint64_t> bytes_total = 0, bytes_left = 0, faults = 0, worst_fault_ns = 0, events = 0,
                         forks = 0, takeovers = 0, unplaced_bytes = 0, fill_began_ns = 0,
-                        fill_ended_ns = 0, cpu_ns = 0;
+                        fill_ended_ns = 0, cpu_ns = 0, premapped_bytes = 0,
+                        left_at_resume = 0;
   std::atomic<uint64_t> far_total = 0, far_left = 0;  // bytes still at the source
   char trouble[256] = {};
   Keepsake arrivals;

@@ -51,6 +51,8 @@ Progress progress_of(const SharedState& state, uint64_t stored_bytes) {
   progress.bytes_left += progress.far_left;
   const uint64_t began = state->fill_began_ns, ended = state->fill_ended_ns;
   if (began != 0 && ended != 0) progress.fill_ms = static_cast<double>(ended - began) / 1e6;
+  progress.premapped_bytes = state->premapped_bytes;
+  progress.left_at_resume = state->left_at_resume;
   progress.cpu_ms = static_cast<double>(state->cpu_ns) / 1e6;
   progress.trouble = state->trouble;
   return progress;
@@ -111,7 +113,7 @@ Settling::Settling(base::Fd state)
       commands_(make_eventfd()),
       news_(make_eventfd()) {}
 
-Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Options options) {
+Settling Settling::start(const Store& store, Listeners listeners, Options options) {
   Settling settling(SharedState::make());
   settling.store_ = base::Fd(::fcntl(store.fd(), F_DUPFD_CLOEXEC, 0));
   if (!settling.store_) throw base::SysError("fcntl", errno, "F_DUPFD of the store");
@@ -134,7 +136,8 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
   header.state = settling.state_fd_.get();
   header.store = store.fd();
   header.plan = settling.plan_.get();
-  header.listener = lazy_pages_listener.get();
+  header.listener = listeners.arrivals.get();
+  header.premapped_listener = listeners.premapped.get();
   header.commands = settling.commands_.get();
   header.news = settling.news_.get();
   header.marker = marker.get();
@@ -144,14 +147,17 @@ Settling Settling::start(const Store& store, base::Fd lazy_pages_listener, Optio
                            header.commands, header.news,  header.owner, header.alive,
                            settling.far_.get(), settling.asked_.get()};
   if (marker) inherit.push_back(header.marker);
+  if (listeners.premapped) inherit.push_back(header.premapped_listener);
   settling.guardian_ = options.launch(header.state, inherit);
   settling.owner_ = std::move(owner.second);
   settling.alive_ = std::move(alive.first);
   return settling;
 }
 
-void Settling::serve(const Store& store, const Far& far) {
-  write_plans(plan_.get(), store.plans());
+void Settling::serve(const Store& store, const Far& far, size_t tasks) {
+  const auto plans = store.plans();
+  write_plans(plan_.get(), plans);
+  state_->tasks = static_cast<uint32_t>(std::max(tasks, plans.size()));
   state_->bytes_total = state_->bytes_left = store.bytes_held();
   if (!far.empty()) {
     FarPages::write(far_.get(), far_spaces(store, far));

@@ -5,7 +5,7 @@
 // starts them, and the view of any other ferry on the host. They outlive it, and end when all is in
 // place, when the workload has ended, or at abort().
 //
-//     auto settling = Settling::start(store, criu::listen_lazy_pages(directory), {.name = "web"});
+//     auto settling = Settling::start(store, {criu::listen_lazy_pages(directory)}, {.name = "web"});
 //     …all pages come…
 //     settling.serve(store);
 //     …CRIU restores; faults are answered from the start…
@@ -41,6 +41,8 @@ struct Progress {
   uint64_t takeovers = 0;       // a filler or guardian had died
   uint64_t unplaced_bytes = 0;  // had no registered memory to go to, and nobody had unmapped it: a
                                 // bug, or a disagreement with CRIU
+  uint64_t premapped_bytes = 0;  // were put while CRIU was still building the task
+  uint64_t left_at_resume = 0;   // were not in place yet when it began to run
   double fill_ms = 0;           // of the background fill
   double cpu_ms = 0;            // of the filler, from its start to the end
   std::string trouble;          // what the filler last failed at; it tries again
@@ -51,6 +53,12 @@ struct PullAccess {
   base::Fd state, store, far;
   base::Fd placed;  // an eventfd, written to: look, pages have come
   base::Fd asked;   // an eventfd, read from: pages are waited for
+};
+
+// At which the filler hears of what CRIU restores.
+struct Listeners {
+  base::Fd arrivals;   // FillHooks::arrivals
+  base::Fd premapped;  // FillHooks::premapping; none: nothing is put before a task has arrived
 };
 
 class Settling {
@@ -68,7 +76,7 @@ class Settling {
 
   // Starts both processes, which wait: that takes longer than all else here, and is no part of the
   // pause. Throws Error when a workload of that name is still settling.
-  static Settling start(const Store& store, base::Fd lazy_pages_listener, Options options);
+  static Settling start(const Store& store, Listeners listeners, Options options);
   Settling(Settling&&) = default;
   // The processes go on without us; but they end if they have nothing to serve yet, or if the restore
   // has not yielded any address space.
@@ -77,7 +85,8 @@ class Settling {
   // The store is complete, or what lacks can be pulled: pages, by the pid of their space, that are
   // still at the source. From now on faults are answered.
   using Far = std::map<int32_t, PageSet>;
-  void serve(const Store& store, const Far& far = {});
+  // `tasks`: that are to be restored, should it be more than those of which pages are stored.
+  void serve(const Store& store, const Far& far = {}, size_t tasks = 0);
 
   // Puts the `first` pages of all spaces in place and checks that every stored page has registered
   // memory to go to. Throws Error when it has not (the workload would lose it), or at the deadline.

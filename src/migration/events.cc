@@ -101,6 +101,7 @@ std::string to_json(const Report& r) {
   if (r.throttle.most_percent > 0) j["throttle"] = to_json(r.throttle);
   if (r.settle_ms > 0) {
     j["settle_ms"] = rounded(r.settle_ms);
+    j["left_at_resume_bytes"] = r.left_at_resume;
     j["faults"] = r.faults;
     j["pulled_bytes"] = r.pulled_bytes;
     j["worst_fault_ms"] = rounded(r.worst_fault_ms);

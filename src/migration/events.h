@@ -110,6 +110,7 @@ struct Report {
   double expected_pause_ms = 0;   // when it was decided to freeze; 0: nothing was expected
   std::string freeze_reason;      // in words
   double settle_ms = 0;           // from running until all of the memory was in place
+  uint64_t left_at_resume = 0;    // bytes that were not in place yet when it began to run
   uint64_t faults = 0;            // pages that it had to wait for meanwhile
   double worst_fault_ms = 0;
   Cost source_cost;

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "base/usage.h"
 #include "criu/lazy_pages_socket.h"
+#include "criu/premapped_socket.h"
 #include "memory/codec.h"
 #include "migration/conversation.h"
 #include "runtime/workload.h"
@@ -38,7 +39,8 @@ memory::PageSet pages_of(const std::string& told) { return memory::PageSet::deco
 }  // namespace
 
 MemoryArrival::MemoryArrival(const wire::Plan& plan, const base::Path& lazy_pages_directory)
-    : settling_(memory::Settling::start(store_, criu::listen_lazy_pages(lazy_pages_directory), settling_options(plan))) {}
+    : settling_(memory::Settling::start(store_, {criu::listen_lazy_pages(lazy_pages_directory), criu::listen_premapped(lazy_pages_directory)},
+                                        settling_options(plan))) {}
 
 void MemoryArrival::expect_lanes(transport::Listener& listener, const transport::Key& key, int lanes) {
   lanes_.emplace(listener, key, lanes, [this](std::span<const std::byte> payload, unsigned round) { put(payload, round); });
@@ -80,7 +82,7 @@ void MemoryArrival::serve(const wire::Restore& request) {
     if (!space.far().empty()) far.emplace(space.pid(), pages_of(space.far()));
   }
   if (!far.empty() && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
-  settling_.serve(store_, far);
+  settling_.serve(store_, far, static_cast<size_t>(request.memory_size()));
   if (!far.empty()) puller_.emplace(settling_.pull_access(), std::move(links));
 }
 
@@ -108,6 +110,7 @@ wire::Settled MemoryArrival::wait_until_settled() {
   settled.set_faults(progress.faults);
   settled.set_worst_fault_ms(static_cast<double>(progress.worst_fault_us) / 1000);
   settled.set_lost(!progress.settled);
+  settled.set_left_at_resume(progress.left_at_resume);
   const base::Usage usage = base::own_usage();
   settled.set_cpu_ms(usage.cpu_ms + progress.cpu_ms);
   settled.set_peak_rss_bytes(usage.peak_rss_bytes);

@@ -85,6 +85,7 @@ void pull_again(transport::Accepted& source, Conversation& talk, const wire::Ser
   settled.set_bytes(settling->bytes_total);
   settled.set_faults(settling->faults);
   settled.set_worst_fault_ms(static_cast<double>(settling->worst_fault_ns) / 1e6);
+  settled.set_left_at_resume(settling->left_at_resume);
   settled.set_lost(settling->outcome != memory::Outcome::kSettled);
   talk.send(answer);
 }

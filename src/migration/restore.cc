@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "criu/held_uffd.h"
+#include "criu/premapped_image.h"
 #include "criu/shared_memory_place.h"
 #include "migration/engine_criu.h"
 
@@ -49,6 +50,7 @@ void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
   auto request = criu::restore_request(images_.link(), pages_);
   request.mutable_opts()->set_shell_job(options.shell_job);
   request.mutable_opts()->set_tcp_close(options.tcp_close);
+  if (pages_ == criu::Pages::kOnDemand) criu::name_premapped_areas(images_.directory());
   if (has_netns_) criu::restore_into_network(request);
   criu_->request(request);
   const auto event = criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes));

@@ -373,6 +373,7 @@ void SourceMove::settle() {
     const auto& settled = answer.settled();
     report_.settle_ms = settled.settle_ms();
     report_.faults = settled.faults();
+    report_.left_at_resume = settled.left_at_resume();
     report_.worst_fault_ms = settled.worst_fault_ms();
     report_.target_cost = {settled.cpu_ms(), settled.peak_rss_bytes()};
     if (settled.lost()) observer_.notice(fmt::format("{} has ended on {} before all of its memory was in place", report_.name, report_.target));

@@ -39,6 +39,8 @@ inline Move full_move() {
   move.worst_latency_ms = 212.25;
   move.total_ms = 538.125;
   move.settle_ms = 5.5;
+  move.left_at_resume_bytes = 3u << 20;
+  move.faults = 12;
   move.stream_bytes_per_s = 2.5e9;
   move.retransmissions = 5;
   move.unexplained_retransmissions = 1;

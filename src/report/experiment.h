@@ -64,6 +64,8 @@ struct Move {
   std::optional<int> steps;
 
   std::optional<uint64_t> memory_bytes, bytes_sent;
+  std::optional<uint64_t> left_at_resume_bytes;  // of its memory: not in place yet when it ran again
+  std::optional<uint64_t> faults;                // pages that it had to wait for then
   std::optional<double> frozen_ms;         // by ferry's clocks; none for a native way
   std::optional<double> client_gap_ms;     // from the last answer before the freeze to the first one after
   std::optional<double> worst_latency_ms;  // of the requests due during the move

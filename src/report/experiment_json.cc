@@ -113,6 +113,8 @@ void measured_fields(auto& archive, Is<Move> auto& move) {
   archive.if_any("captured_resets", move.captured_resets);
   archive("total_ms", move.total_ms);
   archive.if_any("settle_ms", move.settle_ms);
+  archive.if_any("left_at_resume_bytes", move.left_at_resume_bytes);
+  archive.if_any("faults", move.faults);
   archive.if_any("stream_bytes_per_s", move.stream_bytes_per_s);
   archive.if_any("cpu_ms", move.cpu_ms);
   archive.if_any("source_rss_bytes", move.source_rss_bytes);

@@ -33,6 +33,8 @@ TEST(ExperimentJson, GoesThereAndBackWithNothingLost) {
   EXPECT_EQ(move.commands, full.commands);
   EXPECT_EQ(move.steps, full.steps);
   EXPECT_EQ(move.settle_ms, full.settle_ms);
+  EXPECT_EQ(move.left_at_resume_bytes, full.left_at_resume_bytes);
+  EXPECT_EQ(move.faults, full.faults);
   EXPECT_EQ(move.stream_bytes_per_s, full.stream_bytes_per_s);
   EXPECT_EQ(move.retransmissions, full.retransmissions);
   EXPECT_EQ(move.unexplained_retransmissions, full.unexplained_retransmissions);

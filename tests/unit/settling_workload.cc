@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "criu/lazy_pages_socket.h"
+#include "criu/premapped_socket.h"
 #include "kernel/userfaultfd.h"
 #include "memory/guardian.h"
 
@@ -174,7 +175,7 @@ void Workload::fill_store(Store& store) const {
 }
 
 Settling Workload::stand_by(const Store& store, const std::string& name) {
-  return Settling::start(store, criu::listen_lazy_pages(directory_),
+  return Settling::start(store, {criu::listen_lazy_pages(directory_), criu::listen_premapped(directory_)},
                          {name, directory_ / "settling", launch_forked});
 }
 
@@ -223,6 +224,7 @@ base::Child launch_forked(int state_fd, const std::vector<int>& inherit) {
   hooks.arrivals = [](int listener, Keepsake& keepsake) -> std::unique_ptr<Arrivals> {
     return std::make_unique<criu::LazyPagesSocket>(listener, keepsake);
   };
+  hooks.premapping = criu::receive_premapping;
   hooks.close_copies = [](int32_t, pid_t) { return true; };
   ::_exit(run_guardian(state_fd, hooks));
 }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loaded into the criu process only, as limits_preload.cc is; does something only in a restore for
+// which ferry has set kHoldVariable and listens at kPremappedSocket.
+//
+// A task that CRIU restores opens the list of its pages, maps its areas one after the other, or
+// moves there what it has inherited (criu/mem.c: prepare_mappings), makes its children, then all the
+// rest of itself, and moves the areas to their places at the very end. For most of a restore they
+// are there and empty, and the filler may put pages into them.
+//
+// It does so with a userfaultfd, not with process_vm_writev(2): that would keep the task from the
+// lock of its address space, for up to 4 ms at a time.
+#include <errno.h>
+#include <linux/userfaultfd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "criu/high_descriptor.h"
+#include "criu/premapped_place.h"
+#include "criu/preload_socket.h"
+#include "memory/premapped_areas.h"
+
+namespace ferry::criu {
+namespace {
+
+using memory::PremappedArea;
+using memory::PremappedAreas;
+
+constexpr const char* kListPrefix = "pagemap-";
+constexpr const char* kListEnd = ".img";
+constexpr int kUserModeOnly = 1;  // UFFD_USER_MODE_ONLY, Linux 5.11: needs no privilege
+
+// Until a task has opened the list of its own pages, these are its parent's.
+struct {
+  PremappedAreas* areas = nullptr;
+  long uffd = -1;
+  long owner = 0;
+  const PremappedAreas* of_parent = nullptr;
+} premapped;
+
+PremappedAreas* own_areas() {
+  return premapped.areas != nullptr && premapped.owner == raw(SYS_getpid) ? premapped.areas : nullptr;
+}
+
+// 0: it is no list of a task's pages.
+long pid_in(const char* path) {
+  const size_t prefix = strlen(kListPrefix);
+  if (strncmp(path, kListPrefix, prefix) != 0) return 0;
+  char* end = nullptr;
+  const unsigned long pid = strtoul(path + prefix, &end, 10);
+  return end != path + prefix && strcmp(end, kListEnd) == 0 ? static_cast<long>(pid) : 0;
+}
+
+bool send(long socket, long pid, long memfd, long uffd) {
+  PremappedMessage content{static_cast<int32_t>(pid)};
+  const int fds[PremappedMessage::kDescriptors] = {static_cast<int>(memfd), static_cast<int>(uffd)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
+  iovec part{&content, sizeof content};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* first = CMSG_FIRSTHDR(&message);
+  first->cmsg_level = SOL_SOCKET;
+  first->cmsg_type = SCM_RIGHTS;
+  first->cmsg_len = CMSG_LEN(sizeof fds);
+  memcpy(CMSG_DATA(first), fds, sizeof fds);
+  return raw(SYS_sendmsg, socket, &message, MSG_NOSIGNAL) == sizeof content;
+}
+
+// -1: there is none.
+long make_userfaultfd() {
+  const long fd = raw(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | kUserModeOnly);
+  if (is_error(fd)) return -1;
+  uffdio_api api{UFFD_API, 0, 0};
+  const bool can = !is_error(raw(SYS_ioctl, fd, UFFDIO_API, &api));
+  const long high = can ? copy_up(fd) : -1;
+  raw(SYS_close, fd);
+  return is_error(high) ? -1 : high;
+}
+
+PremappedAreas* map_areas(long memfd) {
+  if (is_error(raw(SYS_ftruncate, memfd, sizeof(PremappedAreas)))) return nullptr;
+  const long at = raw(SYS_mmap, nullptr, sizeof(PremappedAreas), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+  return is_error(at) ? nullptr : reinterpret_cast<PremappedAreas*>(at);
+}
+
+void offer(long socket, long pid) {
+  const long memfd = raw(SYS_memfd_create, "ferry-premapped", MFD_CLOEXEC);
+  if (is_error(memfd)) return;
+  const long uffd = make_userfaultfd();
+  PremappedAreas* areas = uffd >= 0 ? map_areas(memfd) : nullptr;
+  if (areas != nullptr && send(socket, pid, memfd, uffd)) {
+    premapped.areas = areas;
+    premapped.uffd = uffd;
+    premapped.owner = raw(SYS_getpid);
+  } else {
+    if (areas != nullptr) raw(SYS_munmap, areas, sizeof(PremappedAreas));
+    if (uffd >= 0) raw(SYS_close, uffd);
+  }
+  raw(SYS_close, memfd);
+}
+
+void add(PremappedAreas& areas, uint64_t start, size_t bytes, void* at) {
+  const uint32_t count = areas.count.load(std::memory_order_relaxed);
+  if (count == PremappedAreas::kMost) return;
+  uffdio_register range{};
+  range.range = {reinterpret_cast<uint64_t>(at), bytes};
+  range.mode = UFFDIO_REGISTER_MODE_WP;  // and nothing is ever protected: nobody waits for anything
+  if (is_error(raw(SYS_ioctl, premapped.uffd, UFFDIO_REGISTER, &range))) return;
+  areas.areas[count] = PremappedArea{start, bytes, reinterpret_cast<uint64_t>(at)};
+  areas.count.store(count + 1, std::memory_order_release);
+}
+
+}  // namespace
+
+void begin_premapping(int directory, const char* path) {
+  const long pid = pid_in(path);
+  if (pid == 0 || getenv(kHoldVariable) == nullptr || own_areas() != nullptr) return;
+  premapped.of_parent = premapped.areas;
+  premapped.areas = nullptr;
+  const long socket = connect_in(directory, kPremappedSocket, SOCK_DGRAM | SOCK_NONBLOCK);
+  if (is_error(socket)) return;  // nobody wants to know
+  // A huge page would be present where nothing has been put. CRIU's restorer sets it as the task had it.
+  if (!is_error(raw(SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0))) offer(socket, pid);
+  raw(SYS_close, socket);
+}
+
+void note_premapped(void* at, size_t bytes, int flags, int64_t offset) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+  if (offset == 0 || (flags & (kFlags | MAP_GROWSDOWN)) != kFlags) return;
+  PremappedAreas* areas = own_areas();
+  if (areas != nullptr) add(*areas, static_cast<uint64_t>(offset), bytes, at);
+}
+
+void note_inherited(const void* from, void* at, size_t bytes) {
+  PremappedAreas* areas = own_areas();
+  const PremappedAreas* parent = premapped.of_parent;
+  if (areas == nullptr || parent == nullptr) return;
+  const uint32_t count = parent->count.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < count; ++i) {
+    const PremappedArea& area = parent->areas[i];
+    if (area.at == reinterpret_cast<uint64_t>(from) && area.bytes == bytes) return add(*areas, area.start, bytes, at);
+  }
+}
+
+// The kernel lets no UFFDIO_COPY go on beyond UFFDIO_UNREGISTER: whatever becomes of the filler, it
+// puts nothing into what is at that place next.
+void end_premapping() {
+  PremappedAreas* areas = own_areas();
+  if (areas == nullptr) return;
+  const uint32_t count = areas->count.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < count; ++i) {
+    uffdio_range range{areas->areas[i].at, areas->areas[i].bytes};
+    raw(SYS_ioctl, premapped.uffd, UFFDIO_UNREGISTER, &range);
+  }
+  areas->are_moved = 1;
+  raw(SYS_close, premapped.uffd);
+  premapped.areas = nullptr;
+}
+
+}  // namespace ferry::criu
+
+extern "C" __attribute__((visibility("default"))) void* mremap(void* from, size_t old_bytes, size_t new_bytes, int flags, ...) noexcept {
+  using namespace ferry::criu;
+  va_list list;
+  va_start(list, flags);
+  void* to = (flags & MREMAP_FIXED) != 0 ? va_arg(list, void*) : nullptr;
+  va_end(list);
+  const long result = raw(SYS_mremap, from, old_bytes, new_bytes, flags, to);
+  if (is_error(result)) {
+    errno = static_cast<int>(-result);
+    return MAP_FAILED;
+  }
+  if (old_bytes == new_bytes) note_inherited(from, reinterpret_cast<void*>(result), new_bytes);
+  return reinterpret_cast<void*>(result);
+}
