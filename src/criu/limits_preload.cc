@@ -18,6 +18,7 @@
 
 #include "criu/held_uffd_place.h"
 #include "criu/raw_syscall.h"
+#include "criu/reserve_place.h"
 
 namespace {
 
@@ -62,7 +63,9 @@ extern "C" __attribute__((visibility("default"))) long syscall(long number, ...)
   for (long& argument : arguments) argument = va_arg(list, long);
   va_end(list);
 
+  if (number == SYS_clone3) ferry::criu::prepare_reserve_for_clone();
   long result = ferry::criu::raw_syscall(number, arguments);
+  if (number == SYS_clone3) ferry::criu::drop_reserve_after_clone(result);
   if (number == SYS_userfaultfd) result = ferry::criu::hold_userfaultfd(result, arguments[0]);
   if (!ferry::criu::is_error(result)) return result;
   const bool reads_limit = number == SYS_prlimit64 && arguments[2] == 0 && arguments[3] != 0;

@@ -14,14 +14,14 @@ inline constexpr const char* kPremappedSocket = "premapped.socket";  // SOCK_DGR
 // Comes with the descriptors: of a memfd of PremappedAreas, and of a userfaultfd with which the areas are registered, for
 // UFFDIO_COPY alone: whoever touches them does not wait.
 struct PremappedMessage {
-  static constexpr size_t kDescriptors = 2;
   int32_t pid;  // as the workload sees it
 };
 
 // In that library. CRIU opens this path in this directory: where it is the list of a task's pages, its areas are about to be made.
 void begin_premapping(int directory, const char* path);
 // CRIU has mapped this. premapped_image.h says why areas have an offset.
-void note_premapped(void* at, size_t bytes, int flags, int64_t offset);
+// `is_prepared`: it is from the reserve (reserve_place.h).
+void note_premapped(void* at, size_t bytes, int flags, int64_t offset, bool is_prepared);
 // CRIU has moved an area that the task has inherited from its parent.
 void note_inherited(const void* from, void* at, size_t bytes);
 // CRIU is about to move the areas to their places. From now on nothing is put there.

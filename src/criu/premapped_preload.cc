@@ -19,9 +19,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#include "criu/high_descriptor.h"
+#include "criu/held_uffd_place.h"
 #include "criu/premapped_place.h"
 #include "criu/preload_socket.h"
+#include "criu/preload_userfaultfd.h"
 #include "memory/premapped_areas.h"
 
 namespace ferry::criu {
@@ -32,7 +33,6 @@ using memory::PremappedAreas;
 
 constexpr const char* kListPrefix = "pagemap-";
 constexpr const char* kListEnd = ".img";
-constexpr int kUserModeOnly = 1;  // UFFD_USER_MODE_ONLY, Linux 5.11: needs no privilege
 
 // Until a task has opened the list of its own pages, these are its parent's.
 struct {
@@ -55,35 +55,6 @@ long pid_in(const char* path) {
   return end != path + prefix && strcmp(end, kListEnd) == 0 ? static_cast<long>(pid) : 0;
 }
 
-bool send(long socket, long pid, long memfd, long uffd) {
-  PremappedMessage content{static_cast<int32_t>(pid)};
-  const int fds[PremappedMessage::kDescriptors] = {static_cast<int>(memfd), static_cast<int>(uffd)};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
-  iovec part{&content, sizeof content};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* first = CMSG_FIRSTHDR(&message);
-  first->cmsg_level = SOL_SOCKET;
-  first->cmsg_type = SCM_RIGHTS;
-  first->cmsg_len = CMSG_LEN(sizeof fds);
-  memcpy(CMSG_DATA(first), fds, sizeof fds);
-  return raw(SYS_sendmsg, socket, &message, MSG_NOSIGNAL) == sizeof content;
-}
-
-// -1: there is none.
-long make_userfaultfd() {
-  const long fd = raw(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | kUserModeOnly);
-  if (is_error(fd)) return -1;
-  uffdio_api api{UFFD_API, 0, 0};
-  const bool can = !is_error(raw(SYS_ioctl, fd, UFFDIO_API, &api));
-  const long high = can ? copy_up(fd) : -1;
-  raw(SYS_close, fd);
-  return is_error(high) ? -1 : high;
-}
-
 PremappedAreas* map_areas(long memfd) {
   if (is_error(raw(SYS_ftruncate, memfd, sizeof(PremappedAreas)))) return nullptr;
   const long at = raw(SYS_mmap, nullptr, sizeof(PremappedAreas), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
@@ -95,7 +66,8 @@ void offer(long socket, long pid) {
   if (is_error(memfd)) return;
   const long uffd = make_userfaultfd();
   PremappedAreas* areas = uffd >= 0 ? map_areas(memfd) : nullptr;
-  if (areas != nullptr && send(socket, pid, memfd, uffd)) {
+  const PremappedMessage message{static_cast<int32_t>(pid)};
+  if (areas != nullptr && send_descriptors(socket, &message, sizeof message, {static_cast<int>(memfd), static_cast<int>(uffd)})) {
     premapped.areas = areas;
     premapped.uffd = uffd;
     premapped.owner = raw(SYS_getpid);
@@ -106,14 +78,12 @@ void offer(long socket, long pid) {
   raw(SYS_close, memfd);
 }
 
-void add(PremappedAreas& areas, uint64_t start, size_t bytes, void* at) {
+void add(PremappedAreas& areas, uint64_t start, size_t bytes, void* at, bool is_prepared) {
   const uint32_t count = areas.count.load(std::memory_order_relaxed);
   if (count == PremappedAreas::kMost) return;
-  uffdio_register range{};
-  range.range = {reinterpret_cast<uint64_t>(at), bytes};
-  range.mode = UFFDIO_REGISTER_MODE_WP;  // and nothing is ever protected: nobody waits for anything
-  if (is_error(raw(SYS_ioctl, premapped.uffd, UFFDIO_REGISTER, &range))) return;
-  areas.areas[count] = PremappedArea{start, bytes, reinterpret_cast<uint64_t>(at)};
+  const auto here = reinterpret_cast<uint64_t>(at);
+  if (!register_for_copy(premapped.uffd, here, bytes)) return;
+  areas.areas[count] = PremappedArea{start, bytes, here, is_prepared ? 1u : 0u};
   areas.count.store(count + 1, std::memory_order_release);
 }
 
@@ -131,11 +101,11 @@ void begin_premapping(int directory, const char* path) {
   raw(SYS_close, socket);
 }
 
-void note_premapped(void* at, size_t bytes, int flags, int64_t offset) {
+void note_premapped(void* at, size_t bytes, int flags, int64_t offset, bool is_prepared) {
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   if (offset == 0 || (flags & (kFlags | MAP_GROWSDOWN)) != kFlags) return;
   PremappedAreas* areas = own_areas();
-  if (areas != nullptr) add(*areas, static_cast<uint64_t>(offset), bytes, at);
+  if (areas != nullptr) add(*areas, static_cast<uint64_t>(offset), bytes, at, is_prepared);
 }
 
 void note_inherited(const void* from, void* at, size_t bytes) {
@@ -145,7 +115,7 @@ void note_inherited(const void* from, void* at, size_t bytes) {
   const uint32_t count = parent->count.load(std::memory_order_acquire);
   for (uint32_t i = 0; i < count; ++i) {
     const PremappedArea& area = parent->areas[i];
-    if (area.at == reinterpret_cast<uint64_t>(from) && area.bytes == bytes) return add(*areas, area.start, bytes, at);
+    if (area.at == reinterpret_cast<uint64_t>(from) && area.bytes == bytes) return add(*areas, area.start, bytes, at, false);
   }
 }
 

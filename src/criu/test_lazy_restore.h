@@ -104,11 +104,16 @@ class LazyRestore : public ::testing::Test {
     options.environment = {hold_setting()};
     const auto log = dump_.images().open_log(kRestoreLog);
     options.stderr_fd = log.get();
+    will_start(options);
     session_ = Session::start(installation_to_test(), kernel::Namespaces::of(::getpid()),
                               std::move(options));
+    has_started(*session_);
     session_->request(restore_request(dump_.images().link(), Pages::kOnDemand));
     expect_at(session_->run_until("post-restore", base::mono_now() + kTestLimit));
   }
+  // For those who want more of that CRIU.
+  virtual void will_start(base::SpawnOptions&) {}
+  virtual void has_started(Session&) {}
   void run() {
     session_->answer(true);
     const Event event = session_->run_until("", base::mono_now() + kTestLimit);

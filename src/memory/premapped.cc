@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "memory/page_runs.h"
 
@@ -37,6 +36,7 @@ Premapped::~Premapped() {
 
 Premapped::Step Premapped::fill_one_batch() {
   if (areas_ == nullptr) return Step::kOver;
+  take_news();
   uint64_t filled = 0;
   for (int runs = 0; runs < kMostRunsPerBatch && filled < kLookBytes; ++runs) {
     if (areas_->are_moved != 0) return Step::kOver;
@@ -48,10 +48,28 @@ Premapped::Step Premapped::fill_one_batch() {
   return Step::kFilled;
 }
 
-// Those that have come since the last search may be hotter than what is left.
-std::optional<Premapped::Piece> Premapped::next() {
+// Areas that have come since may be hotter than what is left. Some have what was prepared for them.
+void Premapped::take_news() {
   const uint32_t count = areas_->count.load(std::memory_order_acquire);
-  if (std::exchange(known_, count) != count) hot_index_ = hot_at_ = rest_at_ = 0;
+  if (known_ == count) return;
+  for (const PremappedArea& area : std::span(areas_->areas, count).subspan(known_)) {
+    if (area.is_prepared != 0) drop_prepared({area.start, area.start + area.bytes});
+  }
+  known_ = count;
+  hot_index_ = hot_at_ = rest_at_ = 0;
+}
+
+void Premapped::drop_prepared(AddressRange area) {
+  const auto ends_before = [](const AddressRange& range, uint64_t start) { return range.end <= start; };
+  for (auto range = std::lower_bound(plan_.prepared.begin(), plan_.prepared.end(), area.start, ends_before);
+       range != plan_.prepared.end() && range->start < area.end; ++range) {
+    const AddressRange there{std::max(range->start, area.start), std::min(range->end, area.end)};
+    backing_->drop(there);
+    bytes_put_ += there.bytes();
+  }
+}
+
+std::optional<Premapped::Piece> Premapped::next() {
   for (; hot_index_ < plan_.hot.size(); ++hot_index_, hot_at_ = 0) {
     const AddressRange hot = plan_.hot[hot_index_];
     if (const auto piece = stored_within({std::max(hot.start, hot_at_), hot.end})) {

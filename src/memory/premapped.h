@@ -49,6 +49,8 @@ class Premapped {
     AddressRange positions;
     uint64_t at = 0;  // where its first byte is now
   };
+  void take_news();
+  void drop_prepared(AddressRange area);
   std::optional<Piece> next();
   std::optional<Piece> stored_within(AddressRange wanted) const;
   bool put(const Piece& piece);

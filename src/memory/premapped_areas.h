@@ -17,6 +17,7 @@ inline constexpr size_t kMostPremapped = 16;  // tasks
 struct PremappedArea {
   uint64_t start = 0, bytes = 0;  // where it belongs
   uint64_t at = 0;                // where it is now
+  uint64_t is_prepared = 0;       // 1: with what was in the reserve for it (reserve_table.h)
 };
 
 struct PremappedAreas {

@@ -65,7 +65,7 @@ AddressSpace& Roster::make_member(int uffd, Family& family) {
 }
 
 void Roster::make_family(const LogEntry& arrived) {
-  SpacePlan plan{arrived.pid, 0, {}, {}};
+  SpacePlan plan{arrived.pid, 0, {}, {}, {}};
   std::unique_ptr<Backing> backing;
   if (const SpacePlan* known = find_plan(arrived.pid)) {
     plan = *known;

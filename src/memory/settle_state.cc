@@ -84,7 +84,7 @@ namespace {
 struct PlanHead {
   int32_t pid;
   uint32_t slot;
-  uint64_t first, hot;
+  uint64_t first, hot, prepared;  // so many ranges of each, in this order
 };
 
 template <typename T>
@@ -105,10 +105,11 @@ std::vector<AddressRange> read_ranges(int fd, uint64_t count) {
 void write_plans(int fd, std::span<const SpacePlan> plans) {
   std::vector<std::byte> bytes;
   for (const SpacePlan& plan : plans) {
-    const PlanHead head{plan.pid, plan.slot, plan.first.size(), plan.hot.size()};
+    const PlanHead head{plan.pid, plan.slot, plan.first.size(), plan.hot.size(), plan.prepared.size()};
     append(bytes, std::span(&head, 1));
     append(bytes, std::span<const AddressRange>(plan.first));
     append(bytes, std::span<const AddressRange>(plan.hot));
+    append(bytes, std::span<const AddressRange>(plan.prepared));
   }
   base::write_full(fd, bytes);
 }
@@ -119,9 +120,10 @@ std::vector<SpacePlan> read_plans(int fd) {
   std::vector<SpacePlan> plans;
   PlanHead head{};
   while (base::read_full(fd, std::as_writable_bytes(std::span(&head, 1))) == sizeof head) {
-    SpacePlan plan{head.pid, head.slot, {}, {}};
+    SpacePlan plan{head.pid, head.slot, {}, {}, {}};
     plan.first = read_ranges(fd, head.first);
     plan.hot = read_ranges(fd, head.hot);
+    plan.prepared = read_ranges(fd, head.prepared);
     plans.push_back(std::move(plan));
   }
   return plans;

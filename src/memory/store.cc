@@ -124,6 +124,11 @@ void Store::set_first(int32_t pid, std::vector<AddressRange> ranges) {
   spaces_[pid].first = std::move(ranges);
 }
 
+void Store::set_prepared(int32_t pid, std::vector<AddressRange> ranges) {
+  const std::lock_guard lock(mutex_);
+  spaces_.at(pid).prepared = std::move(ranges);
+}
+
 void Store::note_sent(int32_t pid, AddressRange range, unsigned round) {
   const std::lock_guard lock(mutex_);
   auto& rounds = spaces_[pid].sent;
@@ -166,7 +171,7 @@ std::vector<SpacePlan> Store::plans() const {
   const std::lock_guard lock(mutex_);
   std::vector<SpacePlan> plans;
   for (const auto& [pid, space] : spaces_) {
-    SpacePlan& plan = plans.emplace_back(SpacePlan{pid, space.slot, space.first, {}});
+    SpacePlan& plan = plans.emplace_back(SpacePlan{pid, space.slot, space.first, {}, space.prepared});
     for (auto round = space.sent.rbegin(); round != space.sent.rend(); ++round) {
       plan.hot.insert(plan.hot.end(), round->second.begin(), round->second.end());
     }

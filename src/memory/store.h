@@ -30,6 +30,7 @@ struct SpacePlan {
   uint32_t slot = 0;
   std::vector<AddressRange> first;  // to be in place before the workload runs
   std::vector<AddressRange> hot;    // written last before the freeze; hottest first
+  std::vector<AddressRange> prepared;  // in the reserve (reserve_table.h); ascending
 };
 
 class Store {
@@ -47,6 +48,7 @@ class Store {
   void keep_only(int32_t pid, std::span<const AddressRange> present);
   void forget(int32_t pid);  // the process has ended, or runs another program
   void set_first(int32_t pid, std::vector<AddressRange> ranges);
+  void set_prepared(int32_t pid, std::vector<AddressRange> ranges);
 
   uint64_t bytes_held() const;  // by all spaces, in RAM
   std::vector<AddressRange> stored(int32_t pid) const;
@@ -56,7 +58,7 @@ class Store {
  private:
   struct Space {
     uint32_t slot = 0;
-    std::vector<AddressRange> first;
+    std::vector<AddressRange> first, prepared;
     std::map<unsigned, std::vector<AddressRange>> sent;  // by round, the last few
   };
   uint32_t slot_of(int32_t pid);  // made at need

@@ -30,7 +30,7 @@ std::string lane_answer() {
 }
 
 LaneReceiver::LaneReceiver(transport::Listener& listener, const transport::Key& key, int lanes, Take take)
-    : listener_(listener), key_(key), take_(std::move(take)), stop_(::eventfd(0, EFD_CLOEXEC)) {
+    : listener_(listener), key_(key), take_(std::move(take)), wanted_(lanes), stop_(::eventfd(0, EFD_CLOEXEC)) {
   if (!stop_) throw base::SysError("eventfd", errno, "the lanes");
   acceptor_ = std::thread([this, lanes] { accept(lanes); });
 }
@@ -83,6 +83,7 @@ void LaneReceiver::serve(Link& lane) {
         throw BrokenProtocol("what came on a lane is no mark");
       }
       ++round;
+      ++marks_;
       if (lane.send(FrameType::kMessage, lane_answer(), stop_.get()) != Io::kDone) return;
     }
   } catch (const std::exception& failure) {

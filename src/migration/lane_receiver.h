@@ -5,6 +5,7 @@
 // it happened, which then ends; the move's own link hears of it from the source.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <span>
@@ -23,6 +24,9 @@ class LaneReceiver {
   // `listener` must outlive this object.
   LaneReceiver(transport::Listener& listener, const transport::Key& key, int lanes, Take take);
   ~LaneReceiver();  // ends the lanes
+  // How many marks have come on all lanes together: all that was sent before them has been taken.
+  unsigned marks() const { return marks_; }
+  int lanes() const { return wanted_; }
   // For other work on them, between two frames.
   std::vector<transport::Link> release();
   LaneReceiver(const LaneReceiver&) = delete;
@@ -37,6 +41,8 @@ class LaneReceiver {
   transport::Listener& listener_;
   const transport::Key key_;
   const Take take_;
+  const int wanted_;
+  std::atomic<unsigned> marks_ = 0;
   base::Fd stop_;  // readable: everything here ends
   std::list<transport::Link> links_;  // made by the acceptor, as their threads are
   std::list<std::thread> lanes_;      // joined after it

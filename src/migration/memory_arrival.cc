@@ -64,16 +64,37 @@ void MemoryArrival::apply(const wire::Restore& request) {
   std::set<int32_t> alive;
   for (const auto& space : request.memory()) {
     alive.insert(space.pid());
-    for (const auto& range : pages_of(space.dropped())) store_.drop(space.pid(), range);
-    const auto first = pages_of(space.first());
-    store_.set_first(space.pid(), {first.begin(), first.end()});
+    apply(space);
   }
   for (const auto& plan : store_.plans()) {
     if (!alive.contains(plan.pid)) store_.forget(plan.pid);
   }
 }
 
+void MemoryArrival::apply(const wire::TaskMemory& space) {
+  for (const auto& range : pages_of(space.dropped())) store_.drop(space.pid(), range);
+  const auto first = pages_of(space.first());
+  store_.set_first(space.pid(), {first.begin(), first.end()});
+}
+
+void MemoryArrival::fill_reserve(criu::Reserve& reserve, const wire::FrozenMemory& frozen) {
+  reserve_filler_.reset();
+  if (!lanes_ || std::exchange(had_reserve_, true)) return;
+  std::vector<ReservedArea> areas;
+  for (const auto& area : frozen.areas()) {
+    const bool is_next = area.start() < area.end() && (areas.empty() || area.start() >= areas.back().range.end);
+    if (!is_next || (area.start() | area.end()) % memory::kPageBytes != 0) throw BrokenProtocol("an impossible area of memory");
+    areas.push_back({{area.start(), area.end()}, area.unaccounted() ? memory::kUnaccounted : memory::kAccounted});
+  }
+  apply(frozen.memory());
+  const unsigned marks = frozen.marks() * static_cast<unsigned>(lanes_->lanes());
+  const auto all_has_come = [&lanes = *lanes_, marks] { return lanes.marks() >= marks; };
+  reserve_filler_.emplace(reserve, store_, frozen.memory().pid(), std::move(areas), all_has_come);
+}
+
 void MemoryArrival::serve(const wire::Restore& request) {
+  if (reserve_filler_) reserve_filler_->publish();
+  reserve_filler_.reset();
   auto links = lanes_->release();
   lanes_.reset();
   apply(request);

@@ -10,6 +10,7 @@
 #include "memory/store.h"
 #include "migration/lane_receiver.h"
 #include "migration/page_puller.h"
+#include "migration/reserve_filler.h"
 #include "migration/wire.pb.h"
 
 namespace ferry::migration {
@@ -25,6 +26,10 @@ class MemoryArrival {
   void take(std::span<const std::byte> payload) { put(payload, tunnel_round_); }
   void mark() { ++tunnel_round_; }
 
+  // The source has frozen it, and what it sends on the lanes now is the last: it goes into the reserve. Said once more, or taken back:
+  // it is not as it was said to be, and what is in the reserve is of no use.
+  void fill_reserve(criu::Reserve& reserve, const wire::FrozenMemory& frozen);
+  void forget_reserve() { reserve_filler_.reset(); }
   // All pages are here. What the source has told besides is applied, and from now on faults are answered: CRIU may restore.
   void serve(const wire::Restore& request);
   void prefill();
@@ -41,12 +46,15 @@ class MemoryArrival {
  private:
   void put(std::span<const std::byte> payload, unsigned round);
   void apply(const wire::Restore& request);
+  void apply(const wire::TaskMemory& space);
 
   memory::Store store_;
   unsigned tunnel_round_ = 0;
   std::optional<LaneReceiver> lanes_;
   memory::Settling settling_;
   std::optional<PagePuller> puller_;
+  bool had_reserve_ = false;
+  std::optional<ReserveFiller> reserve_filler_;
   base::MonoTime began_{};
 };
 

@@ -76,6 +76,7 @@ void MemoryCopy::take(memory::WorkloadRound round) {
   scanned_at_ = now;
   for (auto& space : round.spaces) carry_over(space);
   round_ = std::move(round);
+  described_.reset();
   found_bytes_ = round_.written_pages() * memory::kPageBytes;
 }
 
@@ -99,6 +100,7 @@ void MemoryCopy::send(const std::function<void()>& meanwhile) {
 
 void MemoryCopy::begin() {
   pieces_.clear();
+  ++batches_;
   for (const auto& space : round_.spaces) {
     PagePiece piece;
     piece.pid = space.pid;
@@ -148,19 +150,43 @@ std::map<pid_t, criu::HiddenTask> MemoryCopy::hidden(CriuIs criu, const std::fun
   return hidden;
 }
 
-void MemoryCopy::describe(wire::Restore& request) const {
+wire::TaskMemory MemoryCopy::describe(const memory::SpaceRound& space) const {
   const auto put = [](const memory::PageSet& pages, std::string& into) {
     const auto bytes = pages.encode();
     into.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   };
-  for (const auto& space : round_.spaces) {
-    auto& told = *request.add_memory();
-    told.set_pid(space.inner_pid);
-    const auto sent = sent_.find(space.inner_pid);
-    if (sent != sent_.end()) put(sent->second.difference(space.scan.present), *told.mutable_dropped());
-    if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
-    put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
+  wire::TaskMemory told;
+  told.set_pid(space.inner_pid);
+  const auto sent = sent_.find(space.inner_pid);
+  if (sent != sent_.end()) put(sent->second.difference(space.scan.present), *told.mutable_dropped());
+  if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
+  put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
+  return told;
+}
+
+void MemoryCopy::describe(wire::Restore& request) const {
+  if (described_) {
+    *request.add_memory() = *described_;
+    return;
   }
+  for (const auto& space : round_.spaces) *request.add_memory() = describe(space);
+}
+
+std::optional<wire::FrozenMemory> MemoryCopy::describe_frozen(const std::string& smaps) {
+  if (round_.spaces.size() != 1 || !round_.spaces.front().shared.empty()) return std::nullopt;
+  const auto& space = round_.spaces.front();
+  wire::FrozenMemory told;
+  described_ = describe(space);
+  *told.mutable_memory() = *described_;
+  told.set_marks(batches_ + 1);
+  for (const auto& vma : memory::parse_smaps(smaps)) {
+    if (!vma.is_plane() || vma.has_flag("gd")) continue;
+    auto& area = *told.add_areas();
+    area.set_start(vma.range.start);
+    area.set_end(vma.range.end);
+    area.set_unaccounted(vma.has_flag("nr"));
+  }
+  return told;
 }
 
 }  // namespace ferry::migration

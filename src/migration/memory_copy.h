@@ -48,6 +48,8 @@ class MemoryCopy {
   std::map<pid_t, criu::HiddenTask> hidden(CriuIs criu, const std::function<std::string(pid_t)>& smaps_of) const;
   // What the target's store must know besides.
   void describe(wire::Restore& request) const;
+  // The same as soon as it is frozen, of a workload of one task; nothing: it has more. `smaps`: its own, as in hidden().
+  std::optional<wire::FrozenMemory> describe_frozen(const std::string& smaps);
 
   // Post-copy: whose memory is asked for, and the lanes on which. Nothing can be sent afterwards.
   ServedSpaces served() const;
@@ -68,6 +70,7 @@ class MemoryCopy {
 
  private:
   void take(memory::WorkloadRound round);
+  wire::TaskMemory describe(const memory::SpaceRound& space) const;
   void carry_over(memory::SpaceRound& now);
   void hold_back();
   void begin();
@@ -87,6 +90,8 @@ class MemoryCopy {
   std::vector<PagePiece> pieces_;
   LaneSender lanes_;  // the last of these: its threads use the others until it ends
 
+  std::optional<wire::TaskMemory> described_;  // since the last scan
+  unsigned batches_ = 0;
   base::MonoTime scanned_at_{}, began_{};
   uint64_t found_bytes_ = 0, sent_before_ = 0;
   double since_last_scan_ms_ = 0, bytes_per_ms_ = 0;

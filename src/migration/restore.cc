@@ -34,10 +34,15 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
   base::SpawnOptions options;
   options.environment = restore_environment(pages);
   options.in_child = [&freezer] { freezer.add(0); };
+  if (pages == criu::Pages::kOnDemand) {
+    reserve_ = std::make_unique<criu::Reserve>();
+    reserve_->add_to(options);
+  }
   const auto log = images.open_log(criu::kRestoreLog);
   options.stderr_fd = log.get();
   criu_ = criu::Session::start(criu::Installation::find(), capsule, options);
   criu_->warm_up(mono_now() + kRestoreStarts);
+  if (reserve_ && !reserve_->wait_for_it()) reserve_.reset();
 }
 
 HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,

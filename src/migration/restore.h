@@ -4,10 +4,12 @@
 // committed.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "criu/image_set.h"
+#include "criu/reserve.h"
 #include "criu/session.h"
 #include "kernel/freezer.h"
 #include "kernel/namespaces.h"
@@ -30,6 +32,8 @@ class HeldRestore {
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
   // for CRIU already.
   void build(const StateOptions& options, uint64_t memory_bytes);
+  // Of the CRIU that waits; none: it is an engine's, or cannot have one.
+  criu::Reserve* reserve() const { return reserve_.get(); }
   bool has_lost_engine() const { return criu_->has_lost_engine(); }
   // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
   // fail. Throws Error; may_have_run() then says what that error leaves open.
@@ -51,6 +55,7 @@ class HeldRestore {
   criu::Pages pages_;
   pid_t root_ = 0;
   bool has_netns_ = false;
+  std::unique_ptr<criu::Reserve> reserve_;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;
 };

@@ -34,6 +34,17 @@ void SourceMove::hide_memory() {
     hidden = look_at_frozen(EarlySmaps::Trust::kNo);
   }
   criu::write_hidden_memory(dump_->hidden_file(), hidden, shared);
+  tell_of_frozen_memory(hidden);
+}
+
+// The target has nothing else to do while this host dumps. A container's memory would be charged to the wrong cgroup there.
+void SourceMove::tell_of_frozen_memory(const std::map<pid_t, criu::HiddenTask>& hidden) {
+  if (post_copy_ || subject_.workload.container || hidden.size() != 1) return;
+  const auto told = memory_->describe_frozen(hidden.begin()->second.smaps);
+  if (!told) return;
+  wire::ToTarget message;
+  *message.mutable_frozen_memory() = *told;
+  talk_->send(message);
 }
 
 std::map<pid_t, criu::HiddenTask> SourceMove::look_at_frozen(EarlySmaps::Trust trust) {

@@ -110,6 +110,7 @@ class SourceMove {
   // source_again.cc: the flags of its memory.
   void hide_memory();
   std::map<pid_t, criu::HiddenTask> look_at_frozen(EarlySmaps::Trust trust);
+  void tell_of_frozen_memory(const std::map<pid_t, criu::HiddenTask>& hidden);
   void take_back();
   void require_same_flags();
 

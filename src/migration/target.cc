@@ -93,8 +93,12 @@ void TargetMove::serve(const transport::Frame& frame) {
       return;
     case wire::ToTarget::kEngineDefine: return define_engine();
     case wire::ToTarget::kEngineStart: return answer_engine_start();
+    case wire::ToTarget::kFrozenMemory:
+      if (memory_ && restore_ && restore_->reserve() != nullptr) memory_->fill_reserve(*restore_->reserve(), message.frozen_memory());
+      return;
     case wire::ToTarget::kFreezeTakenBack:
       walk_->step(TargetEvent::kTakenBack);
+      if (memory_) memory_->forget_reserve();
       incoming_->forget_images();
       return FAULT_POINT("target.taken_back");
     case wire::ToTarget::kRestore: return restore(message.restore());

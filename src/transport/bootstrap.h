@@ -28,7 +28,7 @@ namespace ferry::transport {
 
 // Of frames, bootstrap and messages together: one more with every change that an older peer would
 // not understand. `ferry receive --show-protocol` prints it, alone on a line, and exits 0.
-inline constexpr int kProtocol = 12;
+inline constexpr int kProtocol = 13;
 
 enum class Way { kDirect, kTunnel };  // TLS over TCP; the SSH pipe
 

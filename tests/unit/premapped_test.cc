@@ -10,6 +10,8 @@
 #include "criu/premapped_socket.h"
 #include "criu/test_lazy_restore.h"
 #include "kernel/pagemap_scan.h"
+#include "memory/vma.h"
+#include "migration/reserve_filler.h"
 #include "settling_workload.h"
 
 namespace ferry::criu {
@@ -26,7 +28,7 @@ void be_checked(const TestTask::Say& say) {
   map_at(kFlag, 1, MAP_SHARED);
   map_at(kArea, kPages);
   map_at(kLarge, kLargePages);
-  map_at(kFixed, kPages);
+  map_at(kFixed, kPages, MAP_PRIVATE | MAP_NORESERVE);
   write_area(1);
   const rlimit enough{2 * kOpenFiles, 2 * kOpenFiles};
   ::setrlimit(RLIMIT_NOFILE, &enough);
@@ -52,7 +54,7 @@ void be_checked(const TestTask::Say& say) {
 class PremappedRestore : public LazyRestore {
  protected:
   // Dumped, the store filled, and those who fill it waiting for CRIU.
-  void prepare() {
+  void prepare(bool serves = true) {
     task_.emplace(be_checked);
     task_->await("ready");
     ASSERT_NO_FATAL_FAILURE(dump(*task_, {task_->pid()}));
@@ -62,8 +64,8 @@ class PremappedRestore : public LazyRestore {
     const auto directory = dump_.images().directory();
     name_premapped_areas(directory);
     settling_.emplace(memory::Settling::start(store_, {listen_lazy_pages(directory), listen_premapped(directory)},
-                                              {{}, directory / "settling", memory::testing::launch_forked}));
-    settling_->serve(store_);
+                                              {{}, directory / "settling", memory::testing::launch_forked, {}}));
+    if (serves) settling_->serve(store_);
   }
   void prefill_and_run() {
     settling_->prefill(memory::testing::in_ms(20'000));
@@ -128,6 +130,59 @@ TEST_F(PremappedRestore, AFillerThatIsKilledMeanwhileLosesNothing) {
   expect_right();
   EXPECT_TRUE(settling_->wait_settled(memory::testing::in_ms(20'000)));
   EXPECT_EQ(settling_->progress().takeovers, 1u);
+}
+
+// What was put into CRIU's own memory before it was asked for anything.
+class ReservedRestore : public PremappedRestore {
+ protected:
+  void will_start(base::SpawnOptions& options) override { reserve_.add_to(options); }
+  void has_started(Session& session) override {
+    session.warm_up(base::mono_now() + kTestLimit);
+    ASSERT_TRUE(reserve_.wait_for_it());
+    migration::ReserveFiller filler(reserve_, store_, task_->pid(), areas_, [] { return true; });
+    std::this_thread::sleep_for(base::milliseconds(300));
+    filler.publish();
+    settling_->serve(store_);
+  }
+  Reserve reserve_;
+  std::vector<migration::ReservedArea> areas_{{{kArea, kArea + kPages * kTestPage}, memory::kAccounted},
+                                              {{kLarge, kLarge + kLargePages * kTestPage}, memory::kAccounted},
+                                              {{kFixed, kFixed + kPages * kTestPage}, memory::kUnaccounted}};
+};
+
+TEST_F(ReservedRestore, PagesAreThereBeforeCriuIsAsked) {
+  ASSERT_NO_FATAL_FAILURE(prepare(false));
+  ASSERT_NO_FATAL_FAILURE(restore());
+  EXPECT_EQ(reserve_.table().count, areas_.size());
+  // All of these areas; what else the task has is little.
+  size_t stored = 0;
+  for (size_t i = 0; i < kLargePages; ++i) stored += is_stored(i);
+  EXPECT_GE(settling_->progress().premapped_bytes, (stored + kPages) * kTestPage);
+  for (const auto& [range, kind] : areas_) {
+    for (const auto& left : store_.stored(task_->pid())) EXPECT_TRUE(left.end <= range.start || left.start >= range.end);
+  }
+  ASSERT_NO_FATAL_FAILURE(prefill_and_run());
+  EXPECT_TRUE(settling_->wait_settled(memory::testing::in_ms(20'000)));
+  EXPECT_EQ(untouched_that_are_there(), 0u);
+  expect_right();
+  EXPECT_EQ(settling_->progress().unplaced_bytes, 0u);
+  const auto vmas = memory::try_read_smaps(task_->pid());
+  const auto large = std::ranges::find_if(*vmas, [](const auto& vma) { return vma.range.start == kLarge; });
+  EXPECT_TRUE(large->has_flag("ac"));
+  EXPECT_FALSE(large->has_flag("nr"));
+  const auto fixed = std::ranges::find_if(*vmas, [](const auto& vma) { return vma.range.start == kFixed; });
+  EXPECT_EQ(fixed->permissions, "r--p");
+  EXPECT_TRUE(fixed->has_flag("nr"));
+}
+
+// An area that has become another one since is made by CRIU, and filled as any other.
+TEST_F(ReservedRestore, AnAreaThatIsNotAsItWasSaidIsFilledLater) {
+  areas_[1].range.end -= kTestPage;
+  ASSERT_NO_FATAL_FAILURE(prepare(false));
+  ASSERT_NO_FATAL_FAILURE(restore());
+  ASSERT_NO_FATAL_FAILURE(prefill_and_run());
+  expect_right();
+  EXPECT_TRUE(settling_->wait_settled(memory::testing::in_ms(20'000)));
 }
 
 }  // namespace
