@@ -78,6 +78,7 @@ wire::EngineContainer to_wire(const runtime::Workload& workload, const EngineThe
   told.mutable_environment()->Assign(there.environment.begin(), there.environment.end());
   told.set_configuration(engine ? engine->definition(container, workload.identity) : runtime::read_configuration(container.bundle).dump(2));
   told.set_own_network(workload.network.is_given);
+  told.set_loopback(workload.network.has_loopback);
   for (const auto& limit : kernel::limits_of(kernel::cgroup_path_of(container.cgroup))) {
     auto& one = *told.add_limits();
     one.set_file(limit.file);

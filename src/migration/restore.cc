@@ -8,6 +8,7 @@
 #include "criu/held_uffd.h"
 #include "criu/premapped_image.h"
 #include "criu/shared_memory_place.h"
+#include "kernel/netlink.h"
 #include "migration/engine_criu.h"
 
 namespace ferry::migration {
@@ -58,9 +59,18 @@ void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
   if (pages_ == criu::Pages::kOnDemand) criu::name_premapped_areas(images_.directory());
   if (has_netns_) criu::restore_into_network(request);
   criu_->request(request);
+  if (has_loopback_) raise_loopback();
   const auto event = criu_->run_until("post-restore", mono_now() + state_limit(memory_bytes));
   require(event, "restore");
   root_ = std::get<criu::Notified>(event).pid;
+}
+
+void HeldRestore::raise_loopback() {
+  const auto event = criu_->run_until("setup-namespaces", mono_now() + kRestoreStarts);
+  require(event, "restore");
+  const auto netns = kernel::open_namespace(std::get<criu::Notified>(event).pid, "net");
+  kernel::in_network_namespace(netns.get(), [] { kernel::Netlink().set_up("lo", true); });
+  criu_->answer(true);
 }
 
 void HeldRestore::refuse() noexcept {

@@ -32,6 +32,8 @@ class HeldRestore {
   // Builds the tasks; afterwards they wait at post-restore, not running. Throws Error. With pages on demand somebody must listen
   // for CRIU already.
   void build(const StateOptions& options, uint64_t memory_bytes);
+  // For build(), of a container: the loopback of its network is up before any socket is made. Engines have CRIU leave its links out.
+  void set_loopback() { has_loopback_ = true; }
   // Of the CRIU that waits; none: it is an engine's, or cannot have one.
   criu::Reserve* reserve() const { return reserve_.get(); }
   bool has_lost_engine() const { return criu_->has_lost_engine(); }
@@ -48,13 +50,14 @@ class HeldRestore {
   void finish();
 
  private:
+  void raise_loopback();
   void require(const criu::Event& event, const char* purpose) const;
 
   std::string name_, job_;
   const criu::ImageSet& images_;
   criu::Pages pages_;
   pid_t root_ = 0;
-  bool has_netns_ = false;
+  bool has_netns_ = false, has_loopback_ = false;
   std::unique_ptr<criu::Reserve> reserve_;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;

@@ -168,6 +168,7 @@ void TargetMove::restore(const wire::Restore& request) {
   }
   if (relay_) change_addresses();
   shared_->serve(images_->directory());
+  if (plan_.container().loopback()) restore_->set_loopback();
   restore_->build({plan_.shell_job(), plan_.tcp_close()}, plan_.memory_bytes());
   shared_->require_given({request.shared().begin(), request.shared().end()});
   if (relay_) relay_->know_connections();

@@ -120,13 +120,24 @@ bool has_ipv4(const handover::Identity& identity) {
   return std::ranges::any_of(identity.addresses, [](const auto& one) { return one.address.family() == AF_INET; });
 }
 
+bool has_loopback(int netns) {
+  bool is_up = false;
+  kernel::in_network_namespace(netns, [&] {
+    const auto loopback = kernel::Netlink().find_link("lo");
+    is_up = loopback && loopback->up;
+  });
+  return is_up;
+}
+
 }  // namespace
 
 ContainerNetwork network_of(pid_t root, const OciContainer& container) {
   const uint64_t id = kernel::namespace_id(root, "net"), pids = kernel::namespace_id(root, "pid");
   ContainerNetwork network;
   if (id == kernel::namespace_id(::getpid(), "net")) return network;
-  auto attached = handover::find_attached(kernel::open_namespace(root, "net").get());
+  const auto netns = kernel::open_namespace(root, "net");
+  network.has_loopback = has_loopback(netns.get());
+  auto attached = handover::find_attached(netns.get());
   const auto engine = oci_engine(container.engine);
   const bool by_engine = engine->gives_network(container), by_daemon = engine->has_daemon();
   if (by_daemon) network.is_given = true;

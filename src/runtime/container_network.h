@@ -33,6 +33,7 @@ struct ContainerNetwork {
   base::Path name;                             // empty: it has none, or one of its engine's own
   // Nameless, and at the target made before CRIU comes: it is none of CRIU's business.
   bool is_given = false;
+  bool has_loopback = false;                   // that is up, in a network of its own
   process::Reasons reasons;                    // why it cannot go along
 };
 

@@ -21,6 +21,7 @@ class CrunByEngineTest : public PodmanTest {
 
 TEST_F(CrunByEngineTest, GoesOnWithTheNextNumberThereAndBack) { goes_on_there_and_back(); }
 TEST_F(CrunByEngineTest, ItsConnectionsAndFilesGoAlong) { connections_and_files_go_along(); }
+TEST_F(CrunByEngineTest, ItsLoopbackGoesAlong) { its_loopback_goes_along(); }
 TEST_F(CrunByEngineTest, OneThatIsRemovedAtItsEndGoesOnUntilThen) {
   one_removed_at_its_end_goes_on();
 }

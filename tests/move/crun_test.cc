@@ -30,6 +30,8 @@ TEST_F(CrunTest, GoesOnThereAndBackByMoveAll) {
 TEST_F(CrunTest, OneOfAnotherStateDirectoryGoesThereAndBack) { goes_on_in_another_state_directory(); }
 TEST_F(CrunTest, OneThatMayWriteNowhereGoesOn) { one_that_may_write_nowhere_goes_on(); }
 TEST_F(CrunTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
+
+TEST_F(CrunTest, ItsLoopbackGoesAlong) { its_loopback_goes_along(); }
 TEST_F(CrunTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 TEST_F(CrunTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {
   what_it_has_written_goes_along();

@@ -65,6 +65,10 @@ TEST_F(DockerTest, NetworksUsersAndTheInit) {
     ASSERT_FALSE(move(name, "east", "west").is_null()) << name;
     EXPECT_TRUE(goes_on(name, "west")) << name << log(name, "west");
   }
+  lab_->check("east", fmt::format("docker run -d --name alone --network none python python3 -c '{}'", kTalksToItself));
+  ASSERT_TRUE(comes_true([&] { return lines("alone", "east") >= 3; })) << log("alone", "east");
+  ASSERT_FALSE(move("alone", "east", "west").is_null());
+  EXPECT_TRUE(goes_on("alone", "west")) << log("alone", "west");
   EXPECT_EQ(lab_->check("west", "docker port published 80").substr(0, 12), "0.0.0.0:8088");
   EXPECT_EQ(lab_->check("west", "docker stop -t 0 fleeting >/dev/null; sleep 1; docker ps -aq -f name=fleeting"), "");
 }

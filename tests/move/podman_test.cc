@@ -53,6 +53,8 @@ TEST_F(PodmanTest, GoesOnWithTheNextNumberThereAndBack) { goes_on_there_and_back
 
 TEST_F(PodmanTest, ItsConnectionsAndFilesGoAlong) { connections_and_files_go_along(); }
 
+TEST_F(PodmanTest, ItsLoopbackGoesAlong) { its_loopback_goes_along(); }
+
 TEST_F(PodmanTest, AMacvlanAndItsConnectionsGoAlong) {
   run_web_counter("", kMacvlan);
   auto open = connect();

@@ -17,6 +17,8 @@ TEST_F(RuncTest, OneThatMayWriteNowhereGoesOn) { one_that_may_write_nowhere_goes
 
 TEST_F(RuncTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 
+TEST_F(RuncTest, ItsLoopbackGoesAlong) { its_loopback_goes_along(); }
+
 TEST_F(RuncTest, WhatIsBoundIntoItGoesAlongWhenAsked) { what_is_bound_goes_along(); }
 
 TEST_F(RuncTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) { what_it_has_written_goes_along(); }

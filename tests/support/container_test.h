@@ -28,6 +28,27 @@ while True:
     count += 1
 )py";
 
+// Counts as looper.py does, by what it answers itself over the loopback of its own network: on a connection that it keeps, and on a
+// new one each time.
+inline constexpr const char* kTalksToItself = R"py(
+import os, socket, threading, time
+identity, server = os.urandom(4).hex(), socket.create_server(("127.0.0.1", 4000))
+def echo(peer):
+    while data := peer.recv(64): peer.sendall(data)
+def serve():
+    while True: threading.Thread(target=echo, args=(server.accept()[0],), daemon=True).start()
+threading.Thread(target=serve, daemon=True).start()
+def ask(connection, text):
+    connection.sendall(text.encode())
+    return connection.recv(64).decode()
+kept = socket.create_connection(("127.0.0.1", 4000))
+for count in range(1000000):
+    with socket.create_connection(("127.0.0.1", 4000)) as fresh:
+        if ask(fresh, "fresh") != "fresh": print("wrong", flush=True)
+    print(ask(kept, "%04d -> %s" % (count, identity)), flush=True)
+    time.sleep(0.02)
+)py";
+
 using bench::kOneVersionOfCgroups;
 // The kernel's own v2 tree in the place of all of v1's. It has no controllers where v1 has them, but it freezes.
 inline constexpr const char* kOnlyCgroupV2 = "cd / && umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup /sys/fs/cgroup";

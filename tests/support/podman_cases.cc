@@ -47,6 +47,15 @@ void PodmanTest::connections_and_files_go_along() const {
   EXPECT_EQ(traces("west"), "");
 }
 
+void PodmanTest::its_loopback_goes_along() const {
+  run("--network none", fmt::format("python3 -c '{}'", kTalksToItself));
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
+  for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
+    ASSERT_FALSE(move(from, to).is_null());
+    EXPECT_TRUE(goes_on(to)) << log(to);
+  }
+}
+
 void PodmanTest::a_failed_move_leads_back() const {
   run_looper("--network none -v data:/data");
   for (const char* fault :

@@ -45,6 +45,8 @@ class PodmanTest : public ContainerTest {
   // Its first move brings the image along. podman's restart policy starts no second one.
   void goes_on_there_and_back() const;
   void connections_and_files_go_along() const;
+  // Of a container without a network.
+  void its_loopback_goes_along() const;
   // Wherever it fails before it runs there, it goes on here, and nothing of it stays there.
   void a_failed_move_leads_back() const;
   // `podman run --rm`: before the commit nothing removes it here, after it only its end does there.

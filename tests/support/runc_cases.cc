@@ -137,6 +137,13 @@ void RuncTest::one_that_may_write_nowhere_goes_on() const {
   EXPECT_TRUE(goes_on("east")) << log("east");
 }
 
+void RuncTest::its_loopback_goes_along() const {
+  run({"python3", "-c", kTalksToItself});
+  ASSERT_TRUE(comes_true([&] { return lines("east") >= 3; })) << log("east");
+  ASSERT_FALSE(move("east", "west").is_null());
+  EXPECT_TRUE(goes_on("west")) << log("west");
+}
+
 void RuncTest::connections_go_along() const {
   run_web_counter();
   const auto before = network_of("east");

@@ -73,6 +73,8 @@ class RuncTest : public ContainerTest {
   // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
   void memory_is_as_it_was() const;
   void connections_go_along() const;
+  // Of a container without a network.
+  void its_loopback_goes_along() const;
   // Its root is read-only, and there is no /tmp in it.
   void one_that_may_write_nowhere_goes_on() const;
   // What the engine made has no name.
