@@ -93,6 +93,7 @@ void begin_premapping(int directory, const char* path) {
   const long pid = pid_in(path);
   if (pid == 0 || getenv(kHoldVariable) == nullptr || own_areas() != nullptr) return;
   premapped.of_parent = premapped.areas;
+  if (premapped.areas != nullptr) raw(SYS_close, premapped.uffd);  // the parent's
   premapped.areas = nullptr;
   const long socket = connect_in(directory, kPremappedSocket, SOCK_DGRAM | SOCK_NONBLOCK);
   if (is_error(socket)) return;  // nobody wants to know

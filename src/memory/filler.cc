@@ -48,10 +48,10 @@ Filler::Filler(const SharedState& state, const FillHooks& hooks,
 void Filler::run() {
   while (state_->outcome == Outcome::kOpen) {
     look(next_wait_ms());
-    fill_premapped();
     serve_faults();
     obey();
     if (state_->outcome != Outcome::kOpen) return;
+    fill_premapped();
     retire_idle_children();
     keep_pace();
     if (fills() && base::mono_ns() >= not_before_ns_) fill_one_batch();
@@ -115,7 +115,7 @@ void Filler::take_premapping() {
   auto premapping = hooks_.premapping(state_->premapped_listener);
   if (!premapping || state_->premapped == kMostPremapped) return;
   if (const SpacePlan* plan = roster_.find_plan(premapping->pid)) {
-    premapped_.push_back(std::make_unique<Premapped>(std::move(*premapping), *plan, roster_.backing_of(*plan)));
+    premapped_.push_back(std::make_unique<Premapped>(std::move(*premapping), *plan, roster_.backing_of(*plan), state_->bytes_total));
   }
   ++state_->premapped;
 }
@@ -172,7 +172,9 @@ void Filler::obey() {
   if ((state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo) prefill();
 }
 
+// All that CRIU restores has been said by now, though perhaps not been heard.
 void Filler::prefill() {
+  take_arrivals();
   for (const auto& family : roster_.families()) {
     const auto step = family->prefill();
     if (step.put == Put::kDone) continue;

@@ -23,9 +23,10 @@ const PremappedAreas* map_areas(int fd) {
 
 }  // namespace
 
-Premapped::Premapped(Premapping premapping, SpacePlan plan, std::unique_ptr<Backing> backing)
+Premapped::Premapped(Premapping premapping, SpacePlan plan, std::unique_ptr<Backing> backing, uint64_t stored)
     : plan_(std::move(plan)),
       backing_(std::move(backing)),
+      largest_(kReservation * stored),
       uffd_(std::move(premapping.uffd)),
       areas_(map_areas(premapping.areas.get())),
       buffer_(kLookBytes) {}
@@ -88,6 +89,7 @@ std::optional<Premapped::Piece> Premapped::stored_within(AddressRange wanted) co
   const auto ends_before = [](const PremappedArea& area, uint64_t start) { return area.start + area.bytes <= start; };
   for (auto area = std::lower_bound(known.begin(), known.end(), wanted.start, ends_before);
        area != known.end() && area->start < wanted.end; ++area) {
+    if (area->bytes > largest_) continue;
     const uint64_t end = std::min(wanted.end, area->start + area->bytes);
     for (uint64_t at = std::max(wanted.start, area->start); at < end;) {
       const auto piece = backing_->look({at, end});

@@ -29,7 +29,8 @@ struct Premapping {
 
 class Premapped {
  public:
-  Premapped(Premapping premapping, SpacePlan plan, std::unique_ptr<Backing> backing);
+  // `stored`: bytes, of all the workload.
+  Premapped(Premapping premapping, SpacePlan plan, std::unique_ptr<Backing> backing, uint64_t stored);
   ~Premapped();
   Premapped(const Premapped&) = delete;
 
@@ -57,6 +58,7 @@ class Premapped {
 
   const SpacePlan plan_;
   std::unique_ptr<Backing> backing_;
+  const uint64_t largest_;  // area that is no reservation
   kernel::Userfaultfd uffd_;
   const PremappedAreas* areas_;
   std::vector<std::byte> buffer_;

@@ -14,6 +14,10 @@ namespace ferry::memory {
 // Of a larger tree none: it has other costs.
 inline constexpr size_t kMostPremapped = 16;  // tasks
 
+// An area so many times larger than all that is stored is a reservation, with a page here and there, and each of these has a page
+// table: moving them (mremap) to a place that is not as far from a multiple of 2 MiB makes two of each.
+inline constexpr uint64_t kReservation = 16;
+
 struct PremappedArea {
   uint64_t start = 0, bytes = 0;  // where it belongs
   uint64_t at = 0;                // where it is now

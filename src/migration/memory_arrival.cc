@@ -79,7 +79,8 @@ void MemoryArrival::apply(const wire::TaskMemory& space) {
 
 void MemoryArrival::fill_reserve(criu::Reserve& reserve, const wire::FrozenMemory& frozen) {
   reserve_filler_.reset();
-  if (!lanes_ || std::exchange(had_reserve_, true)) return;
+  // What comes through the SSH pipe comes behind this word, and nothing says when it is all there.
+  if (!lanes_ || lanes_->lanes() == 0 || std::exchange(had_reserve_, true)) return;
   std::vector<ReservedArea> areas;
   for (const auto& area : frozen.areas()) {
     const bool is_next = area.start() < area.end() && (areas.empty() || area.start() >= areas.back().range.end);

@@ -158,7 +158,8 @@ wire::TaskMemory MemoryCopy::describe(const memory::SpaceRound& space) const {
   wire::TaskMemory told;
   told.set_pid(space.inner_pid);
   const auto sent = sent_.find(space.inner_pid);
-  if (sent != sent_.end()) put(sent->second.difference(space.scan.present), *told.mutable_dropped());
+  const auto known = sent != sent_.end() ? sent->second : memory::PageSet();
+  put(known.difference(space.scan.present), *told.mutable_dropped());
   if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
   put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
   return told;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "kernel/slice.h"
 #include "memory/page_runs.h"
+#include "memory/premapped_areas.h"
 
 namespace ferry::migration {
 
@@ -24,8 +25,7 @@ constexpr std::chrono::microseconds kLook{200};
 
 ReserveFiller::ReserveFiller(criu::Reserve& reserve, memory::Store& store, int32_t pid, std::vector<ReservedArea> areas,
                              std::function<bool()> all_has_come)
-    : reserve_(reserve), store_(store), pid_(pid), all_has_come_(std::move(all_has_come)), buffer_(memory::kLookBytes), left_(kMostPrepared) {
-  lay_out(areas);
+    : reserve_(reserve), store_(store), pid_(pid), all_has_come_(std::move(all_has_come)), wanted_(std::move(areas)), buffer_(memory::kLookBytes), left_(kMostPrepared) {
   thread_ = std::thread([this] {
     try {
       run();
@@ -40,10 +40,11 @@ void ReserveFiller::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ReserveFiller::lay_out(const std::vector<ReservedArea>& areas) {
+void ReserveFiller::lay_out() {
+  const uint64_t largest = memory::kReservation * store_.bytes_held();
   uint64_t used[memory::kReserveKinds] = {};
-  for (const auto& [range, kind] : areas) {
-    if (areas_.size() == ReserveTable::kMost || range.bytes() > memory::kReserveBytes - used[kind]) continue;
+  for (const auto& [range, kind] : wanted_) {
+    if (range.bytes() > largest || areas_.size() == ReserveTable::kMost || range.bytes() > memory::kReserveBytes - used[kind]) continue;
     areas_.push_back({range, reserve_.table().at[kind] + used[kind], {}});
     used[kind] += range.bytes();
   }
@@ -55,6 +56,7 @@ void ReserveFiller::run() {
     if (stops_) return;
     std::this_thread::sleep_for(kLook);
   }
+  lay_out();
   const auto plans = store_.plans();
   const auto plan = std::ranges::find(plans, pid_, &memory::SpacePlan::pid);
   if (plan == plans.end()) return;

@@ -39,7 +39,7 @@ class ReserveFiller {
     std::vector<bool> done;  // by page; empty: none of it
   };
   void run();
-  void lay_out(const std::vector<ReservedArea>& areas);
+  void lay_out();
   void put(memory::AddressRange wanted);
   bool put_pages(Placed& area, memory::AddressRange positions);
   bool put_run(Placed& area, memory::AddressRange run, const std::byte* pages);
@@ -49,6 +49,7 @@ class ReserveFiller {
   memory::Store& store_;
   const int32_t pid_;
   const std::function<bool()> all_has_come_;
+  const std::vector<ReservedArea> wanted_;
   std::vector<Placed> areas_;
   std::vector<std::byte> buffer_;
   std::optional<memory::StoredSpace> space_;
