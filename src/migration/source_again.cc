@@ -17,6 +17,9 @@ namespace {
 
 // The last of them trusts no flags from before: it costs 15 ms per GiB, and cannot fail for that reason.
 constexpr int kMostFreezes = 3;
+// Above that the reserve costs more than it saves: what is put there is copied beside the dump, and forked in the pause
+// (docs/settling.md has the measurements).
+constexpr uint64_t kMostForReserve = 48 << 20;
 constexpr const char* kWhy = "it changed the flags of some memory (mlock, madvise) just before it was frozen";
 
 }  // namespace
@@ -39,7 +42,7 @@ void SourceMove::hide_memory() {
 
 // The target has nothing else to do while this host dumps. A container's memory would be charged to the wrong cgroup there.
 void SourceMove::tell_of_frozen_memory(const std::map<pid_t, criu::HiddenTask>& hidden) {
-  if (post_copy_ || subject_.workload.container || hidden.size() != 1) return;
+  if (post_copy_ || subject_.workload.container || hidden.size() != 1 || subject_.memory.whole > kMostForReserve) return;
   const auto told = memory_->describe_frozen(hidden.begin()->second.smaps);
   if (!told) return;
   wire::ToTarget message;
