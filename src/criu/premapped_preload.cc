@@ -10,9 +10,7 @@
 //
 // It does so with a userfaultfd, not with process_vm_writev(2): that would keep the task from the
 // lock of its address space, for up to 4 ms at a time.
-#include <errno.h>
 #include <linux/userfaultfd.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -136,18 +134,3 @@ void end_premapping() {
 }
 
 }  // namespace ferry::criu
-
-extern "C" __attribute__((visibility("default"))) void* mremap(void* from, size_t old_bytes, size_t new_bytes, int flags, ...) noexcept {
-  using namespace ferry::criu;
-  va_list list;
-  va_start(list, flags);
-  void* to = (flags & MREMAP_FIXED) != 0 ? va_arg(list, void*) : nullptr;
-  va_end(list);
-  const long result = raw(SYS_mremap, from, old_bytes, new_bytes, flags, to);
-  if (is_error(result)) {
-    errno = static_cast<int>(-result);
-    return MAP_FAILED;
-  }
-  if (old_bytes == new_bytes) note_inherited(from, reinterpret_cast<void*>(result), new_bytes);
-  return reinterpret_cast<void*>(result);
-}

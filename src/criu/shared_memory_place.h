@@ -4,6 +4,7 @@
 // socket in the directory of the images (shared_memory_preload.cc; migration/shared_arrival.h answers).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace ferry::criu {
@@ -21,7 +22,9 @@ enum class SharedAnswer : uint8_t {
   kCopy,   // a memfd comes along: its content is to be copied, for CRIU's cgroup to be charged with it
 };
 
-// In that library: CRIU opens this path in this directory. Where that is the list of the pages of a shared memory, the memory that
+// In that library: CRIU has mapped this.
+void note_mapped_file(void* at, size_t bytes, int protection, int flags, int fd, int64_t offset);
+// CRIU opens this path in this directory. Where that is the list of the pages of a shared memory, the memory that
 // CRIU has just made and mapped for it is replaced, or filled. 0, or -errno when it should be and cannot.
 long give_shared_memory(int directory, const char* path);
 

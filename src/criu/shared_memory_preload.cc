@@ -17,9 +17,7 @@
 #include <unistd.h>
 
 #include "criu/preload_socket.h"
-#include "criu/premapped_place.h"
 #include "criu/raw_syscall.h"
-#include "criu/reserve_place.h"
 #include "criu/shared_memory_place.h"
 
 namespace ferry::criu {
@@ -115,6 +113,11 @@ long give(long socket, uint64_t inode) {
 
 }  // namespace
 
+void note_mapped_file(void* at, size_t bytes, int protection, int flags, int fd, int64_t offset) {
+  const bool is_written = (flags & MAP_TYPE) == MAP_SHARED && protection == (PROT_READ | PROT_WRITE);
+  if (fd >= 0 && offset == 0 && is_written) last = {at, bytes, fd};
+}
+
 long give_shared_memory(int directory, const char* path) {
   const long inode = inode_in(path);
   if (inode == 0 || getenv(kSharedVariable) == nullptr) return 0;
@@ -124,18 +127,3 @@ long give_shared_memory(int directory, const char* path) {
 }
 
 }  // namespace ferry::criu
-
-extern "C" __attribute__((visibility("default"))) void* mmap64(void* at, size_t bytes, int protection, int flags, int fd, off64_t offset) noexcept {
-  using namespace ferry::criu;
-  long result = reinterpret_cast<long>(at);
-  const bool is_prepared = take_from_reserve(at, bytes, protection, flags, offset, result);
-  if (!is_prepared) result = raw(SYS_mmap, at, bytes, protection, flags, fd, offset);
-  if (is_error(result)) {
-    errno = static_cast<int>(-result);
-    return MAP_FAILED;
-  }
-  const bool is_written = (flags & MAP_TYPE) == MAP_SHARED && protection == (PROT_READ | PROT_WRITE);
-  note_premapped(reinterpret_cast<void*>(result), bytes, flags, offset, is_prepared);
-  if (fd >= 0 && offset == 0 && is_written) last = {reinterpret_cast<void*>(result), bytes, fd};
-  return reinterpret_cast<void*>(result);
-}
