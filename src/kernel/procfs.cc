@@ -82,6 +82,21 @@ std::vector<pid_t> threads_of(pid_t pid) {
   return tids;
 }
 
+// "NUMBER ARGUMENTS… SP PC", "-1 SP PC" or "running".
+std::optional<CurrentCall> current_call(pid_t pid, pid_t tid) {
+  const auto text = base::try_read_file(proc_path(pid, fmt::format("task/{}/syscall", tid)));
+  if (!text) return std::nullopt;
+  std::istringstream in(*text);
+  CurrentCall call;
+  if (!(in >> call.number)) return std::nullopt;
+  in >> std::hex;
+  if (call.number >= 0) {
+    for (uint64_t& argument : call.arguments) in >> argument;
+  }
+  if (!(in >> call.stack_pointer)) return std::nullopt;
+  return call;
+}
+
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
   for (const pid_t tid : threads_of(pid)) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,5 +52,13 @@ struct OpenFile {
   uint64_t flags = 0;    // O_… of fdinfo
 };
 std::vector<OpenFile> open_files(pid_t pid);
+
+// The system call that a task waits in (proc(5), /proc/PID/syscall). Nothing: it runs, or has gone.
+struct CurrentCall {
+  long number = -1;  // -1: it waits, but not in a call
+  std::array<uint64_t, 6> arguments{};
+  uint64_t stack_pointer = 0;
+};
+std::optional<CurrentCall> current_call(pid_t pid, pid_t tid);
 
 }  // namespace ferry::kernel

@@ -22,6 +22,9 @@ using kernel::AddressRange;
 // no tracker and stop mode remains.
 inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t page_of(uint64_t address) { return address / kPageBytes; }
+inline constexpr AddressRange pages_around(AddressRange bytes) {
+  return {page_of(bytes.start) * kPageBytes, page_of(bytes.end + kPageBytes - 1) * kPageBytes};
+}
 
 class PageSet {
  public:

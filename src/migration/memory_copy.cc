@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "kernel/procfs.h"
 #include "migration/first_pages.h"
+#include "migration/late_writes.h"
 #include "process/tree.h"
 
 namespace ferry::migration {
@@ -34,7 +35,24 @@ void MemoryCopy::scan() { take(tracker_.round(pids())); }
 
 void MemoryCopy::scan_frozen(bool post_copy) {
   take(tracker_.last_round(pids()));
+  expect_late_writes();
   if (post_copy) hold_back();
+}
+
+void MemoryCopy::expect_late_writes() {
+  late_.clear();
+  for (const auto& space : round_.spaces) {
+    auto late = late_writes(space.pid);
+    for (const pid_t other : space.shared) late.insert(late_writes(other));
+    late = late.intersection(space.plane.pages());
+    for (const auto& guard : space.scan.guards) late.erase(guard);
+    if (!late.empty()) late_.emplace(space.inner_pid, std::move(late));
+  }
+}
+
+memory::PageSet MemoryCopy::late_in(const memory::SpaceRound& space) const {
+  const auto late = late_.find(space.inner_pid);
+  return late != late_.end() ? late->second : memory::PageSet();
 }
 
 MemoryCopy::Untracked MemoryCopy::untracked() const {
@@ -54,6 +72,7 @@ void MemoryCopy::hold_back() {
   for (auto& space : round_.spaces) {
     auto now = first_pages(space.pid);
     now.insert(space.scan.zero);
+    now.insert(late_in(space));
     auto far = space.scan.written.difference(now).intersection(space.scan.present);
     space.scan.written = space.scan.written.intersection(now);
     if (!far.empty()) far_.emplace(space.inner_pid, std::move(far));
@@ -98,25 +117,45 @@ void MemoryCopy::send(const std::function<void()>& meanwhile) {
   finish_send(meanwhile);
 }
 
+// `zero`: known to be so.
+void MemoryCopy::cut_for_lanes(const memory::SpaceRound& space, const memory::PageSet& pages, const memory::PageSet* zero) {
+  PagePiece piece;
+  piece.pid = space.pid;
+  piece.space = space.inner_pid;
+  piece.zero = zero;
+  piece.known = &sent_[space.inner_pid];
+  // Merged before several threads look.
+  if (zero != nullptr) (void)zero->ranges();
+  (void)piece.known->ranges();
+  cut(pages, piece, pieces_);
+}
+
 void MemoryCopy::begin() {
   pieces_.clear();
-  ++batches_;
-  for (const auto& space : round_.spaces) {
-    PagePiece piece;
-    piece.pid = space.pid;
-    piece.space = space.inner_pid;
-    piece.zero = &space.scan.zero;
-    piece.known = &sent_[space.inner_pid];
-    // Merged before several threads look.
-    (void)piece.zero->ranges();
-    (void)piece.known->ranges();
-    cut(space.scan.written, piece, pieces_);
-  }
+  for (const auto& space : round_.spaces) cut_for_lanes(space, space.scan.written, &space.scan.zero);
   began_ = base::mono_now();
   sent_before_ = lanes_.bytes_sent();
+  begin_pieces();
+}
+
+void MemoryCopy::begin_pieces() {
+  ++batches_;
   lanes_.begin(pieces_.size(), [this](size_t piece, size_t worker, const LaneSender::Emit& emit) {
     encoders_[worker].encode(pieces_[piece], emit);
   });
+}
+
+void MemoryCopy::send_late_writes(const std::function<void()>& meanwhile) {
+  if (late_.empty()) return;
+  pieces_.clear();
+  for (const auto& space : round_.spaces) {
+    const auto late = late_in(space);
+    sent_[space.inner_pid].insert(late);
+    cut_for_lanes(space, late, nullptr);
+  }
+  begin_pieces();
+  lanes_.finish(meanwhile);
+  for (auto& encoder : encoders_) encoder.forget_tasks();
 }
 
 void MemoryCopy::finish_send(const std::function<void()>& meanwhile) {
@@ -159,7 +198,7 @@ wire::TaskMemory MemoryCopy::describe(const memory::SpaceRound& space) const {
   told.set_pid(space.inner_pid);
   const auto sent = sent_.find(space.inner_pid);
   const auto known = sent != sent_.end() ? sent->second : memory::PageSet();
-  put(known.difference(space.scan.present), *told.mutable_dropped());
+  put(known.difference(space.scan.present).difference(late_in(space)), *told.mutable_dropped());
   if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
   put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
   return told;
@@ -180,8 +219,9 @@ std::optional<wire::FrozenMemory> MemoryCopy::describe_frozen(const std::string&
   described_ = describe(space);
   *told.mutable_memory() = *described_;
   told.set_marks(batches_ + 1);
+  const auto late = late_in(space);
   for (const auto& vma : memory::parse_smaps(smaps)) {
-    if (!vma.is_plane() || vma.has_flag("gd")) continue;
+    if (!vma.is_plane() || vma.has_flag("gd") || late.intersects(vma.range)) continue;
     auto& area = *told.add_areas();
     area.set_start(vma.range.start);
     area.set_end(vma.range.end);

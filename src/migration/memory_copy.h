@@ -42,6 +42,8 @@ class MemoryCopy {
   void scan_frozen(bool post_copy);
   void begin_send() { begin(); }
   void finish_send(const std::function<void()>& meanwhile);
+  // CRIU has seized the tasks: sends what the kernel wrote then (migration/late_writes.h).
+  void send_late_writes(const std::function<void()>& meanwhile);
   // What CRIU is not to see, from the last scan, with the smaps that it gets for each process (of our pid namespace), by the pids
   // that CRIU knows: the workload's own where it runs inside, ours where it does not.
   enum class CriuIs { kInside, kOutside };
@@ -73,7 +75,11 @@ class MemoryCopy {
   wire::TaskMemory describe(const memory::SpaceRound& space) const;
   void carry_over(memory::SpaceRound& now);
   void hold_back();
+  void expect_late_writes();
+  memory::PageSet late_in(const memory::SpaceRound& space) const;
+  void cut_for_lanes(const memory::SpaceRound& space, const memory::PageSet& pages, const memory::PageSet* zero);
   void begin();
+  void begin_pieces();
 
   pid_t root_;
   memory::WorkloadTracker tracker_;
@@ -87,6 +93,7 @@ class MemoryCopy {
   std::map<int32_t, Left> left_;  // by the space's name: found by a scan and not sent since
   std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
   std::map<int32_t, memory::PageSet> far_;   // post-copy: what stays here
+  std::map<int32_t, memory::PageSet> late_;  // of frozen tasks: what they have only when CRIU has seized them
   std::vector<PagePiece> pieces_;
   LaneSender lanes_;  // the last of these: its threads use the others until it ends
 

@@ -156,6 +156,7 @@ void SourceMove::dump() {
   frozen_->freeze_again();
   dump_->require_held();
   smaps_.begin_check();
+  if (subject_.memory.by_ferry) memory_->send_late_writes([this] { throw_if_target_failed(); });
   FAULT_POINT("source.dumped");
   talk_->throw_if_cancelled();
   walk_->step(SourceEvent::kDumped);

@@ -44,7 +44,7 @@ const std::vector<Behaviour> kBehaviours = {
     {"memory and registers", {"memory_64_mib", "protected_memory", "vector_registers"}},
     {"names, flags and surroundings", {"task_name", "process_flags", "environment"}},
     {"clocks", {"clocks", "vdso_time"}},
-    {"system calls that the freeze interrupts", {"interrupted_calls"}},
+    {"system calls that the freeze interrupts", {"interrupted_calls", "time_left"}},
     {"memory that is written while it moves",
      {"writer_threads", "unprivileged_writer", "userfaultfd_denied", "userfaultfd_kills", "own_userfaultfd", "zero_pages", "swapped_pages",
       "merged_pages", "huge_reservation"}},

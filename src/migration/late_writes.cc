@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "migration/late_writes.h"
+
+#include <linux/time_types.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "kernel/procfs.h"
+
+namespace ferry::migration {
+
+namespace {
+
+constexpr uint64_t kLargest = uint64_t{1} << 56;  // of the addresses of a task, on any machine
+
+// An argument that points to what is written when the call is interrupted.
+struct Result {
+  long call;
+  size_t argument;
+  size_t bytes;
+};
+
+// Of those that the freezer leaves asleep: kernel/time/hrtimer.c, fs/select.c, and net/unix (recvmsg with MSG_WAITALL). After an earlier
+// interruption a sleep is restart_syscall(2), with the arguments that it had: which one of the two it was the kernel does not tell.
+constexpr Result kResults[] = {
+    {SYS_nanosleep, 1, sizeof(__kernel_timespec)},
+    {SYS_clock_nanosleep, 3, sizeof(__kernel_timespec)},
+    {SYS_restart_syscall, 1, sizeof(__kernel_timespec)},
+    {SYS_restart_syscall, 3, sizeof(__kernel_timespec)},
+    {SYS_select, 4, sizeof(__kernel_timespec)},
+    {SYS_pselect6, 4, sizeof(__kernel_timespec)},
+    {SYS_ppoll, 2, sizeof(__kernel_timespec)},
+    {SYS_recvmsg, 1, sizeof(msghdr)},
+    {SYS_recvmmsg, 4, sizeof(__kernel_timespec)},
+};
+
+}  // namespace
+
+memory::PageSet late_writes(pid_t pid) {
+  memory::PageSet pages;
+  for (const pid_t tid : kernel::threads_of(pid)) {
+    const auto call = kernel::current_call(pid, tid);
+    if (!call) continue;
+    for (const auto& result : kResults) {
+      const uint64_t at = call->arguments[result.argument];
+      if (result.call == call->number && at <= kLargest) pages.insert(memory::pages_around({at, at + result.bytes}));
+    }
+  }
+  return pages;
+}
+
+}  // namespace ferry::migration
