@@ -15,6 +15,7 @@ namespace {
 using Text = std::string_view;
 
 constexpr Text kFlagsField = "VmFlags:";
+constexpr Text kGate = "[vsyscall]";  // the kernel's own, of no task
 // Those that CRIU reads (criu/proc_parse.c: __parse_vmflags): what a mapping is, what madvise(2)
 // has said of it, what it refuses.
 constexpr Text kFlagsOfCriu[] = {"gd", "lo", "nr", "ht", "dp", "sr", "rr", "dc",
@@ -141,6 +142,11 @@ bool is_same(const Area& one, const Area& other) {
          one.is_alike(other);
 }
 
+// CRIU's own format of the file: it skips the lines that are not there.
+void put_area(std::string& smaps, const Area& area, Text flags) {
+  smaps.append(area.line).append("\n").append(kFlagsField).append(" ").append(flags).append("\n");
+}
+
 }  // namespace
 
 std::optional<std::string> prepare_smaps(const std::string& early_smaps,
@@ -152,14 +158,28 @@ std::optional<std::string> prepare_smaps(const std::string& early_smaps,
   for (const Area& area : *now) {
     const std::string* flags = flags_before(*before, area);
     if (flags == nullptr) return std::nullopt;
-    prepared.append(area.line)
-        .append("\n")
-        .append(kFlagsField)
-        .append(" ")
-        .append(*flags)
-        .append("\n");
+    put_area(prepared, area, *flags);
   }
   return prepared;
+}
+
+std::optional<std::string> smaps_with_flags(const std::string& maps_at_freeze,
+                                            const std::vector<kernel::VmaFlags>& flags) {
+  const auto now = parse(maps_at_freeze);
+  if (!now || now->empty()) return std::nullopt;
+  std::string smaps;
+  smaps.reserve(maps_at_freeze.size() * 2);
+  auto told = flags.begin();
+  for (const Area& area : *now) {
+    if (area.name == kGate) {
+      put_area(smaps, area, "");
+      continue;
+    }
+    if (told == flags.end() || told->range.start != area.start || told->range.end != area.end) return std::nullopt;
+    put_area(smaps, area, flags_for_criu(told->flags));
+    ++told;
+  }
+  return smaps;
 }
 
 std::optional<std::vector<hidden::Range>> ranges_on_demand(const std::string& smaps) {

@@ -5,7 +5,8 @@
 // ms per GiB, while the tasks are frozen. So the flags are read before the freeze, and put beside
 // the lines of maps as they are at the freeze, which cost nothing.
 //
-// Flags can change without a trace in maps (mlock, MADV_DONTFORK): the kernel's own smaps must be
+// Where the kernel tells the flags of a frozen task by themselves (kernel/vma_flags.h) they are put there
+// instead, and are true. Else: flags can change without a trace in maps (mlock, MADV_DONTFORK): the kernel's own smaps must be
 // read after the freeze, beside the dump, and compared before the move is committed. Functions of
 // text only.
 #pragma once
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "criu/hidden_memory_format.h"
+#include "kernel/vma_flags.h"
 
 namespace ferry::criu {
 
@@ -23,6 +25,10 @@ namespace ferry::criu {
 // or that one has grown, does not matter: an area has one set of flags.
 std::optional<std::string> prepare_smaps(const std::string& early_smaps,
                                          const std::string& maps_at_freeze);
+
+// The same of flags that were read at the freeze, too. Nothing when an area of maps is not among them.
+std::optional<std::string> smaps_with_flags(const std::string& maps_at_freeze,
+                                            const std::vector<kernel::VmaFlags>& flags);
 
 // Whether CRIU would read the same from both. Where areas that differ in nothing else are cut (a
 // userfaultfd does that) is the same.

@@ -142,6 +142,16 @@ TEST(PreparedSmaps, TellsWhatIsRestoredOnDemand) {
   EXPECT_EQ(ranges_on_demand(*prepare_smaps(kSmaps, maps_of(kSmaps)))->size(), 3u);
 }
 
+TEST(PreparedSmaps, FlagsOfTheFreezeAreTakenAsTheyAre) {
+  const std::string maps = "1000-2000 rw-p 00000000 00:00 0 \n3000-5000 rw-p 00000000 00:00 0 \n"
+                           "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+  const auto smaps = smaps_with_flags(maps, {{{0x1000, 0x2000}, "lo "}, {{0x3000, 0x5000}, "dc nr "}});
+  EXPECT_EQ(smaps, "1000-2000 rw-p 00000000 00:00 0 \nVmFlags: lo \n3000-5000 rw-p 00000000 00:00 0 \nVmFlags: nr dc \n"
+                   "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\nVmFlags: \n");
+  EXPECT_FALSE(smaps_with_flags(maps, {{{0x1000, 0x2000}, ""}})) << "one is not told of";
+  EXPECT_FALSE(smaps_with_flags(maps, {{{0x1000, 0x2000}, ""}, {{0x3000, 0x4000}, ""}})) << "one has another size";
+}
+
 TEST(PreparedSmaps, OfARealTask) {
   void* at = ::mmap(nullptr, kTestPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(at, MAP_FAILED);
@@ -165,6 +175,11 @@ TEST(PreparedSmaps, OfARealTask) {
   *turn = 1;
   task.await("changed");
   EXPECT_FALSE(same_for_criu(*prepared, read("smaps"))) << "a flag that maps does not show";
+  if (const auto reader = kernel::VmaFlagsReader::try_open()) {
+    const auto exact = smaps_with_flags(read("maps"), reader->try_read(task.pid()).value());
+    ASSERT_TRUE(exact);
+    EXPECT_TRUE(same_for_criu(*exact, read("smaps")));
+  }
   ::munmap(at, kTestPage);
 }
 

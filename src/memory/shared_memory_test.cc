@@ -15,14 +15,14 @@
 namespace ferry::memory {
 namespace {
 
-constexpr size_t kPages = 300;
+constexpr size_t kPagesOfIt = 300;
 
 class Mapping {
  public:
   explicit Mapping(int fd = -1, int how = MAP_SHARED)
-      : at_(static_cast<char*>(::mmap(nullptr, kPages * kPageBytes, PROT_READ | PROT_WRITE,
+      : at_(static_cast<char*>(::mmap(nullptr, kPagesOfIt * kPageBytes, PROT_READ | PROT_WRITE,
                                       fd < 0 ? how | MAP_ANONYMOUS : how, fd, 0))) {}
-  ~Mapping() { ::munmap(at_, kPages * kPageBytes); }
+  ~Mapping() { ::munmap(at_, kPagesOfIt * kPageBytes); }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   char* page(size_t number) const { return at_ + number * kPageBytes; }
@@ -50,13 +50,13 @@ TEST(SharedMemoryTest, AnonymousMemoryWithItsHoles) {
     return memory.name.empty() && ::pread(memory.file.get(), text, 7, 7 * kPageBytes) == 7 && text == std::string("seventh");
   });
   ASSERT_NE(one, found.end());
-  EXPECT_EQ(one->bytes, kPages * kPageBytes);
+  EXPECT_EQ(one->bytes, kPagesOfIt * kPageBytes);
   EXPECT_EQ(one->stored, 2 * kPageBytes);
 }
 
 TEST(SharedMemoryTest, OneThatIsMappedTwiceIsOne) {
   const base::Fd file(::memfd_create("twice", MFD_CLOEXEC));
-  ASSERT_EQ(::ftruncate(file.get(), kPages * kPageBytes), 0);
+  ASSERT_EQ(::ftruncate(file.get(), kPagesOfIt * kPageBytes), 0);
   const Mapping one(file.get()), other(file.get());
   EXPECT_EQ(count_of("twice"), 1u);
 }
@@ -65,7 +65,7 @@ TEST(SharedMemoryTest, NoFileOfATmpfsWithANameOrWithout) {
   const auto before = shared_memory_of({::getpid()}).size();
   const auto path = fmt::format("/dev/shm/ferry-test-{}", ::getpid());
   const auto file = base::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600);
-  ASSERT_EQ(::ftruncate(file.get(), kPages * kPageBytes), 0);
+  ASSERT_EQ(::ftruncate(file.get(), kPagesOfIt * kPageBytes), 0);
   const Mapping shared(file.get());
   EXPECT_EQ(shared_memory_of({::getpid()}).size(), before);
   ASSERT_EQ(::unlink(path.c_str()), 0);

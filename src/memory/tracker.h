@@ -45,6 +45,7 @@ struct Scan {
 struct FrozenScan : Scan {
   PageSet present;  // every page that has content. What was sent and is not present reads as zero: drop it
   PageSet guards;   // MADV_GUARD_INSTALL regions: never fill
+  void insert(const FrozenScan& other);  // all but `removed`
 };
 
 class Tracker {

@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "criu/prepared_smaps.h"
 
 namespace ferry::migration {
@@ -23,9 +24,16 @@ std::string read_of(pid_t pid, const char* file) {
 
 }  // namespace
 
+EarlySmaps::EarlySmaps() {
+  if (base::fault_due("source.flags", "by-smaps")) return;
+  std::string why;
+  flags_ = kernel::VmaFlagsReader::try_open(&why);
+  if (!flags_) base::log("the flags of memory are read from smaps: {}", why);
+}
+
 void EarlySmaps::read_if_changed(const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) {
-    if (!try_prepare(pid)) early_[pid] = read_of(pid, "smaps");
+    if (!try_exactly(pid) && !try_prepare(pid)) early_[pid] = read_of(pid, "smaps");
   }
 }
 
@@ -35,8 +43,16 @@ std::optional<std::string> EarlySmaps::try_prepare(pid_t pid) const {
   return criu::prepare_smaps(early->second, read_of(pid, "maps"));
 }
 
+// Of a running one it may be of no moment, which does no harm: nobody keeps it.
+std::optional<std::string> EarlySmaps::try_exactly(pid_t pid) const {
+  if (!flags_) return std::nullopt;
+  const auto flags = flags_->try_read(pid);
+  return flags ? criu::smaps_with_flags(read_of(pid, "maps"), *flags) : std::nullopt;
+}
+
 std::string EarlySmaps::text_of(pid_t pid, Trust trust) {
   given_.erase(pid);
+  if (auto exact = try_exactly(pid)) return *exact;
   const auto prepared = trust == Trust::kYes ? try_prepare(pid) : std::nullopt;
   return prepared ? given_[pid] = *prepared : read_of(pid, "smaps");
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Flags of memory that change between the last look at them and the freeze: what is dumped is of no use then, the freeze is taken back, and
-// there is another one. Or the move ends in that moment, and nothing is harmed.
+// there is another one, where they are read from smaps. Or the move ends in that moment, and nothing is harmed.
 #include <fmt/format.h>
 
 #include <regex>
 
+#include "kernel/vma_flags.h"
 #include "support/load.h"
 #include "support/move_test.h"
 #include "support/tracee.h"
@@ -14,8 +15,8 @@ namespace ferry::testing {
 namespace {
 
 // The change lies where it hurts, and is known before the target is asked to restore. The first time:
-constexpr const char* kChangedOnce = "source.before_freeze=stall:100@1,source.flags_check=in-time";
-constexpr const char* kChangedAlways = "source.before_freeze=stall:100,source.flags_check=in-time";
+constexpr const char* kChangedOnce = "source.before_freeze=stall:100@1,source.flags_check=in-time,source.flags=by-smaps";
+constexpr const char* kChangedAlways = "source.before_freeze=stall:100,source.flags_check=in-time,source.flags=by-smaps";
 
 // A tracee that changes the flags of its memory all the time.
 class FlagsTest : public MoveTest {
@@ -71,10 +72,20 @@ TEST_F(FlagsTest, AreTakenBackInTheModesThatFetchLater) {
   EXPECT_GE(report.at("taken_back"), 1);
 }
 
+TEST_F(FlagsTest, AreReadAtTheFreezeWhereTheKernelTellsThem) {
+  std::string why;
+  if (!kernel::VmaFlagsReader::try_open(&why)) GTEST_SKIP() << why;
+  ASSERT_NO_FATAL_FAILURE(start());
+  if (IsSkipped()) return;
+  const Json report = move_with("source.before_freeze=stall:100,source.flags_check=in-time", "pre");
+  ASSERT_FALSE(report.is_null());
+  EXPECT_EQ(report.value("taken_back", 0), 0) << "what was read when it was frozen is true";
+}
+
 TEST_F(FlagsTest, ThatAreKnownTooLateMeanAnotherMove) {
   ASSERT_NO_FATAL_FAILURE(start());
   if (IsSkipped()) return;
-  const Json report = move_with("source.before_freeze=stall:100@1,source.flags_check=late@1", "pre");
+  const Json report = move_with("source.before_freeze=stall:100@1,source.flags_check=late@1,source.flags=by-smaps", "pre");
   ASSERT_FALSE(report.is_null());
   EXPECT_EQ(report.at("taken_back"), 1);
 }
