@@ -13,6 +13,7 @@
 #include "criu/image_set.h"
 #include "criu/session.h"
 #include "kernel/freezer.h"
+#include "kernel/ready_breakpoints.h"
 #include "process/pinned.h"
 #include "process/socket_settings.h"
 #include "runtime/workload.h"
@@ -76,6 +77,7 @@ class HeldDump {
   std::vector<process::SocketSettings> sockets_;
   std::map<pid_t, pid_t> pids_;  // of its tasks: as they call themselves → as we call them
   const criu::ImageSet& images_;
+  kernel::ReadyBreakpoints breakpoints_;
   std::optional<criu::Session> criu_;
   bool abandoned_ = false;
 };

@@ -13,6 +13,7 @@
 #include "criu/session.h"
 #include "kernel/freezer.h"
 #include "kernel/namespaces.h"
+#include "kernel/ready_breakpoints.h"
 #include "migration/dump.h"
 #include "runtime/oci.h"
 
@@ -59,6 +60,7 @@ class HeldRestore {
   pid_t root_ = 0;
   bool has_netns_ = false, has_loopback_ = false;
   std::unique_ptr<criu::Reserve> reserve_;
+  kernel::ReadyBreakpoints breakpoints_;
   std::optional<criu::Session> criu_;
   bool may_have_run_ = false;
 };
