@@ -142,7 +142,6 @@ bool is_same(const Area& one, const Area& other) {
          one.is_alike(other);
 }
 
-// CRIU's own format of the file: it skips the lines that are not there.
 void put_area(std::string& smaps, const Area& area, Text flags) {
   smaps.append(area.line).append("\n").append(kFlagsField).append(" ").append(flags).append("\n");
 }

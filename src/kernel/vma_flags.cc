@@ -22,7 +22,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "kernel/uapi.h"
 
 namespace ferry::kernel {
 
@@ -189,15 +188,6 @@ std::map<uint64_t, std::vector<std::string>> flags_in(const std::string& smaps) 
 
 }  // namespace
 
-const std::vector<std::string>& VmaFlagsReader::names() {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (const Flag& flag : kFlags) names.emplace_back(flag.name);
-    return names;
-  }();
-  return kNames;
-}
-
 std::optional<VmaFlagsReader> VmaFlagsReader::try_open(std::string* why) {
   std::string reason;
   VmaFlagsReader reader(load_program(reason));
@@ -237,15 +227,16 @@ std::string VmaFlagsReader::learn_from(pid_t child) {
   std::string seen;
   for (const Raw& area : areas) {
     const auto told = in_smaps.find(area.start);
-    const std::string text = text_of(area.flags);
+    if (told == in_smaps.end()) return "the iterator over memory areas says what smaps does not";
+    const auto has = [&](const char* name) { return std::ranges::find(told->second, name) != told->second.end(); };
     std::string expected;
-    for (const auto& name : names()) {
-      if (told != in_smaps.end() && std::ranges::find(told->second, name) != told->second.end()) expected += name + " ";
+    for (const Flag& flag : kFlags) {
+      if (has(flag.name)) expected.append(flag.name).push_back(' ');
     }
-    if (told == in_smaps.end() || text != expected) {
+    const std::string text = text_of(area.flags);
+    if (text != expected) {
       return fmt::format("the flags of memory areas are not where they used to be: {:x} is \"{}\", not \"{}\"", area.flags, expected, text);
     }
-    const auto has = [&](const char* name) { return std::ranges::find(told->second, name) != told->second.end(); };
     if (!has("ss") && !has("dp")) known_ |= area.flags;
     seen += text;
   }

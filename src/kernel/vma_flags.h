@@ -19,14 +19,11 @@ namespace ferry::kernel {
 
 struct VmaFlags {
   AddressRange range;
-  std::string flags;  // "gd lo ": of those below which it has, as smaps spells them
+  std::string flags;  // "gd lo ", as smaps spells them; of gd lo nr ht sr rr dc dd mg hg nh wf io pf
 };
 
 class VmaFlagsReader {
  public:
-  // "gd lo nr ht sr rr dc dd mg hg nh wf io pf": the flags that it can tell.
-  static const std::vector<std::string>& names();
-
   // Nothing: not with this kernel, or not by us; `why` says more. What it says is compared with the smaps of a child that has areas with most of
   // those flags. Takes some 20 ms.
   static std::optional<VmaFlagsReader> try_open(std::string* why = nullptr);
@@ -43,7 +40,7 @@ class VmaFlagsReader {
   std::string learn_from(pid_t child);         // why it cannot be used; empty: it can
 
   base::Fd program_;
-  uint64_t known_ = 0;  // bits that have a name above, or none that matters
+  uint64_t known_ = 0;  // bits that have a name, or none that matters
 };
 
 }  // namespace ferry::kernel

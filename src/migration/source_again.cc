@@ -2,8 +2,8 @@
 //
 // What CRIU and ferry believe of the memory's flags while they dump, and what happens when it was not so. Which memory is ferry's
 // and which is CRIU's follows from flags that /proc/PID/maps does not show, and the file that does, smaps, takes as long to read as the
-// memory is large. So they are read while the workload runs, trusted in the pause, and compared before the commit. A difference
-// means that the dump is of no use: the workload goes on, and is frozen once more.
+// memory is large. Where the kernel does not tell them by themselves (kernel/vma_flags.h) they are read while the workload runs,
+// trusted in the pause, and compared before the commit. A difference means that the dump is of no use: the workload goes on, and is frozen once more.
 #include <fmt/format.h>
 
 #include <algorithm>
