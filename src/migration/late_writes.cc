@@ -27,7 +27,9 @@ constexpr Result kResults[] = {
     {SYS_clock_nanosleep, 3, sizeof(__kernel_timespec)},
     {SYS_restart_syscall, 1, sizeof(__kernel_timespec)},
     {SYS_restart_syscall, 3, sizeof(__kernel_timespec)},
+#ifdef SYS_select  // not on arm64
     {SYS_select, 4, sizeof(__kernel_timespec)},
+#endif
     {SYS_pselect6, 4, sizeof(__kernel_timespec)},
     {SYS_ppoll, 2, sizeof(__kernel_timespec)},
     {SYS_recvmsg, 1, sizeof(msghdr)},
