@@ -24,7 +24,7 @@ std::string read_of(pid_t pid, const char* file) {
 
 }  // namespace
 
-EarlySmaps::EarlySmaps() {
+void EarlySmaps::prepare() {
   if (base::fault_due("source.flags", "by-smaps")) return;
   std::string why;
   flags_ = kernel::VmaFlagsReader::try_open(&why);

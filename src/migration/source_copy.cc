@@ -43,6 +43,7 @@ void SourceMove::copy() {
     send_round();
     send_shared_memory();
   }
+  if (subject_.memory.by_ferry) smaps_.prepare();
   start_criu();
   copy_memory();
 }
