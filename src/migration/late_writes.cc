@@ -20,20 +20,14 @@ struct Result {
   size_t bytes;
 };
 
-// Of those that the freezer leaves asleep: kernel/time/hrtimer.c, fs/select.c, and net/unix (recvmsg with MSG_WAITALL). After an earlier
-// interruption a sleep is restart_syscall(2), with the arguments that it had: which one of the two it was the kernel does not tell.
+// Of those that the freezer leaves asleep: kernel/time/hrtimer.c (do_nanosleep), and net/unix/af_unix.c (recvmsg with MSG_WAITALL); not select(2) and
+// its like, which it wakes up. After an earlier interruption a sleep is restart_syscall(2), with the arguments that it had: which one of the two it was the kernel does not tell.
 constexpr Result kResults[] = {
     {SYS_nanosleep, 1, sizeof(__kernel_timespec)},
     {SYS_clock_nanosleep, 3, sizeof(__kernel_timespec)},
     {SYS_restart_syscall, 1, sizeof(__kernel_timespec)},
     {SYS_restart_syscall, 3, sizeof(__kernel_timespec)},
-#ifdef SYS_select  // not on arm64
-    {SYS_select, 4, sizeof(__kernel_timespec)},
-#endif
-    {SYS_pselect6, 4, sizeof(__kernel_timespec)},
-    {SYS_ppoll, 2, sizeof(__kernel_timespec)},
     {SYS_recvmsg, 1, sizeof(msghdr)},
-    {SYS_recvmmsg, 4, sizeof(__kernel_timespec)},
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the kernel is yet to write into the memory of a frozen task. Since Linux 6.1 (TASK_FREEZABLE) the freezer of cgroup v1 leaves those
-// who sleep asleep; a call that says how much of its time was left (nanosleep(2), select(2)) does so when it is interrupted, and that is
+// in nanosleep(2) asleep. How much of its time was left the kernel says when the sleep is interrupted, and that is
 // when CRIU seizes the task. So these pages are as the dump has them only after it.
 #pragma once
 
