@@ -3,26 +3,25 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "kernel/procfs.h"
 
 namespace ferry::kernel {
 namespace {
 
-size_t perf_events() {
-  size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code gone;
-    count += std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:[perf_event]";
-  }
-  return count;
+auto perf_events() {
+  return std::ranges::count(open_files(::getpid()), "anon_inode:[perf_event]", &OpenFile::target);
 }
 
 TEST(ReadyBreakpoints, AnEventIsThereAsLongAsTheObject) {
   {
     const ReadyBreakpoints ready;
-    EXPECT_EQ(perf_events(), 1u);
+    EXPECT_EQ(perf_events(), 1);
   }
-  EXPECT_EQ(perf_events(), 0u);
+  EXPECT_EQ(perf_events(), 0);
 }
 
 }  // namespace

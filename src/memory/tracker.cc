@@ -59,6 +59,14 @@ Attached attach(pid_t pid, const Support& support) {
   return attached;
 }
 
+void FrozenScan::insert(const FrozenScan& other) {
+  written.insert(other.written);
+  zero.insert(other.zero);
+  added.insert(other.added);
+  present.insert(other.present);
+  guards.insert(other.guards);
+}
+
 std::optional<FrozenScan> scan_untracked(pid_t pid, const Plane& plane, const Support& support) {
   const auto pagemap = kernel::Pagemap::try_open(pid);
   if (!pagemap || !pagemap->is_alive()) return std::nullopt;

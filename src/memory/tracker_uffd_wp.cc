@@ -40,8 +40,8 @@ PageQuery protecting_query(bool guards) {
 }
 
 // In the order of addresses, none of them large; of a reservation of terabytes no more than it takes.
-std::vector<AddressRange> cut(const Plane& plane) {
-  const uint64_t largest = std::max(kWorthAThread, page_of(plane.pages().bytes() / kMostPieces) * kPageBytes);
+std::vector<AddressRange> cut(const Plane& plane, uint64_t bytes) {
+  const uint64_t largest = std::max(kWorthAThread, page_of(bytes / kMostPieces) * kPageBytes);
   std::vector<AddressRange> pieces;
   for (const Vma& vma : plane.vmas) {
     for (uint64_t at = vma.range.start; at < vma.range.end;) {
@@ -69,14 +69,6 @@ ScanEnd scan_frozen_range(const kernel::Pagemap& pagemap, AddressRange range, bo
     into.written.insert(pages);
     if (region.categories & kernel::kPageIsPfnZero) into.zero.insert(pages);
   });
-}
-
-void FrozenScan::insert(const FrozenScan& other) {
-  written.insert(other.written);
-  zero.insert(other.zero);
-  added.insert(other.added);
-  present.insert(other.present);
-  guards.insert(other.guards);
 }
 
 std::unique_ptr<UffdWpTracker> UffdWpTracker::try_make(kernel::Userfaultfd uffd, kernel::Pagemap pagemap,
@@ -169,7 +161,8 @@ std::optional<Scan> UffdWpTracker::try_scan(const Plane& plane) {
 
 std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   if (!pagemap_.is_alive()) return std::nullopt;
-  const auto pieces = cut(plane);
+  const PageSet all_pages = plane.pages();
+  const auto pieces = cut(plane, all_pages.bytes());
   std::vector<FrozenScan> scans(pieces.size());
   std::atomic<size_t> next = 0;
   const auto scan_some = [&] {
@@ -181,7 +174,7 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   };
   static_cast<void>(registered_.ranges());  // merged before several threads look
   std::vector<std::future<void>> helpers;
-  const uint64_t worth = plane.pages().bytes() / kWorthAThread;
+  const uint64_t worth = all_pages.bytes() / kWorthAThread;
   for (uint64_t i = 1; i < std::min<uint64_t>({worth, std::thread::hardware_concurrency(), kMostThreads}); ++i) {
     helpers.push_back(std::async(std::launch::async, scan_some));
   }
@@ -189,7 +182,7 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   for (auto& helper : helpers) helper.get();
   FrozenScan all;
   for (const auto& scan : scans) all.insert(scan);
-  all.removed = registered_.difference(plane.pages());
+  all.removed = registered_.difference(all_pages);
   return all;
 }
 

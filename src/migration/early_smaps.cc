@@ -24,7 +24,7 @@ std::string read_of(pid_t pid, const char* file) {
 
 }  // namespace
 
-void EarlySmaps::prepare() {
+void EarlySmaps::probe() {
   if (base::fault_due("source.flags", "by-smaps")) return;
   std::string why;
   flags_ = kernel::VmaFlagsReader::try_open(&why);

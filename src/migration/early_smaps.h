@@ -21,7 +21,7 @@ namespace ferry::migration {
 class EarlySmaps {
  public:
   // Finds out whether the kernel tells the flags by themselves: some 20 ms. Without this it is taken not to.
-  void prepare();
+  void probe();
   // Of every process of the workload, running, where what is known does not fit its maps any more. Calls that map memory wait for it,
   // 15 ms per GiB, so it is not done more often than it must.
   void read_if_changed(const std::vector<pid_t>& pids);

@@ -31,18 +31,17 @@ void insert_arguments(pid_t pid, memory::PageSet& pages) {
   if (env_start < env_end) pages.insert(memory::pages_around({env_start, env_end}));
 }
 
-void insert_stack_pointer(pid_t pid, pid_t tid, memory::PageSet& pages) {
-  const auto call = kernel::current_call(pid, tid);
-  if (!call || call->stack_pointer < kBelowStackPointer) return;
-  pages.insert(memory::pages_around({call->stack_pointer - kBelowStackPointer, call->stack_pointer + kAboveStackPointer}));
+void insert_stack(uint64_t stack_pointer, memory::PageSet& pages) {
+  if (stack_pointer < kBelowStackPointer) return;
+  pages.insert(memory::pages_around({stack_pointer - kBelowStackPointer, stack_pointer + kAboveStackPointer}));
 }
 
 }  // namespace
 
-memory::PageSet first_pages(pid_t pid) {
+memory::PageSet first_pages(pid_t pid, std::span<const kernel::CurrentCall> calls) {
   memory::PageSet pages;
   insert_arguments(pid, pages);
-  for (const pid_t tid : kernel::threads_of(pid)) insert_stack_pointer(pid, tid, pages);
+  for (const auto& call : calls) insert_stack(call.stack_pointer, pages);
   return pages;
 }
 

@@ -6,11 +6,15 @@
 
 #include <sys/types.h>
 
+#include <span>
+
+#include "kernel/procfs.h"
 #include "memory/page_set.h"
 
 namespace ferry::migration {
 
 // Of a task that stands still. Empty when it has gone.
-memory::PageSet first_pages(pid_t pid);
+// `calls`: what its threads wait in.
+memory::PageSet first_pages(pid_t pid, std::span<const kernel::CurrentCall> calls);
 
 }  // namespace ferry::migration

@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "kernel/procfs.h"
-
 namespace ferry::migration {
 
 namespace {
@@ -32,14 +30,12 @@ constexpr Result kResults[] = {
 
 }  // namespace
 
-memory::PageSet late_writes(pid_t pid) {
+memory::PageSet late_writes(std::span<const kernel::CurrentCall> calls) {
   memory::PageSet pages;
-  for (const pid_t tid : kernel::threads_of(pid)) {
-    const auto call = kernel::current_call(pid, tid);
-    if (!call) continue;
+  for (const auto& call : calls) {
     for (const auto& result : kResults) {
-      const uint64_t at = call->arguments[result.argument];
-      if (result.call == call->number && at <= kLargest) pages.insert(memory::pages_around({at, at + result.bytes}));
+      const uint64_t at = call.arguments[result.argument];
+      if (result.call == call.number && at <= kLargest) pages.insert(memory::pages_around({at, at + result.bytes}));
     }
   }
   return pages;

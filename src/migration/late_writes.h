@@ -5,13 +5,14 @@
 // when CRIU seizes the task. So these pages are as the dump has them only after it.
 #pragma once
 
-#include <sys/types.h>
+#include <span>
 
+#include "kernel/procfs.h"
 #include "memory/page_set.h"
 
 namespace ferry::migration {
 
-// Pages that may be written so, of a task that is frozen and that nobody has seized yet. Nothing need be there. Empty when it has gone.
-memory::PageSet late_writes(pid_t pid);
+// Pages that may be written so. Nothing need be there. `calls`: what the threads wait in, frozen and not seized by anybody yet.
+memory::PageSet late_writes(std::span<const kernel::CurrentCall> calls);
 
 }  // namespace ferry::migration

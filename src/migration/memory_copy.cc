@@ -18,6 +18,14 @@ namespace {
 // A smaller round says nothing about the link: it ends before the connection has found its speed.
 constexpr uint64_t kTellingBytes = 4 << 20;
 
+std::vector<kernel::CurrentCall> calls_of(pid_t pid) {
+  std::vector<kernel::CurrentCall> calls;
+  for (const pid_t tid : kernel::threads_of(pid)) {
+    if (const auto call = kernel::current_call(pid, tid)) calls.push_back(*call);
+  }
+  return calls;
+}
+
 }  // namespace
 
 MemoryCopy::MemoryCopy(pid_t root, memory::WorkloadTracker tracker, std::vector<transport::Link> lanes, Conversation& talk, uint64_t bandwidth)
@@ -35,24 +43,22 @@ void MemoryCopy::scan() { take(tracker_.round(pids())); }
 
 void MemoryCopy::scan_frozen(bool post_copy) {
   take(tracker_.last_round(pids()));
-  expect_late_writes();
+  look_at_threads();
   if (post_copy) hold_back();
 }
 
-void MemoryCopy::expect_late_writes() {
-  late_.clear();
+// Once: of a thousand threads it takes some milliseconds, within the pause.
+void MemoryCopy::look_at_threads() {
+  stopped_.clear();
   for (const auto& space : round_.spaces) {
-    auto late = late_writes(space.pid);
-    for (const pid_t other : space.shared) late.insert(late_writes(other));
+    auto& [first, late] = stopped_[space.inner_pid];
+    const auto calls = calls_of(space.pid);
+    first = first_pages(space.pid, calls);
+    late = late_writes(calls);
+    for (const pid_t other : space.shared) late.insert(late_writes(calls_of(other)));
     late = late.intersection(space.plane.pages());
     for (const auto& guard : space.scan.guards) late.erase(guard);
-    if (!late.empty()) late_.emplace(space.inner_pid, std::move(late));
   }
-}
-
-memory::PageSet MemoryCopy::late_in(const memory::SpaceRound& space) const {
-  const auto late = late_.find(space.inner_pid);
-  return late != late_.end() ? late->second : memory::PageSet();
 }
 
 MemoryCopy::Untracked MemoryCopy::untracked() const {
@@ -70,9 +76,9 @@ MemoryCopy::Untracked MemoryCopy::untracked() const {
 void MemoryCopy::hold_back() {
   far_.clear();
   for (auto& space : round_.spaces) {
-    auto now = first_pages(space.pid);
+    auto [now, late] = stopped_.at(space.inner_pid);
     now.insert(space.scan.zero);
-    now.insert(late_in(space));
+    now.insert(late);
     auto far = space.scan.written.difference(now).intersection(space.scan.present);
     space.scan.written = space.scan.written.intersection(now);
     if (!far.empty()) far_.emplace(space.inner_pid, std::move(far));
@@ -146,13 +152,13 @@ void MemoryCopy::begin_pieces() {
 }
 
 void MemoryCopy::send_late_writes(const std::function<void()>& meanwhile) {
-  if (late_.empty()) return;
   pieces_.clear();
   for (const auto& space : round_.spaces) {
-    const auto late = late_in(space);
+    const auto& late = stopped_.at(space.inner_pid).late;
     sent_[space.inner_pid].insert(late);
     cut_for_lanes(space, late, nullptr);
   }
+  if (pieces_.empty()) return;
   begin_pieces();
   lanes_.finish(meanwhile);
   for (auto& encoder : encoders_) encoder.forget_tasks();
@@ -198,9 +204,9 @@ wire::TaskMemory MemoryCopy::describe(const memory::SpaceRound& space) const {
   told.set_pid(space.inner_pid);
   const auto sent = sent_.find(space.inner_pid);
   const auto known = sent != sent_.end() ? sent->second : memory::PageSet();
-  put(known.difference(space.scan.present).difference(late_in(space)), *told.mutable_dropped());
+  put(known.difference(space.scan.present).difference(stopped_.at(space.inner_pid).late), *told.mutable_dropped());
   if (const auto far = far_.find(space.inner_pid); far != far_.end()) put(far->second, *told.mutable_far());
-  put(first_pages(space.pid).intersection(space.plane.pages()), *told.mutable_first());
+  put(stopped_.at(space.inner_pid).first.intersection(space.plane.pages()), *told.mutable_first());
   return told;
 }
 
@@ -219,7 +225,7 @@ std::optional<wire::FrozenMemory> MemoryCopy::describe_frozen(const std::string&
   described_ = describe(space);
   *told.mutable_memory() = *described_;
   told.set_marks(batches_ + 1);
-  const auto late = late_in(space);
+  const auto& late = stopped_.at(space.inner_pid).late;
   for (const auto& vma : memory::parse_smaps(smaps)) {
     if (!vma.is_plane() || vma.has_flag("gd") || late.intersects(vma.range)) continue;
     auto& area = *told.add_areas();

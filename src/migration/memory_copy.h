@@ -75,8 +75,7 @@ class MemoryCopy {
   wire::TaskMemory describe(const memory::SpaceRound& space) const;
   void carry_over(memory::SpaceRound& now);
   void hold_back();
-  void expect_late_writes();
-  memory::PageSet late_in(const memory::SpaceRound& space) const;
+  void look_at_threads();
   void cut_for_lanes(const memory::SpaceRound& space, const memory::PageSet& pages, const memory::PageSet* zero);
   void begin();
   void begin_pieces();
@@ -93,7 +92,10 @@ class MemoryCopy {
   std::map<int32_t, Left> left_;  // by the space's name: found by a scan and not sent since
   std::map<int32_t, memory::PageSet> sent_;  // by the space's name: pages of which the target may hold something
   std::map<int32_t, memory::PageSet> far_;   // post-copy: what stays here
-  std::map<int32_t, memory::PageSet> late_;  // of frozen tasks: what they have only when CRIU has seized them
+  struct Stopped {
+    memory::PageSet first, late;  // migration/first_pages.h, late_writes.h
+  };
+  std::map<int32_t, Stopped> stopped_;  // by the space's name, of all that the last scan of frozen tasks has found
   std::vector<PagePiece> pieces_;
   LaneSender lanes_;  // the last of these: its threads use the others until it ends
 

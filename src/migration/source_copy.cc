@@ -43,7 +43,7 @@ void SourceMove::copy() {
     send_round();
     send_shared_memory();
   }
-  if (subject_.memory.by_ferry) smaps_.prepare();
+  if (subject_.memory.by_ferry) smaps_.probe();
   start_criu();
   copy_memory();
 }
