@@ -2,14 +2,18 @@
 #include "handover/identity.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <sstream>
+#include <thread>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "handover/announcement.h"
 #include "kernel/ip_settings.h"
@@ -108,6 +112,15 @@ std::string find_bridge(const Netlink& host, const Identity& identity) {
                "host's address");
 }
 
+// Its link-local address is nobody's to check, but the kernel finds that out in a work of its own, a moment later.
+void wait_until_usable(Netlink& inside) {
+  constexpr base::milliseconds kMost{500}, kPoll{1};
+  const auto is_tentative = [](const kernel::Address& one) { return (one.flags & IFA_F_TENTATIVE) != 0; };
+  for (const auto until = base::mono_now() + kMost; base::mono_now() < until; std::this_thread::sleep_for(kPoll)) {
+    if (std::ranges::none_of(inside.addresses(), is_tentative)) return;
+  }
+}
+
 void set_up_inside(int netns, const Identity& identity) {
   kernel::in_network_namespace(netns, [&] {
     Netlink inside;
@@ -117,6 +130,7 @@ void set_up_inside(int netns, const Identity& identity) {
     for (const auto& address : identity.addresses) inside.add_address(identity.link, address);
     inside.set_up(identity.link, true);
     add_routes(inside, identity);
+    wait_until_usable(inside);
   });
 }
 

@@ -66,6 +66,14 @@ void CpuSet::add(unsigned cpu) {
 
 bool CpuSet::has(unsigned cpu) const { return cpu / kBits < words_.size() && (words_[cpu / kBits] >> cpu % kBits & 1) != 0; }
 
+std::vector<unsigned> CpuSet::numbers() const {
+  std::vector<unsigned> numbers;
+  for (unsigned cpu = 0; cpu < words_.size() * kBits; ++cpu) {
+    if (has(cpu)) numbers.push_back(cpu);
+  }
+  return numbers;
+}
+
 // The bare system calls: they take and tell how long a mask is, which glibc's do not.
 std::optional<CpuSet> affinity_of(pid_t tid) {
   std::array<uint64_t, kMostCpus / kBits> mask{};

@@ -20,6 +20,7 @@ class CpuSet {
   std::string text() const;
   void add(unsigned cpu);
   bool has(unsigned cpu) const;
+  std::vector<unsigned> numbers() const;  // ascending
   bool operator<(const CpuSet& other) const { return words_ < other.words_; }
   bool operator==(const CpuSet& other) const = default;
 

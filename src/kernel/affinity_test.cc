@@ -15,6 +15,11 @@ TEST(CpuSet, IsWrittenAsTheKernelWritesIt) {
   EXPECT_EQ(CpuSet::parse("1,0,2"), CpuSet::parse("0-2"));
 }
 
+TEST(CpuSet, ItsNumbers) {
+  EXPECT_EQ(CpuSet::parse("0-1,64,8191").numbers(), (std::vector<unsigned>{0, 1, 64, 8191}));
+  EXPECT_TRUE(CpuSet().numbers().empty());
+}
+
 TEST(CpuSet, WhatIsNoListIsRefused) {
   for (const char* text : {"x", "1-", "-1", "1;2", "1,,2", "8192", "99999999999999"}) EXPECT_THROW((void)CpuSet::parse(text), base::Error) << text;
 }

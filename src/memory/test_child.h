@@ -24,7 +24,8 @@ namespace ferry::memory {
 class Region {
  public:
   explicit Region(uint64_t pages, int protection = PROT_READ | PROT_WRITE, int flags = 0) : bytes_(pages * kPageBytes) {
-    memory_ = ::mmap(nullptr, bytes_, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    const int kind = (flags & MAP_SHARED) != 0 ? 0 : MAP_PRIVATE;
+    memory_ = ::mmap(nullptr, bytes_, protection, kind | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
     CHECK(memory_ != MAP_FAILED);
   }
   ~Region() { ::munmap(memory_, bytes_); }

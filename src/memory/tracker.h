@@ -55,6 +55,11 @@ class Tracker {
   [[nodiscard]] virtual std::optional<Scan> try_scan(const Plane& plane) = 0;
   // The task stands still and is not asked again unless the move fails, after which try_scan() goes on as before.
   [[nodiscard]] virtual std::optional<FrozenScan> try_scan_frozen(const Plane& plane) = 0;
+  // Of memory that the task shares with others (it is of no plane): what this address space may have written of `pages` since the last scan of them; all
+  // of `mapping`, when this is the first. They are tracked from now on. `pages` lie in `mapping`, which is one VMA. Nothing: they cannot be.
+  [[nodiscard]] virtual std::optional<PageSet> try_scan_shared(AddressRange mapping, const PageSet& pages);
+  // The task stands still. Nothing: not all of them were tracked since.
+  [[nodiscard]] virtual std::optional<PageSet> try_scan_shared_frozen(const PageSet& pages) const;
   // Whether `pid` (still) has the address space that this object tracks.
   [[nodiscard]] virtual bool tracks(pid_t pid) const = 0;
 };

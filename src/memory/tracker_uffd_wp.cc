@@ -137,6 +137,8 @@ bool UffdWpTracker::scan_known_frozen(AddressRange range, FrozenScan& scan) cons
 
 std::optional<Scan> UffdWpTracker::try_scan(const Plane& plane) {
   if (!pagemap_.is_alive()) return std::nullopt;
+  registered_.erase(shared_);
+  shared_.erase(plane.pages());
   Scan scan;
   PageSet registered, again;
   for (const Vma& vma : plane.vmas) {
@@ -161,6 +163,7 @@ std::optional<Scan> UffdWpTracker::try_scan(const Plane& plane) {
 
 std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   if (!pagemap_.is_alive()) return std::nullopt;
+  registered_.erase(shared_);
   const PageSet all_pages = plane.pages();
   const auto pieces = cut(plane, all_pages.bytes());
   std::vector<FrozenScan> scans(pieces.size());
@@ -185,6 +188,33 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   all.removed = registered_.difference(all_pages);
   return all;
 }
+
+// Here a page without an entry in the page table counts: what was written can lose its entry (MADV_DONTNEED, a huge page that is split, swap), what is
+// protected leaves a marker behind. So WRITTEN alone, which looks at nothing else.
+std::optional<PageSet> UffdWpTracker::shared_written(const PageSet& pages, Protect protect) const {
+  PageQuery query;
+  query.all = query.returned = kernel::kPageIsWritten;
+  query.must_be_registered = true;
+  query.protect = protect == Protect::kYes;
+  PageSet written;
+  for (const AddressRange& range : pages) {
+    const ScanEnd end = pagemap_.scan(range, query, [&](const PageRegion& region) { written.insert({region.start, region.end}); });
+    if (end != ScanEnd::kDone) return std::nullopt;
+  }
+  if (!pagemap_.is_alive()) return std::nullopt;
+  return written;
+}
+
+std::optional<PageSet> UffdWpTracker::try_scan_shared(AddressRange mapping, const PageSet& pages) {
+  shared_.insert(mapping);
+  if (auto written = shared_written(pages, Protect::kYes)) return written;
+  // What another registration has left may be on pages that were written since (clear_old_marks()).
+  if (uffd_.try_register(mapping, UffdMode::kWriteProtect) != UffdEnd::kDone) return std::nullopt;
+  if (uffd_.try_write_protect(mapping, false) != UffdEnd::kDone || !shared_written(pages, Protect::kYes)) return std::nullopt;
+  return PageSet{mapping};
+}
+
+std::optional<PageSet> UffdWpTracker::try_scan_shared_frozen(const PageSet& pages) const { return shared_written(pages, Protect::kNo); }
 
 bool UffdWpTracker::tracks(pid_t pid) const {
   if (!pagemap_.is_alive()) return false;

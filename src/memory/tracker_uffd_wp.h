@@ -20,6 +20,8 @@ class UffdWpTracker : public Tracker {
 
   std::optional<Scan> try_scan(const Plane& plane) override;
   std::optional<FrozenScan> try_scan_frozen(const Plane& plane) override;
+  std::optional<PageSet> try_scan_shared(AddressRange mapping, const PageSet& pages) override;
+  std::optional<PageSet> try_scan_shared_frozen(const PageSet& pages) const override;
   bool tracks(pid_t pid) const override;
 
  private:
@@ -31,11 +33,14 @@ class UffdWpTracker : public Tracker {
   bool scan_known(AddressRange range, Scan& scan) const;
   bool scan_known_frozen(AddressRange range, FrozenScan& scan) const;
   bool clear_old_marks(AddressRange range) const;
+  enum class Protect { kNo, kYes };
+  std::optional<PageSet> shared_written(const PageSet& pages, Protect protect) const;
 
   kernel::Userfaultfd uffd_;  // closing it takes all protection away
   kernel::Pagemap pagemap_;
   bool guards_;
-  PageSet registered_;
+  PageSet registered_;  // of the plane
+  PageSet shared_;      // where scans of shared memory were: what is of the plane there now may have been protected by one of them
 };
 
 // One walk that tells everything of memory that stands still: present pages, guard regions, zero pages, and what was

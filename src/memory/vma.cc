@@ -29,8 +29,8 @@ std::optional<Vma> parse_line(std::string_view line) {
   Vma vma;
   std::array<char, 5> permissions{};
   int name_at = 0;
-  if (std::sscanf(text.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %" SCNu64 " %n", &vma.range.start,
-                  &vma.range.end, permissions.data(), &vma.inode, &name_at) < 4) {
+  if (std::sscanf(text.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64 " %n", &vma.range.start,
+                  &vma.range.end, permissions.data(), &vma.offset, &vma.inode, &name_at) < 5) {
     return std::nullopt;
   }
   vma.permissions = permissions.data();

@@ -27,6 +27,7 @@ struct Vma {
   uint64_t inode = 0;       // 0: no file
   std::string name;         // "[heap]", "[anon:arena]", a path, or empty
   std::string flags;        // VmFlags of smaps: "rd wr mr mw me ac"; empty from maps
+  uint64_t offset = 0;      // of its start in the file, in bytes
   bool operator==(const Vma&) const = default;
   bool has_flag(std::string_view two_letters) const;
   // As far as maps can tell: private, without a file, not the kernel's own.

@@ -130,6 +130,13 @@ void WorkloadTracker::distrust_flags() {
   for (auto& [pid, space] : spaces_) space.distrusted = true;
 }
 
+Tracker* WorkloadTracker::tracker_of(pid_t pid) const {
+  const auto found = std::ranges::find_if(spaces_, [&](const auto& entry) {
+    return entry.first == pid || std::ranges::find(entry.second.shared, pid) != entry.second.shared.end();
+  });
+  return found != spaces_.end() && !found->second.stands_still ? found->second.tracker.get() : nullptr;
+}
+
 WorkloadRound WorkloadTracker::last_round(const std::vector<pid_t>& pids) {
   WorkloadRound round;
   sort_out(pids, round);

@@ -58,6 +58,9 @@ class WorkloadTracker {
   // walks all page tables.
   void distrust_flags();
 
+  // Of the address space of a process of the last round, to scan memory that it shares; nullptr: its writes are not told by its page tables alone.
+  Tracker* tracker_of(pid_t pid) const;
+
   const Support& support() const { return support_; }
 
  private:

@@ -39,6 +39,10 @@ MemoryCopy::MemoryCopy(pid_t root, memory::WorkloadTracker tracker, std::vector<
 
 std::vector<pid_t> MemoryCopy::pids() const { return process::read_tree(root_).pids; }
 
+memory::SharedWrites MemoryCopy::shared_writes() const {
+  return {[this] { return pids(); }, [this](pid_t pid) { return tracker_.tracker_of(pid); }};
+}
+
 void MemoryCopy::scan() { take(tracker_.round(pids())); }
 
 void MemoryCopy::scan_frozen(bool post_copy) {

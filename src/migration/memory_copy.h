@@ -16,6 +16,7 @@
 
 #include "criu/hidden_memory.h"
 #include "memory/codec_chooser.h"
+#include "memory/shared_writes.h"
 #include "memory/workload_tracker.h"
 #include "migration/events.h"
 #include "migration/lane_sender.h"
@@ -58,6 +59,8 @@ class MemoryCopy {
   std::vector<transport::Link> release_lanes() { return lanes_.release(); }
 
   std::vector<pid_t> pids() const;  // of the workload, now
+  // By what tracks its own memory. Not to be used any more when this object has gone.
+  memory::SharedWrites shared_writes() const;
   uint64_t found_bytes() const { return found_bytes_; }      // by the last scan
   // Of tasks that no scan tells of, as far as the last one knows: it goes when they are frozen, whole.
   struct Untracked {

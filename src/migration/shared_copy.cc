@@ -13,13 +13,23 @@ namespace ferry::migration {
 
 namespace {
 
-constexpr uint64_t kPageBytes = memory::kPageBytes;
-constexpr uint64_t kPartPages = 2048;          // that one thread looks at in one go: 8 MiB
+using memory::kPageBytes;
+using memory::page_of;
+constexpr uint64_t kPartBytes = 8 << 20;       // that one thread looks at in one go
 constexpr size_t kMostContent = 1 << 20;       // of one message
 constexpr int kMostRanges = 4096;              // the same
 constexpr unsigned kMostWorkers = 4;           // more than that and memory is what is slow
 
-uint64_t pages_of(const memory::SharedMemory& memory) { return (memory.bytes + kPageBytes - 1) / kPageBytes; }
+// In whole pages.
+uint64_t bytes_of(const memory::SharedMemory& memory) { return memory::pages_around({0, memory.bytes}).end; }
+
+// What lies beyond its end is zero.
+std::span<const std::byte> read_page(const memory::SharedMemory& memory, uint64_t page, std::span<std::byte> buffer) {
+  const auto got = ::pread(memory.file.get(), buffer.data(), kPageBytes, static_cast<off_t>(page * kPageBytes));
+  if (got <= 0) throw base::SysError("pread", got < 0 ? errno : EIO, "of shared memory");
+  std::ranges::fill(buffer.subspan(static_cast<size_t>(got)), std::byte{0});
+  return buffer;
+}
 
 // Pages of one memory, gathered for as few messages as possible.
 class Batch {
@@ -67,40 +77,47 @@ class Batch {
 
 }  // namespace
 
-void SharedCopy::send_new(const std::vector<pid_t>& pids, const std::function<void()>& meanwhile) {
-  bytes_ = 0;
-  for (const auto& memory : memory::shared_memory_of(pids)) {
+void SharedCopy::send_new(const std::function<void()>& meanwhile) {
+  found_ = {};
+  for (const auto& [memory, unwritten, why_untracked] : writes_.round()) {
     auto& known = known_[memory.inode];
-    const uint64_t pages = pages_of(memory);
-    known.grow(pages);
-    bytes_ += memory.stored;
+    known.grow(page_of(bytes_of(memory)));
+    found_.bytes += memory.stored;
+    if (!why_untracked.empty()) {
+      found_.untracked += memory.stored;
+      found_.why_untracked = why_untracked;
+    }
     Batch batch(talk_, memory, [this](uint64_t bytes) { pace_.wait(bytes); });
     const auto send = [&](uint64_t page, std::span<const std::byte> content, memory::SharedPages::Hash hash) {
       known.note(page, hash);
       batch.add(page, content);
     };
-    for (uint64_t page = 0; page < pages; page += kPartPages) {
-      meanwhile();
-      known.look(memory.file.get(), page, std::min(pages, page + kPartPages), send);
+    if (!unwritten.empty()) found_.written += memory.stored - std::min(memory.stored, unwritten.bytes());
+    const memory::PageSet to_look_at = memory::PageSet{{0, bytes_of(memory)}}.difference(unwritten);
+    for (const auto& range : to_look_at) {
+      for (uint64_t at = range.start; at < range.end; at += kPartBytes) {
+        meanwhile();
+        known.look(memory.file.get(), page_of(at), page_of(std::min(range.end, at + kPartBytes)), send);
+      }
     }
     if (!batch.is_empty()) batch.flush();
   }
 }
 
-std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time(const std::vector<pid_t>& pids) {
+std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time() {
   workers_.clear();  // of a freeze that was taken back
   last_.clear();
   parts_.clear();
   next_part_ = 0;
   std::vector<criu::hidden::File> hidden;
-  for (auto& memory : memory::shared_memory_of(pids)) {
+  for (auto& [memory, unwritten, why_untracked] : writes_.last_round()) {
     const auto known = known_.find(memory.inode);
     if (known == known_.end()) continue;
-    const uint64_t pages = pages_of(memory), parts = (pages + kPartPages - 1) / kPartPages;
-    known->second.grow(pages);
+    known->second.grow(page_of(bytes_of(memory)));
     hidden.push_back({memory.device, memory.inode});
-    for (size_t part = 0; part < parts; ++part) parts_.push_back({last_.size(), part});
-    last_.push_back({std::move(memory), std::vector<std::vector<Change>>(parts)});
+    const memory::PageSet to_look_at = memory::PageSet{{0, bytes_of(memory)}}.difference(unwritten);
+    last_.push_back(std::move(memory));
+    cut_into_parts(to_look_at);
   }
   const unsigned spare = std::max(1U, std::thread::hardware_concurrency() - 1);  // CRIU has the other
   const size_t workers = std::min<size_t>({spare, kMostWorkers, parts_.size()});
@@ -108,45 +125,56 @@ std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time(const std::ve
   return hidden;
 }
 
+// Of the last one of last_.
+void SharedCopy::cut_into_parts(const memory::PageSet& pages) {
+  uint64_t room = 0;
+  for (const auto& range : pages) {
+    for (uint64_t at = range.start; at < range.end;) {
+      if (room == 0) {
+        parts_.push_back({last_.size() - 1, {}, {}});
+        room = kPartBytes;
+      }
+      const uint64_t end = std::min(range.end, at + room);
+      parts_.back().pages.insert({at, end});
+      room -= end - at;
+      at = end;
+    }
+  }
+}
+
 void SharedCopy::look_at_parts() {
   for (size_t at = next_part_++; at < parts_.size(); at = next_part_++) {
-    const auto [number, part] = parts_[at];
-    auto& look = last_[number];
-    const uint64_t first = part * kPartPages;
-    known_.at(look.memory.inode)
-        .look(look.memory.file.get(), first, std::min(pages_of(look.memory), first + kPartPages),
-              [&](uint64_t page, std::span<const std::byte>, memory::SharedPages::Hash hash) { look.changes[part].push_back({page, hash}); });
+    Part& part = parts_[at];
+    const auto& memory = last_[part.memory];
+    const auto& known = known_.at(memory.inode);
+    for (const auto& range : part.pages) {
+      known.look(memory.file.get(), page_of(range.start), page_of(range.end),
+                 [&](uint64_t page, std::span<const std::byte>, memory::SharedPages::Hash hash) { part.changes.push_back({page, hash}); });
+    }
   }
 }
 
 void SharedCopy::send_last(const std::function<void(uint64_t bytes)>& sent) {
   for (auto& worker : std::exchange(workers_, {})) worker.get();
-  for (const auto& look : last_) send_changes(look, sent);
-}
-
-void SharedCopy::send_changes(const LastLook& look, const std::function<void(uint64_t bytes)>& sent) {
-  auto& known = known_.at(look.memory.inode);
-  Batch batch(talk_, look.memory, sent);
-  std::vector<std::byte> content(kPageBytes);
-  for (const auto& part : look.changes) {
-    for (const Change& change : part) {
-      if (change.hash == memory::SharedPages::Hash{}) {
-        batch.add(change.page, {});
-      } else {
-        const auto got = ::pread(look.memory.file.get(), content.data(), kPageBytes, static_cast<off_t>(change.page * kPageBytes));
-        if (got <= 0) throw base::SysError("pread", got < 0 ? errno : EIO, "of shared memory");
-        std::ranges::fill(std::span(content).subspan(static_cast<size_t>(got)), std::byte{0});
-        batch.add(change.page, content);
+  auto part = parts_.begin();
+  for (size_t number = 0; number < last_.size(); ++number) {
+    const auto& memory = last_[number];
+    auto& known = known_.at(memory.inode);
+    Batch batch(talk_, memory, sent);
+    std::vector<std::byte> content(kPageBytes);
+    for (; part != parts_.end() && part->memory == number; ++part) {
+      for (const Change& change : part->changes) {
+        batch.add(change.page, change.hash == memory::SharedPages::Hash{} ? std::span<const std::byte>() : read_page(memory, change.page, content));
+        known.note(change.page, change.hash);
       }
-      known.note(change.page, change.hash);
     }
+    batch.flush();
   }
-  batch.flush();
 }
 
 std::vector<uint64_t> SharedCopy::inodes() const {
   std::vector<uint64_t> inodes;
-  for (const auto& look : last_) inodes.push_back(look.memory.inode);
+  for (const auto& memory : last_) inodes.push_back(memory.inode);
   return inodes;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory that tasks share, on its way to the target while the workload runs. CRIU finds it empty in
-// its dump. What has changed by the freeze is found by reading all of it once more, by several
-// threads and while CRIU dumps: the kernel does not tell who wrote what by which of its mappings.
+// its dump. What has changed by the freeze is found by reading what may have been written since (memory/shared_writes.h), or all of it
+// where that cannot be told, by several threads and while CRIU dumps.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include "criu/hidden_memory.h"
 #include "memory/shared_memory.h"
 #include "memory/shared_pages.h"
+#include "memory/shared_writes.h"
 #include "migration/conversation.h"
 #include "transport/pace.h"
 
@@ -23,15 +24,22 @@ namespace ferry::migration {
 class SharedCopy {
  public:
   // `bandwidth`: bytes per second while the workload runs; 0: as fast as it goes.
-  SharedCopy(Conversation& talk, uint64_t bandwidth) : talk_(talk), pace_(bandwidth) {}
+  SharedCopy(Conversation& talk, memory::SharedWrites writes, uint64_t bandwidth) : talk_(talk), writes_(std::move(writes)), pace_(bandwidth) {}
 
   // The workload runs. What of it the target does not have yet. `meanwhile` may throw to end it.
-  void send_new(const std::vector<pid_t>& pids, const std::function<void()>& meanwhile);
-  uint64_t bytes() const { return bytes_; }  // that there were, when it was last looked at
+  void send_new(const std::function<void()>& meanwhile);
+  // As the last one has found it.
+  struct Found {
+    uint64_t bytes = 0;      // all of it, without holes
+    uint64_t written = 0;    // of what is tracked, since it was looked at before; not what was new
+    uint64_t untracked = 0;  // to be read once more, all of it
+    std::string why_untracked;  // one reason
+  };
+  const Found& found() const { return found_; }
 
   // It stands still: begins to look at what is known of it. Those are what CRIU is to find empty; what has come into being since
   // is left to it.
-  [[nodiscard]] std::vector<criu::hidden::File> look_for_the_last_time(const std::vector<pid_t>& pids);
+  [[nodiscard]] std::vector<criu::hidden::File> look_for_the_last_time();
   // What that has found. Nothing when there was no last look.
   void send_last(const std::function<void(uint64_t bytes)>& sent);
   // Of those.
@@ -42,22 +50,22 @@ class SharedCopy {
     uint64_t page;
     memory::SharedPages::Hash hash;
   };
-  struct LastLook {
-    memory::SharedMemory memory;
-    std::vector<std::vector<Change>> changes;  // by part
-  };
+  // That one thread looks at in one go.
   struct Part {
-    size_t look, number;
+    size_t memory = 0;  // of last_
+    memory::PageSet pages;
+    std::vector<Change> changes;
   };
   void look_at_parts();
-  void send_changes(const LastLook& look, const std::function<void(uint64_t bytes)>& sent);
+  void cut_into_parts(const memory::PageSet& pages);
 
   Conversation& talk_;
+  memory::SharedWrites writes_;
   transport::Pace pace_;
   std::map<uint64_t, memory::SharedPages> known_;  // by inode
-  uint64_t bytes_ = 0;
-  std::vector<LastLook> last_;
-  std::vector<Part> parts_;
+  Found found_;
+  std::vector<memory::SharedMemory> last_;
+  std::vector<Part> parts_;  // by memory
   std::atomic<size_t> next_part_ = 0;
   std::vector<std::future<void>> workers_;  // use all of the above: last, so that they end first
 };

@@ -26,7 +26,7 @@ constexpr const char* kWhy = "it changed the flags of some memory (mlock, madvis
 
 void SourceMove::hide_memory() {
   std::vector<criu::hidden::File> shared;
-  if (shared_copy_) shared = shared_copy_->look_for_the_last_time(memory_->pids());  // meanwhile
+  if (shared_copy_) shared = shared_copy_->look_for_the_last_time();  // meanwhile
   const auto trust = report_.taken_back + 1 < kMostFreezes ? trust_ : EarlySmaps::Trust::kNo;
   if (trust == EarlySmaps::Trust::kNo) memory_->distrust_flags();
   auto hidden = look_at_frozen(trust);

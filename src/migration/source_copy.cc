@@ -18,6 +18,7 @@ namespace {
 
 constexpr base::milliseconds kStandStill{1'000};
 constexpr uint64_t kWorthSaying = 32 << 20;  // some tens of milliseconds
+constexpr uint64_t kFewShared = 2 << 20;     // one millisecond
 
 }  // namespace
 
@@ -56,7 +57,7 @@ void SourceMove::copy_memory() {
   }
   bool has_waited = start_engine_there();
   has_waited |= catch_up_files();
-  has_waited |= send_shared_memory();
+  has_waited |= catch_up_shared_memory();
   if (has_waited && rounds_) {  // what was written meanwhile is no part of the pause
     look_for_written();
     send_round();
@@ -85,9 +86,10 @@ void SourceMove::copy_rounds() {
 }
 
 void SourceMove::tell_what_waits() {
-  if (report_.shared_bytes > kWorthSaying) {
-    observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but read once more within the pause",
-                                 base::format_bytes(report_.shared_bytes)));
+  if (shared_copy_ && shared_copy_->found().untracked > kWorthSaying) {
+    const auto& found = shared_copy_->found();
+    observer_.notice(fmt::format("{} of its memory are shared by tasks: sent, but read once more within the pause; {}",
+                                 base::format_bytes(found.untracked), found.why_untracked));
   }
   const auto untracked = memory_->untracked();
   if (untracked.why.empty()) return;
@@ -133,6 +135,7 @@ void SourceMove::copy_some_memory() {
 }
 
 Outlook SourceMove::outlook() const {
+  const auto shared = shared_copy_ ? shared_copy_->found() : SharedCopy::Found{};
   const auto cost = expected_state_cost(subject_.view.tree.pids.size());
   uint64_t left = memory_->found_bytes() + memory_->untracked().bytes;
   if (!shared_copy_) left += subject_.memory.images;
@@ -141,18 +144,29 @@ Outlook SourceMove::outlook() const {
           .bytes_per_ms = memory_->bytes_per_ms(),
           .dump_ms = cost.dump_ms,
           .rest_ms = cost.rest_ms,
-          .shared_bytes = shared_copy_ ? shared_copy_->bytes() : 0};
+          .shared_bytes = shared.untracked + shared.written};
 }
 
 // False: there is none.
 bool SourceMove::send_shared_memory() {
   if (!shared_copy_) return false;
-  shared_copy_->send_new(memory_->pids(), [this] {
+  shared_copy_->send_new([this] {
     talk_->throw_if_cancelled();
     talk_->throw_if_target_failed();
   });
-  report_.shared_bytes = shared_copy_->bytes();
+  report_.shared_bytes = shared_copy_->found().bytes;
   return report_.shared_bytes > 0;
+}
+
+// Until few of it are written meanwhile, or no fewer: those are read in the pause. What is not tracked is read whole each time.
+bool SourceMove::catch_up_shared_memory() {
+  for (uint64_t before = 0;;) {
+    if (!send_shared_memory()) return false;
+    const auto& found = shared_copy_->found();
+    const bool shrinks = before == 0 || found.written < before / 2;
+    if (!shrinks || found.written <= kFewShared || found.written <= found.untracked) return true;
+    before = found.written;
+  }
 }
 
 // What the last scan has found.

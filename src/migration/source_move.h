@@ -83,6 +83,7 @@ class SourceMove {
   void end_throttle();
   void send_round();
   bool send_shared_memory();
+  bool catch_up_shared_memory();
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();

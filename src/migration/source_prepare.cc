@@ -64,7 +64,7 @@ void SourceMove::prepare() {
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
   if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();
-  if (rounds_) shared_copy_.emplace(*talk_, options_.bandwidth);
+  if (rounds_) shared_copy_.emplace(*talk_, memory_->shared_writes(), options_.bandwidth);
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
 }

@@ -28,7 +28,7 @@ const std::vector<Behaviour> kBehaviours = {
     {"eventfd", {"event_fd", "event_fd_semaphore"}},
     {"epoll", {"epoll_set"}},
     {"inotify", {"inotify_watch"}},
-    {"shared memory", {"posix_shm", "posix_shm_unlinked", "sysv_shm", "shared_anonymous_memory", "shared_changes"}},
+    {"shared memory", {"posix_shm", "posix_shm_unlinked", "sysv_shm", "shared_anonymous_memory", "shared_changes", "shared_by_tasks"}},
     {"semaphores and message queues", {"sysv_semaphores", "sysv_queue", "posix_queue", "posix_queue_closed", "ipc_namespace"}},
     {"process groups and sessions", {"process_groups", "session_without_leader", "child_subreaper", "orphan"}},
     {"zombies and stopped tasks", {"zombies", "stopped_task"}},

@@ -2,37 +2,11 @@
 //
 // Memory that tasks share is written, punched and cut while it moves: anonymous and a memfd of an odd length. What must be in it is kept
 // in private memory, which moves by other means.
-#include <vector>
-
-#include "pages.h"
+#include "shared_pages.h"
 
 namespace {
 
 using namespace tracee;
-
-// The versions of shared pages, in private memory.
-class Shared {
- public:
-  Shared(Page* pages, size_t count) : pages_(pages), versions_(count, 0) {}
-  void rewrite(size_t index) {
-    check(index);
-    write_page(pages_[index], index, ++last_);
-    versions_[index] = last_;
-  }
-  void punch(size_t index) {
-    must(::madvise(&pages_[index], kPage, MADV_REMOVE));
-    versions_[index] = 0;
-  }
-  void check(size_t index) const { require_page(pages_[index], index, versions_[index]); }
-  void check() const {
-    for (size_t i = 0; i < versions_.size(); ++i) check(i);
-  }
-
- private:
-  Page* pages_;
-  std::vector<uint64_t> versions_;
-  uint64_t last_ = 0;
-};
 
 Page* map_file(int fd, size_t bytes) {
   void* mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
