@@ -6,6 +6,7 @@
 // transactions were answered.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 
@@ -17,15 +18,16 @@ namespace ferry::bench {
 namespace {
 
 constexpr int kPostgresPort = 5432;  // its own default
-constexpr int kScale = 5;  // 500,000 accounts, 75 MB
-constexpr base::milliseconds kSetUpLimit{180'000};
+constexpr uint64_t kDefaultBuffers = 64 << 20;
+constexpr uint64_t kBytesPerScale = 15 << 20;  // 100,000 accounts
+constexpr int kLeastScale = 5;
+constexpr base::milliseconds kSetUpLimit{300'000};
 
 // Neither files that come and go under the server's feet nor sockets in a host's /run.
 constexpr const char* kPostgresConfiguration = R"(
 listen_addresses = '*'
 unix_socket_directories = ''
 dynamic_shared_memory_type = mmap
-shared_buffers = 64MB
 jit = off
 max_parallel_workers_per_gather = 0
 max_connections = 1100
@@ -35,7 +37,7 @@ constexpr const char* kInitialise = R"sh(
   rm -rf "$2" && mkdir -p "$2" && chown nobody:nogroup "$2" && cd "$2" || exit 1
   setpriv --reuid nobody --regid nogroup --clear-groups "$1/initdb" -D "$2" -A trust -U postgres \
     --no-sync >/dev/null || exit 1
-  cat >> "$2/postgresql.conf" && echo 'host all all all trust' >> "$2/pg_hba.conf"
+  { cat && echo "shared_buffers = $3kB"; } >> "$2/postgresql.conf" && echo 'host all all all trust' >> "$2/pg_hba.conf"
 )sh";
 
 constexpr const char* kState =
@@ -62,7 +64,8 @@ struct State {
 
 class Postgres final : public Workload {
  public:
-  explicit Postgres(const Hosts& hosts) : hosts_(hosts) {
+  // All that is to be in memory is its buffers, which its processes share.
+  Postgres(const Hosts& hosts, uint64_t buffers) : hosts_(hosts), buffers_(buffers) {
     const auto shared = hosts.shared_directory();
     if (!shared) {
       base::refuse("cannot run postgres",
@@ -80,8 +83,8 @@ class Postgres final : public Workload {
 
   void install(const std::string& host) const override {
     if (host != hosts_.roles().source) return;
-    hosts_.check(host, {"bash", "-c", kInitialise, "bash", programs_, data_}, kSetUpLimit,
-                 kPostgresConfiguration);
+    hosts_.check(host, {"bash", "-c", kInitialise, "bash", programs_, data_, fmt::to_string(buffers_ >> 10)},
+                 kSetUpLimit, kPostgresConfiguration);
   }
   base::Argv command() const override {
     return {"/usr/bin/setpriv",      "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
@@ -91,8 +94,10 @@ class Postgres final : public Workload {
   void begin(const Running&) override {
     const auto script = fmt::format(
         "for i in $(seq 500); do {0}/pg_isready -q -h {1} && break; sleep 0.05; done; "
-        "{0}/pgbench -q -i -s {2} -h {1} -U postgres postgres 2>&1",
-        programs_, hosts_.address().ip, kScale);
+        "{0}/pgbench -q -i -s {2} -h {1} -U postgres postgres 2>&1; "
+        "{0}/psql -q -h {1} -U postgres -c 'create extension pg_prewarm' "
+        "-c \"select sum(pg_prewarm(indrelid)) from pg_index where indrelid::regclass::text like 'pgbench_%'\" postgres",
+        programs_, hosts_.address().ip, std::max<uint64_t>(kLeastScale, buffers_ / kBytesPerScale));
     hosts_.shell(hosts_.roles().client, script, kSetUpLimit);
     before_ = look();
   }
@@ -112,6 +117,7 @@ class Postgres final : public Workload {
   }
 
   const Hosts& hosts_;
+  uint64_t buffers_;
   base::Path data_;
   std::string programs_;
   State before_;
@@ -142,8 +148,8 @@ StateCheck Postgres::check(const Running&, const load::Result* load) {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_postgres(const WorkloadSpec&, const Hosts& hosts) {
-  return std::make_unique<Postgres>(hosts);
+std::unique_ptr<Workload> make_postgres(const WorkloadSpec& spec, const Hosts& hosts) {
+  return std::make_unique<Postgres>(hosts, spec.memory_bytes ? spec.memory_bytes : kDefaultBuffers);
 }
 
 }  // namespace ferry::bench

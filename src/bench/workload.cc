@@ -29,7 +29,7 @@ const std::vector<Known>& known() {
       {{"memory_writer", true, true, true}, make_memory_writer},
       {{"nginx", false, false, true}, make_nginx},
       {{"redis", true, false, true}, make_redis},
-      {{"postgres", false, false, true}, make_postgres},
+      {{"postgres", true, false, true}, make_postgres},
   };
   return all;
 }

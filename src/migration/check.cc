@@ -11,6 +11,7 @@
 #include "criu/image_set.h"
 #include "criu/installation.h"
 #include "handover/relay_registry.h"
+#include "migration/common_files.h"
 #include "migration/container_place.h"
 #include "migration/conversation.h"
 #include "migration/frozen.h"
@@ -154,7 +155,10 @@ CheckReport check_move(const MoveOptions& options, const Observer& observer) {
   inquiry.set_name(workload.name);
   inquiry.set_source_id(host_id());
   if (workload.container) *inquiry.mutable_container() = to_wire(workload, engine_there(options));
-  *inquiry.mutable_requirements() = gather_requirements(workload, view, process::written_files(view.tree), memory);
+  const auto files = workload.container ? std::vector<std::string>() : process::written_files(view.tree);
+  *inquiry.mutable_requirements() = gather_requirements(workload, view, files, memory);
+  const StorageMarks marks(view, files, [](const std::string&) {});
+  marks.describe(*inquiry.mutable_requirements());
   ask_for_verdict(options, observer, question, report);
   return report;
 }

@@ -343,6 +343,10 @@ class Departure {
 
   Resolution finish(std::optional<SourceEvent> step) {
     criu::ImageSet::sweep(book_.note.job);
+    for (const auto& [key, value] : book_.notes) {
+      std::error_code gone;
+      if (key == kNoteMark) std::filesystem::remove(value.get<std::string>(), gone);
+    }
     if (step) walk_.step(*step);
     walk_.journal().note(kNoteTidy, true);
     return result_;

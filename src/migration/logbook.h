@@ -22,6 +22,7 @@ inline constexpr const char* kNoteContact = "contact";    // how the target is r
 inline constexpr const char* kNoteWorkload = "workload";  // what is being moved
 inline constexpr const char* kNoteOrigins = "origins";    // of a bare tree: [{"pid","cgroup"}]
 inline constexpr const char* kNoteServes = "serves";    // post-copy: whose memory the target asks for: [{"space","process"}]
+inline constexpr const char* kNoteMark = "mark";          // the path of an empty file that tells whether both see the same storage
 inline constexpr const char* kNoteLeaves = "leaves";      // paths of files that become stale here with the move
 // The target's:
 inline constexpr const char* kNoteEarlier = "earlier";    // the record of an earlier stay, whole

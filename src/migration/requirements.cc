@@ -144,6 +144,7 @@ class Gatherer {
       start.set_path(path);
       start.set_size(static_cast<uint64_t>(info.st_size));
       start.set_head(head.data(), head.size());
+      start.set_inode(info.st_ino);
     }
   }
 

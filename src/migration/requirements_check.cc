@@ -22,6 +22,7 @@
 #include "criu/installation.h"
 #include "files/fingerprint.h"
 #include "kernel/cpu.h"
+#include "migration/common_files.h"
 #include "migration/requirement_kinds.h"
 #include "migration/requirements.h"
 #include "migration/service_place.h"
@@ -97,10 +98,10 @@ void check_files(const wire::Requirements& needed, Reasons& reasons) {
 
 // As files/staged.h has it: an earlier part of the same file (a log) may be replaced, another file is not overwritten. Told from
 // each other by their beginnings here, by all of their content when it is put there.
-void check_carried(const wire::Requirements& needed, const std::vector<std::string>& own, Reasons& reasons) {
+void check_carried(const wire::Requirements& needed, const std::vector<std::string>& own, const std::set<std::string>& common, Reasons& reasons) {
   std::vector<std::string> others;
   for (const auto& coming : needed.carried()) {
-    if (std::ranges::find(own, coming.path()) != own.end()) continue;
+    if (common.contains(coming.path()) || std::ranges::find(own, coming.path()) != own.end()) continue;
     struct stat info {};
     if (::stat(coming.path().c_str(), &info) < 0 || !S_ISREG(info.st_mode)) continue;
     const auto file = base::try_open_file(coming.path(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -127,7 +128,16 @@ void check_places(const wire::Requirements& needed, Reasons& reasons) {
   add_listed(std::move(special), "missing:", "the workload has these open or watches them (inotify), and they do not travel", "make them here", reasons);
 }
 
-void check_room(const wire::Requirements& needed, Reasons& reasons) {
+// Of what the directory is to have room for, what does not come.
+uint64_t bytes_in(const std::string& directory, const wire::Requirements& needed, const std::set<std::string>& common) {
+  uint64_t bytes = 0;
+  for (const auto& coming : needed.carried()) {
+    if (common.contains(coming.path()) && base::Path(coming.path()).parent_path() == directory) bytes += coming.size();
+  }
+  return bytes;
+}
+
+void check_room(const wire::Requirements& needed, const std::set<std::string>& common, Reasons& reasons) {
   // Two directories may share a filesystem: what they need is added up.
   std::map<unsigned long, std::tuple<std::string, uint64_t, uint64_t>> filesystems;
   for (const auto& room : needed.room()) {
@@ -139,7 +149,7 @@ void check_room(const wire::Requirements& needed, Reasons& reasons) {
     if (::statvfs(place.c_str(), &status) < 0 || ::stat(place.c_str(), &info) < 0) continue;
     auto& [name, sum, free] = filesystems[info.st_dev];
     if (name.empty()) name = place.string();
-    sum += room.bytes();
+    sum += room.bytes() - std::min(room.bytes(), bytes_in(room.directory(), needed, common));
     free = uint64_t{status.f_bavail} * status.f_frsize;
   }
   for (const auto& [device, room] : filesystems) {
@@ -190,9 +200,10 @@ Findings check_requirements(const wire::Requirements& needed, const std::vector<
   check_software(needed, findings);
   check_cpu(needed, findings.reasons);
   check_files(needed, findings.reasons);
-  check_carried(needed, own, findings.reasons);
+  const auto common = common_files(needed);
+  check_carried(needed, own, common, findings.reasons);
   check_places(needed, findings.reasons);
-  check_room(needed, findings.reasons);
+  check_room(needed, common, findings.reasons);
   check_memory(needed, findings.reasons);
   check_ports(needed, findings.reasons);
   check_terminals(needed, findings.reasons);

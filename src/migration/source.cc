@@ -227,6 +227,8 @@ void SourceMove::send() {
     finish_engine_files(criu::written_files(images_->directory(), criu::WrittenBy::kMapping));
   } else {
     subject_.files = criu::written_files(images_->directory(), criu::WrittenBy::kAnyMeans);  // some may be new since
+    common_files_.leave_out(subject_.files);
+    common_files_.write_back();
     send_workload_files();
   }
   walk_->journal().note(kNoteLeaves, subject_.files);

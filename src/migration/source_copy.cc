@@ -62,6 +62,7 @@ void SourceMove::copy_memory() {
     look_for_written();
     send_round();
   }
+  common_files_.write_back();  // for the most part
   talk_->throw_if_cancelled();
   FAULT_POINT("source.before_freeze");
   walk_->step(SourceEvent::kCopied);

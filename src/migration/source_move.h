@@ -10,6 +10,7 @@
 
 #include "files/staged.h"
 #include "handover/relay_process.h"
+#include "migration/common_files.h"
 #include "migration/departure.h"
 #include "migration/dump.h"
 #include "migration/early_smaps.h"
@@ -135,6 +136,7 @@ class SourceMove {
   std::optional<capsule::Lock> lock_;
   Subject subject_;
   std::map<std::string, SentFile> sent_files_;
+  CommonFiles common_files_;
   std::optional<SharedSsh> shared_ssh_;  // of a container
   std::optional<RootFiles> root_files_, shared_memory_;
   std::vector<RootFiles> trees_;  // its volumes, in the order of engine_files_, and bind mounts that are sent

@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "migration/check.h"
+#include "migration/common_files.h"
 #include "migration/host.h"
 #include "migration/memory_arrival.h"
 #include "migration/page_puller.h"
@@ -51,16 +52,21 @@ void SourceMove::prepare() {
   images_.emplace(report_.job, subject_.memory.images);
   wire::ToTarget message;
   *message.mutable_plan() = make_plan(subject_, report_.job, target_ahead_);
+  std::optional<StorageMarks> marks(std::in_place, subject_.view, subject_.files, [this](const std::string& path) { walk_->journal().note(kNoteMark, path); });
+  marks->describe(*message.mutable_plan()->mutable_requirements());
   if (subject_.memory.by_ferry) message.mutable_plan()->mutable_memory()->set_lanes(lanes());
   choose_parking();
   make_entrance();
   message.mutable_plan()->set_parking(report_.parking.on);
   talk_->send(message);
+  FAULT_POINT("source.planned");
   const auto answer = talk_->receive_from_target(kTargetPrepares, "its preparations");
   report_.target = answer.ready().host();
   find_way_home();
   needs_image_ = answer.ready().needs_image();
+  marks.reset();
   if (subject_.workload.container) leave_present(answer.ready());
+  common_files_.learn(subject_.workload.root.pid, answer.ready().present(), subject_.files);
   for (const auto& warning : answer.ready().warnings()) observer_.notice(fmt::format("on {}: {}", report_.target, warning));
   if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();

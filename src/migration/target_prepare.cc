@@ -14,6 +14,7 @@
 #include "handover/attachment.h"
 #include "handover/relay_registry.h"
 #include "migration/check.h"
+#include "migration/common_files.h"
 #include "migration/engine_criu.h"
 #include "migration/host.h"
 #include "migration/plan.h"
@@ -69,7 +70,10 @@ void TargetMove::prepare(const wire::Plan& plan) {
   incoming_.emplace(images_->directory(), plan.job(), *shared_, [this](const std::string& path, uint64_t inode) {
     walk_->journal().note(kNoteStaged, {{"path", path}, {"inode", inode}});
   });
-  for (const auto& file : plan.files()) incoming_->expect(file.path());
+  const auto common = common_files(plan.requirements());
+  for (const auto& file : plan.files()) {
+    if (!common.contains(file.path())) incoming_->expect(file.path());
+  }
   if (plan.has_container()) {
     make_place();
   } else {
@@ -95,6 +99,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (place_) {
     for (const auto& path : place_->present_binds(plan_.container())) answer.mutable_ready()->add_present(path);
   }
+  for (const auto& path : common) answer.mutable_ready()->add_present(path);
   for (const auto& warning : warnings) answer.mutable_ready()->add_warnings(warning);
   talk_.send(answer);
   if (parking_device_) accept_parking();
@@ -309,8 +314,9 @@ std::string TargetMove::make_parking() {
 }
 
 // The source opens it first, before those for memory.
+// It is the first thing that the source does now: whatever comes instead, its end perhaps, means that there is none.
 void TargetMove::accept_parking() {
-  auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, transport::kNoWake);
+  auto lane = transport::accept_lane(source_.listener, source_.key, base::mono_now() + kParkingComes, source_.link.poll_fd());
   if (lane) {
     const int netns = netns_ ? ::fcntl(netns_.get(), F_DUPFD_CLOEXEC, 0) : -1;
     parking_.emplace(std::move(*parking_device_), std::move(*lane), base::Fd(netns), identity_ ? identity_->link : "");

@@ -27,7 +27,7 @@ std::optional<Link> accept_lane(Listener& listener, const Key& key, base::MonoTi
     pollfd entries[2] = {{listener.fd(), POLLIN, 0}, {wake_fd, POLLIN, 0}};
     const int ready = ::poll(entries, 2, base::ms_until(deadline));
     if (ready < 0 && errno != EINTR) throw base::SysError("poll", errno, "a lane");
-    if (ready == 0 || entries[1].revents != 0) return std::nullopt;
+    if (ready == 0 || (entries[0].revents == 0 && entries[1].revents != 0)) return std::nullopt;
     auto socket = listener.try_accept();
     if (!socket) continue;
     try {

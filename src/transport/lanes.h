@@ -19,7 +19,7 @@ inline constexpr int kMostLanes = 16;
 // Throws Error when the target cannot be reached there, or does not know the key.
 Link open_lane(const Endpoint& endpoint, const Key& key);
 
-// The next lane; nullopt once `wake_fd` is readable or the deadline has come. Connections without the key are dropped.
+// The next lane; nullopt once none waits and `wake_fd` is readable, or the deadline has come. Connections without the key are dropped.
 std::optional<Link> accept_lane(Listener& listener, const Key& key, base::MonoTime deadline, int wake_fd);
 
 }  // namespace ferry::transport

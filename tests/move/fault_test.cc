@@ -14,7 +14,7 @@ namespace ferry::testing {
 namespace {
 
 const std::set<std::string> kBeforeTheCommit = {
-    "source.connected", "source.prepared", "source.round",  "source.chunk",     "source.before_freeze", "source.frozen",    "source.post_dump", "source.dumped",
+    "source.connected", "source.planned", "source.prepared", "source.round",  "source.chunk",     "source.before_freeze", "source.frozen",    "source.post_dump", "source.dumped",
     "source.sent",      "source.restored", "target.preparing", "target.ready",         "target.restoring", "target.restored",
     "target.chunk",
 };

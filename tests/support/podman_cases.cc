@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is to be true of a container of podman's, whether that calls runc or crun.
+#include <fmt/format.h>
+
 #include "support/podman_test.h"
 
 namespace ferry::testing {
