@@ -2,13 +2,12 @@
 #include "memory/shared_pages.h"
 
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
-#include "memory/page_reader.h"
+#include "memory/page_set.h"
 
 namespace ferry::memory {
 
@@ -16,12 +15,6 @@ namespace {
 
 // Small enough for the CPU's cache: it is hashed next.
 constexpr size_t kPiece = 256 << 10;
-
-SharedPages::Hash hash_of_shared(const std::byte* page) {
-  if (is_zero(page, kPageBytes)) return {};
-  const auto hash = XXH3_128bits(page, kPageBytes);
-  return {hash.low64, hash.high64};
-}
 
 // The first page from `page` on that has (SEEK_DATA) or lacks (SEEK_HOLE) content; `end` at most.
 uint64_t next_page(int file, uint64_t page, uint64_t end, int whence) {
@@ -59,9 +52,9 @@ void SharedPages::look(int file, uint64_t first, uint64_t end, const Changed& ch
       const auto content = read_pages(file, page, std::span(buffer).first(want));
       if (content.empty()) return look_at_zeros(page, end, changed);  // cut short meanwhile
       for (size_t at = 0; at < content.size(); at += kPageBytes, ++page) {
-        const Hash hash = hash_of_shared(content.data() + at);
+        const PageHash hash = hash_of_page(content.data() + at);
         if (hash == noted_.at(page)) continue;
-        changed(page, hash == Hash{} ? std::span<const std::byte>() : content.subspan(at, kPageBytes), hash);
+        changed(page, hash == PageHash{} ? std::span<const std::byte>() : content.subspan(at, kPageBytes), hash);
       }
     }
   }
@@ -69,7 +62,7 @@ void SharedPages::look(int file, uint64_t first, uint64_t end, const Changed& ch
 
 void SharedPages::look_at_zeros(uint64_t first, uint64_t end, const Changed& changed) const {
   for (uint64_t page = first; page < end; ++page) {
-    if (noted_.at(page) != Hash{}) changed(page, {}, {});
+    if (noted_.at(page) != PageHash{}) changed(page, {}, {});
   }
 }
 

@@ -31,7 +31,7 @@ class SharedPagesTest : public ::testing::Test {
   // "3:text 5:" and notes them.
   std::string changes(uint64_t first = 0, uint64_t end = kPages) {
     std::string said;
-    pages_.look(file_.get(), first, end, [&](uint64_t page, auto content, SharedPages::Hash hash) {
+    pages_.look(file_.get(), first, end, [&](uint64_t page, auto content, PageHash hash) {
       said += (said.empty() ? "" : " ") + std::to_string(page) + ":" +
               (content.empty() ? "" : reinterpret_cast<const char*>(content.data()));
       pages_.note(page, hash);
@@ -66,7 +66,7 @@ TEST_F(SharedPagesTest, WhatIsZeroNow) {
 
 TEST_F(SharedPagesTest, NothingIsNotedByLooking) {
   write(7, "seven");
-  const auto pass_over = [](uint64_t, std::span<const std::byte>, SharedPages::Hash) {};
+  const auto pass_over = [](uint64_t, std::span<const std::byte>, PageHash) {};
   pages_.look(file_.get(), 0, kPages, pass_over);
   EXPECT_EQ(changes(), "7:seven");
 }

@@ -4,16 +4,35 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <utility>
 
 #include "base/error.h"
+#include "memory/page_set.h"
 #include "migration/conversation.h"
 
 namespace ferry::migration {
+
+namespace {
+
+using memory::kPageBytes;
+
+constexpr size_t kMostPieces = 1024;  // IOV_MAX
+
+// To a file, which takes all of it or fails.
+void write_pieces(int file, const std::vector<iovec>& pieces) {
+  size_t bytes = 0;
+  for (const iovec& piece : pieces) bytes += piece.iov_len;
+  const ssize_t put = ::writev(file, pieces.data(), static_cast<int>(pieces.size()));
+  if (put != static_cast<ssize_t>(bytes)) throw base::SysError("writev", put < 0 ? errno : ENOSPC, "of an image");
+}
+
+}  // namespace
 
 Incoming::Arrival& Incoming::arrival(const std::string& path) {
   if (!path.starts_with('/')) throw BrokenProtocol("an open file without an absolute path");
@@ -50,10 +69,44 @@ void Incoming::begin(const wire::FileStart& file) {
     staging_(file.path(), coming.staged.inode());  // another one by now
     return;
   }
+  if (file.kind() != wire::FileStart::PAGES) begin_image(file);
+}
+
+void Incoming::begin_image(const wire::FileStart& file) {
   const bool plain = !file.path().empty() && file.path().find('/') == std::string::npos && file.path()[0] != '.';
   if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
   image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
   image_names_.push_back(file.path());
+  image_pages_.assign(file.pages().rbegin(), file.pages().rend());
+  if (image_pages_.empty()) return;
+  if (image_pages_.size() * kPageBytes != file.size()) throw BrokenProtocol("an image of another length than its pages");
+  left_ = static_cast<uint64_t>(std::ranges::count(image_pages_, 0u)) * kPageBytes;
+  put_known_pages();
+}
+
+// Up to the next one that comes.
+void Incoming::put_known_pages() {
+  std::vector<iovec> some;
+  const auto put = [&] {
+    if (!some.empty()) write_pieces(image_.get(), some);
+    some.clear();
+  };
+  for (; !image_pages_.empty() && image_pages_.back() != 0; image_pages_.pop_back()) {
+    const auto page = known_pages_.at(image_pages_.back() - 1);
+    some.push_back({const_cast<std::byte*>(page.data()), page.size()});
+    if (some.size() == kMostPieces) put();
+  }
+  put();
+}
+
+void Incoming::put_image(std::span<const std::byte> data) {
+  if (image_pages_.empty()) return base::write_full(image_.get(), data);
+  known_pages_.add(data);
+  for (; !data.empty(); data = data.subspan(kPageBytes)) {
+    base::write_full(image_.get(), data.first(kPageBytes));
+    image_pages_.pop_back();
+    put_known_pages();
+  }
 }
 
 void Incoming::put_shared(std::span<const std::byte> data) {
@@ -74,7 +127,8 @@ void Incoming::take(std::span<const std::byte> data) {
   switch (current_.kind()) {
     case wire::FileStart::CARRIED: arrival(current_.path()).staged.append(data); break;
     case wire::FileStart::SHARED: put_shared(data); break;
-    default: base::write_full(image_.get(), data);
+    case wire::FileStart::PAGES: known_pages_.add(data); break;
+    default: put_image(data);
   }
   left_ -= data.size();
 }

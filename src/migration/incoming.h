@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "files/staged.h"
+#include "migration/image_pages.h"
 #include "migration/shared_arrival.h"
 #include "migration/wire.pb.h"
 
@@ -45,6 +46,9 @@ class Incoming {
   };
   Arrival& arrival(const std::string& path);
   void put_shared(std::span<const std::byte> data);
+  void begin_image(const wire::FileStart& file);
+  void put_image(std::span<const std::byte> data);
+  void put_known_pages();
 
   base::Path images_;
   std::string job_;
@@ -54,7 +58,9 @@ class Incoming {
   // What data frames belong to.
   wire::FileStart current_;
   uint64_t left_ = 0;
+  KnownPages known_pages_;
   base::Fd image_;
+  std::vector<uint32_t> image_pages_;  // of FileStart, the next one last
   int shared_file_ = -1;
   std::vector<SharedArrival::Place> places_;  // in it: where data goes, the next one last
   std::vector<std::string> image_names_;  // of those that have come

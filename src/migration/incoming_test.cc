@@ -44,6 +44,20 @@ class IncomingTest : public ::testing::Test {
   }
   void take(const std::string& data) { incoming_->take(std::as_bytes(std::span(data))); }
 
+  void begin_image(const std::string& name, const std::vector<uint32_t>& pages) {
+    wire::FileStart start;
+    start.set_path(name);
+    start.set_size(pages.size() * kPageBytes);
+    start.mutable_pages()->Assign(pages.begin(), pages.end());
+    incoming_->begin(start);
+  }
+  void begin_pages(uint64_t bytes) {
+    wire::FileStart start;
+    start.set_kind(wire::FileStart::PAGES);
+    start.set_size(bytes);
+    incoming_->begin(start);
+  }
+
   // As CRIU does.
   struct Given {
     criu::SharedAnswer answer = criu::SharedAnswer::kNone;
@@ -113,6 +127,35 @@ TEST_F(IncomingTest, OnesThatCannotBe) {
   EXPECT_THROW(begin(2 * kPageBytes, {0, UINT64_MAX}, {}, 0), BrokenProtocol);
   EXPECT_THROW(begin(UINT64_MAX, {}, {}, 0), BrokenProtocol);
   EXPECT_THROW(begin(kPageBytes, {0, 1}, {}, kPageBytes, 0), BrokenProtocol);
+}
+
+// By the pages that have come before, and those of other images.
+TEST_F(IncomingTest, AnImageOfKnownPages) {
+  begin_pages(2 * kPageBytes);
+  take(page('a') + page('b'));
+  EXPECT_TRUE(incoming_->is_complete());
+  begin_image("pages-1.img", {2, 0, 3, 1, 0, 4});
+  EXPECT_FALSE(incoming_->is_complete());
+  take(page('c'));
+  take(page('d'));
+  EXPECT_TRUE(incoming_->is_complete());
+  begin_image("pages-2.img", {4, 4});  // nothing of it follows
+  EXPECT_TRUE(incoming_->is_complete());
+  EXPECT_EQ(base::read_file(directory_ / "pages-1.img"), page('b') + page('c') + page('c') + page('a') + page('d') + page('d'));
+  EXPECT_EQ(base::read_file(directory_ / "pages-2.img"), page('d') + page('d'));
+}
+
+TEST_F(IncomingTest, ImagesThatCannotBe) {
+  EXPECT_THROW(begin_image("pages-1.img", {1}), BrokenProtocol) << "no page has come";
+  begin_pages(kPageBytes);
+  EXPECT_THROW(take("half a page"), BrokenProtocol);
+  take(page('a'));
+  EXPECT_THROW(begin_image("pages-2.img", {1, 2}), BrokenProtocol);
+  wire::FileStart longer;
+  longer.set_path("pages-3.img");
+  longer.set_size(2 * kPageBytes);
+  longer.add_pages(1);
+  EXPECT_THROW(incoming_->begin(longer), BrokenProtocol);
 }
 
 // Renamed at the source before it could be sent.

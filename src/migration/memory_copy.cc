@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "kernel/procfs.h"
+#include "memory/criu_pages.h"
+#include "memory/page_reader.h"
 #include "migration/first_pages.h"
 #include "migration/late_writes.h"
 #include "process/tree.h"
@@ -17,6 +19,7 @@ namespace {
 
 // A smaller round says nothing about the link: it ends before the connection has found its speed.
 constexpr uint64_t kTellingBytes = 4 << 20;
+constexpr uint64_t kReadAtOnce = 1 << 20;
 
 std::vector<kernel::CurrentCall> calls_of(pid_t pid) {
   std::vector<kernel::CurrentCall> calls;
@@ -41,6 +44,21 @@ std::vector<pid_t> MemoryCopy::pids() const { return process::read_tree(root_).p
 
 memory::SharedWrites MemoryCopy::shared_writes() const {
   return {[this] { return pids(); }, [this](pid_t pid) { return tracker_.tracker_of(pid); }};
+}
+
+void MemoryCopy::read_pages_for_criu(const std::function<void(std::span<const std::byte> pages)>& take) const {
+  std::vector<std::byte> buffer(kReadAtOnce);
+  for (const auto& space : round_.spaces) {
+    auto reader = memory::PageReader::try_open(space.pid);
+    const auto pages = memory::pages_for_criu(space.pid, space.plane);
+    for (const auto& range : pages) {
+      for (uint64_t at = range.start; reader && at < range.end; at += kReadAtOnce) {
+        const memory::AddressRange part{at, std::min(range.end, at + kReadAtOnce)};
+        const auto content = std::span(buffer).first(part.bytes());
+        if (reader->read({&part, 1}, content) == std::vector{part}) take(content);  // else some of it has just gone
+      }
+    }
+  }
 }
 
 void MemoryCopy::scan() { take(tracker_.round(pids())); }

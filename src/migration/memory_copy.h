@@ -58,6 +58,9 @@ class MemoryCopy {
   ServedSpaces served() const;
   std::vector<transport::Link> release_lanes() { return lanes_.release(); }
 
+  // Running: what CRIU would write into its images now (memory/criu_pages.h), in parts.
+  void read_pages_for_criu(const std::function<void(std::span<const std::byte> pages)>& take) const;
+
   std::vector<pid_t> pids() const;  // of the workload, now
   // By what tracks its own memory. Not to be used any more when this object has gone.
   memory::SharedWrites shared_writes() const;

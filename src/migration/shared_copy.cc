@@ -88,7 +88,7 @@ void SharedCopy::send_new(const std::function<void()>& meanwhile) {
       found_.why_untracked = why_untracked;
     }
     Batch batch(talk_, memory, [this](uint64_t bytes) { pace_.wait(bytes); });
-    const auto send = [&](uint64_t page, std::span<const std::byte> content, memory::SharedPages::Hash hash) {
+    const auto send = [&](uint64_t page, std::span<const std::byte> content, memory::PageHash hash) {
       known.note(page, hash);
       batch.add(page, content);
     };
@@ -149,7 +149,7 @@ void SharedCopy::look_at_parts() {
     const auto& known = known_.at(memory.inode);
     for (const auto& range : part.pages) {
       known.look(memory.file.get(), page_of(range.start), page_of(range.end),
-                 [&](uint64_t page, std::span<const std::byte>, memory::SharedPages::Hash hash) { part.changes.push_back({page, hash}); });
+                 [&](uint64_t page, std::span<const std::byte>, memory::PageHash hash) { part.changes.push_back({page, hash}); });
     }
   }
 }
@@ -164,7 +164,7 @@ void SharedCopy::send_last(const std::function<void(uint64_t bytes)>& sent) {
     std::vector<std::byte> content(kPageBytes);
     for (; part != parts_.end() && part->memory == number; ++part) {
       for (const Change& change : part->changes) {
-        batch.add(change.page, change.hash == memory::SharedPages::Hash{} ? std::span<const std::byte>() : read_page(memory, change.page, content));
+        batch.add(change.page, change.hash == memory::PageHash{} ? std::span<const std::byte>() : read_page(memory, change.page, content));
         known.note(change.page, change.hash);
       }
     }

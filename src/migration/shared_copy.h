@@ -48,7 +48,7 @@ class SharedCopy {
  private:
   struct Change {
     uint64_t page;
-    memory::SharedPages::Hash hash;
+    memory::PageHash hash;
   };
   // That one thread looks at in one go.
   struct Part {

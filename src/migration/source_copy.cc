@@ -43,6 +43,7 @@ void SourceMove::copy() {
     memory_->scan();
     send_round();
     send_shared_memory();
+    send_image_pages();
   }
   if (subject_.memory.by_ferry) smaps_.probe();
   start_criu();
@@ -58,6 +59,7 @@ void SourceMove::copy_memory() {
   bool has_waited = start_engine_there();
   has_waited |= catch_up_files();
   has_waited |= catch_up_shared_memory();
+  send_image_pages();
   if (has_waited && rounds_) {  // what was written meanwhile is no part of the pause
     look_for_written();
     send_round();
@@ -157,6 +159,15 @@ bool SourceMove::send_shared_memory() {
   });
   report_.shared_bytes = shared_copy_->found().bytes;
   return report_.shared_bytes > 0;
+}
+
+void SourceMove::send_image_pages() {
+  if (!image_pages_) return;
+  memory_->read_pages_for_criu([this](std::span<const std::byte> pages) {
+    talk_->throw_if_cancelled();
+    talk_->throw_if_target_failed();
+    image_pages_->send_ahead(pages);
+  });
 }
 
 // Until few of it are written meanwhile, or no fewer: those are read in the pause. What is not tracked is read whole each time.

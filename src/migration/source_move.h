@@ -11,6 +11,7 @@
 #include "files/staged.h"
 #include "handover/relay_process.h"
 #include "migration/common_files.h"
+#include "migration/image_pages.h"
 #include "migration/departure.h"
 #include "migration/dump.h"
 #include "migration/early_smaps.h"
@@ -85,6 +86,7 @@ class SourceMove {
   void send_round();
   bool send_shared_memory();
   bool catch_up_shared_memory();
+  void send_image_pages();
   Outlook outlook() const;
   void start_criu();
   void send_workload_files();
@@ -156,6 +158,7 @@ class SourceMove {
   bool rounds_ = false, post_copy_ = false;  // the mode
   std::optional<MemoryCopy> memory_;
   std::optional<SharedCopy> shared_copy_;  // of what tasks share
+  std::optional<ImagePages> image_pages_;  // of what CRIU writes
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   std::optional<Throttle> throttle_;

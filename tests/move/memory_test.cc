@@ -80,6 +80,16 @@ TEST_F(MemoryTest, SharedMemoryGoesAheadToo) {
   }
 }
 
+// Of each task some pages are CRIU's to carry: those that a program has relocated, for the most part the same in all of them.
+TEST_F(MemoryTest, WhatCriuCarriesHasGoneAheadToo) {
+  run("east", "family", {}, {"python3", "-c", "import os, time\nfor i in range(12): os.fork() == 0 and time.sleep(1000)\nprint('READY', flush=True)\ntime.sleep(1000)"});
+  ASSERT_TRUE(comes_true([&] { return ferry("east", {"logs", "family"}).out.find("READY") != std::string::npos; }));
+  const Json report = move("family", "east", "west");
+  ASSERT_FALSE(report.is_null());
+  EXPECT_LT(report.at("image_bytes"), 1 << 20);
+  EXPECT_EQ(state_of("west", "family"), "running");
+}
+
 TEST_F(MemoryTest, InStopModeAllOfItGoesWithinThePause) {
   run_writer("32MiB", "8MiB", "5MB/s");
   Connection open = connect();
