@@ -2,7 +2,10 @@
 #include "handover/address_barrier.h"
 
 #include <net/ethernet.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -18,33 +21,79 @@ using Way = kernel::LinkChain::Way;
 namespace {
 
 constexpr uint32_t kSenderMac = 6;  // in an Ethernet frame
-constexpr uint32_t kSource = 12;    // in an IPv4 header
-constexpr uint32_t kDestination = 16;
-constexpr uint32_t kArpTarget = 24;  // in ARP for IPv4 over Ethernet: whose MAC is asked for
 
-std::vector<uint8_t> bytes_of_address(const kernel::IpAddr& address) {
-  return {address.bytes.begin(), address.bytes.begin() + address.size};
+// Where addresses stand behind the Ethernet header.
+struct Layout {
+  uint16_t ethertype;
+  uint32_t source, destination;
+  // Who asks for the MAC of an address names it here, in a packet of that kind.
+  uint16_t question_ethertype;
+  uint32_t target;
+  std::vector<FrameMatch> question;
+};
+
+// RFC 791, RFC 826 for IPv4 over Ethernet; RFC 8200, RFC 4861 4.3 (a neighbour solicitation).
+const Layout& layout_of(const kernel::IpAddr& address) {
+  static const Layout kIpv4{ETHERTYPE_IP, 12, 16, ETHERTYPE_ARP, 24, {}};
+  static const Layout kIpv6{ETHERTYPE_IPV6,
+                            8,
+                            24,
+                            ETHERTYPE_IPV6,
+                            48,
+                            {{FrameMatch::Header::kNetwork, 6, {IPPROTO_ICMPV6}},
+                             {FrameMatch::Header::kNetwork, 40, {ND_NEIGHBOR_SOLICIT}}}};
+  return address.family() == AF_INET ? kIpv4 : kIpv6;
+}
+
+// What dies with an address taken off sends nothing from it, as long as it is one of IPv4: the
+// kernel asks whose it is (ip_route_output_key_hash_rcu()), and of IPv6 it does not.
+bool must_hold_what_leaves(const kernel::IpAddr& address) { return address.family() == AF_INET6; }
+
+FrameMatch match_of(uint32_t offset, const kernel::IpAddr& address) {
+  return {FrameMatch::Header::kNetwork,
+          offset,
+          {address.bytes.begin(), address.bytes.begin() + address.size}};
+}
+
+std::vector<FrameMatch> question_for(const kernel::IpAddr& address) {
+  const auto& layout = layout_of(address);
+  auto matches = layout.question;
+  matches.push_back(match_of(layout.target, address));
+  return matches;
+}
+
+bool has(std::span<const std::byte> frame, size_t offset, std::span<const uint8_t> wanted) {
+  offset += sizeof(ether_header);
+  return frame.size() >= offset + wanted.size() &&
+         std::memcmp(frame.data() + offset, wanted.data(), wanted.size()) == 0;
 }
 
 bool has(std::span<const std::byte> frame, uint16_t ethertype, size_t offset,
          const kernel::IpAddr& address) {
-  offset += sizeof(ether_header);
-  if (frame.size() < offset + address.size) return false;
+  if (!has(frame, offset, std::span(address.bytes).first(address.size))) return false;
   const auto* bytes = reinterpret_cast<const uint8_t*>(frame.data());
-  const auto type = static_cast<uint16_t>(bytes[12] << 8 | bytes[13]);
-  return type == ethertype && std::memcmp(bytes + offset, address.bytes.data(), address.size) == 0;
+  return static_cast<uint16_t>(bytes[12] << 8 | bytes[13]) == ethertype;
 }
 
 }  // namespace
 
-std::string table_of(const HostAddress& here) { return "ferry-" + here.text(); }
+// nft(8) would not take a colon in a name.
+std::string table_of(const HostAddress& here) {
+  auto name = "ferry-" + here.text();
+  std::ranges::replace(name, ':', '_');
+  return name;
+}
+
+std::string why_no_barrier(const kernel::IpAddr& address) {
+  return kernel::why_no_link_tables(must_hold_what_leaves(address) ? Way::kOut : Way::kIn);
+}
 
 std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,
                                               const std::optional<WaitingPlace>& waiting) {
   const auto verdict = waiting ? LinkRule::Verdict::kForward : LinkRule::Verdict::kDrop;
   const int place = waiting ? waiting->link : 0;
-  const auto address = bytes_of_address(here.address());
-  const FrameMatch destination{FrameMatch::Header::kNetwork, kDestination, address};
+  const auto& layout = layout_of(here.address());
+  const auto destination = match_of(layout.destination, here.address());
   std::vector<LinkRule> rules;
   if (waiting) {
     const auto& mac = waiting->mac.bytes;
@@ -52,21 +101,26 @@ std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,
                      {{FrameMatch::Header::kLink, kSenderMac, {mac.begin(), mac.end()}}},
                      LinkRule::Verdict::kAccept});
   }
-  rules.push_back({ETHERTYPE_IP, {destination}, verdict, place});
-  rules.push_back(
-      {ETHERTYPE_ARP, {{FrameMatch::Header::kNetwork, kArpTarget, address}}, verdict, place});
+  rules.push_back({layout.ethertype, {destination}, verdict, place});
+  rules.push_back({layout.question_ethertype, question_for(here.address()), verdict, place});
   return {{Way::kIn, here.link, std::move(rules)},
-          {Way::kIn, "lo", {{ETHERTYPE_IP, {destination}, LinkRule::Verdict::kDrop}}}};
+          {Way::kIn, "lo", {{layout.ethertype, {destination}, LinkRule::Verdict::kDrop}}}};
 }
 
 bool is_from(const HostAddress& here, std::span<const std::byte> frame) {
-  return has(frame, ETHERTYPE_IP, kSource, here.address());
+  const auto& layout = layout_of(here.address());
+  return has(frame, layout.ethertype, layout.source, here.address());
 }
 bool is_to(const HostAddress& here, std::span<const std::byte> frame) {
-  return has(frame, ETHERTYPE_IP, kDestination, here.address());
+  const auto& layout = layout_of(here.address());
+  return has(frame, layout.ethertype, layout.destination, here.address());
 }
 bool asks_for(const HostAddress& here, std::span<const std::byte> frame) {
-  return has(frame, ETHERTYPE_ARP, kArpTarget, here.address());
+  const auto& layout = layout_of(here.address());
+  return has(frame, layout.question_ethertype, layout.target, here.address()) &&
+         std::ranges::all_of(layout.question, [&](const FrameMatch& match) {
+           return has(frame, match.offset, match.bytes);
+         });
 }
 
 void AddressBarrier::shut(const std::optional<WaitingPlace>& waiting) {
@@ -75,14 +129,19 @@ void AddressBarrier::shut(const std::optional<WaitingPlace>& waiting) {
   const auto put = [&] {
     tables.put_table(table_of(here_), chains, kernel::Nftables::Life::kLasting);
   };
-  const FrameMatch source{FrameMatch::Header::kNetwork, kSource, bytes_of_address(here_.address())};
+  const auto& layout = layout_of(here_.address());
   const auto verdict = waiting ? LinkRule::Verdict::kForward : LinkRule::Verdict::kDrop;
-  chains.push_back(
-      {Way::kOut, here_.link, {{ETHERTYPE_IP, {source}, verdict, waiting ? waiting->link : 0}}});
+  chains.push_back({Way::kOut,
+                    here_.link,
+                    {{layout.ethertype,
+                      {match_of(layout.source, here_.address())},
+                      verdict,
+                      waiting ? waiting->link : 0}}});
   try {
     put();
   } catch (const base::SysError&
                before_5_16) {  // what leaves too early does so unhindered: docs/phases.md
+    if (must_hold_what_leaves(here_.address())) throw;
     base::log("{}: nothing is held that leaves from it: {}", here_.text(), before_5_16.what());
     chains.pop_back();
     put();

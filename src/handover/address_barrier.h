@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What keeps packets from a service address: an nftables table at ingress of its interface, before
-// the kernel's own IP and ARP. What comes for the address, and who asks for it, is dropped or led
+// the kernel's own IP, ARP and neighbour discovery. What comes for the address, and who asks for it, is dropped or led
 // to a link (a TAP) where it waits. What this host itself sends to the address goes over lo, and is
 // dropped there. At the host that the workload arrives on, what is sent from the address is treated
 // in the same way.
@@ -17,12 +17,16 @@
 
 namespace ferry::handover {
 
+// Why this kernel could not keep packets from that address; empty: it can. Of IPv6 it must be able
+// to hold what is sent from it, too (Linux 5.16).
+std::string why_no_barrier(const kernel::IpAddr& address);
 std::string table_of(const HostAddress& here);
 std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,
                                               const std::optional<WaitingPlace>& waiting);
 bool is_from(const HostAddress& here, std::span<const std::byte> frame);
 bool is_to(const HostAddress& here, std::span<const std::byte> frame);
-bool asks_for(const HostAddress& here, std::span<const std::byte> frame);  // ARP
+// An ARP question, or a neighbour solicitation.
+bool asks_for(const HostAddress& here, std::span<const std::byte> frame);
 
 // At the host that the workload arrives on: shut before the address is put on its interface, opened
 // when the workload may run. The table outlives this process: a host whose ferry has gone must not

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/if_addr.h>
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -23,6 +24,8 @@ std::optional<kernel::Link> link_of(const Netlink& host, int index) {
   }
   return std::nullopt;
 }
+
+bool is_network(const kernel::IpPrefix& prefix) { return prefix.length < prefix.address.size * 8; }
 
 bool is_of_same_network(const Address& one, const Address& other) {
   return one.prefix.length == other.prefix.length && one.prefix.contains(other.prefix.address);
@@ -44,8 +47,7 @@ std::optional<HostAddress> place_for(const kernel::IpPrefix& prefix, const std::
   const Netlink host;
   std::optional<HostAddress> place;
   for (const auto& own : host.addresses()) {
-    if (!own.prefix.contains(prefix.address) || own.prefix.length >= prefix.address.size * 8)
-      continue;
+    if (!own.prefix.contains(prefix.address) || !is_network(own.prefix)) continue;
     const auto link = link_of(host, own.link);
     if (!link || !link->up || link->name == "lo") continue;
     if (place && link->name != preferred) continue;
@@ -66,12 +68,12 @@ process::Reasons reasons_to_stay(const HostAddress& here) {
   if (entry.is_lent)
     refuse("it is lent to this host for a time (DHCP): the term would be lost",
            "give the service a fixed address");
-  if ((entry.flags & (IFA_F_DEPRECATED | IFA_F_TENTATIVE)) != 0)
-    refuse("it is not in full use (deprecated or tentative)",
+  if ((entry.flags & IFA_F_TENTATIVE) != 0)
+    refuse("it is not in use (tentative: another host may have it)",
            "`ip addr` shows it; give the service another one");
   const auto others = host.addresses();
   const bool is_second = std::ranges::any_of(others, [&](const Address& other) {
-    return other.link == entry.link && other.prefix != entry.prefix && other.prefix.length < 32 &&
+    return other.link == entry.link && other.prefix != entry.prefix && is_network(other.prefix) &&
            other.prefix.contains(entry.prefix.address);
   });
   if (!is_second) {
@@ -80,14 +82,14 @@ process::Reasons reasons_to_stay(const HostAddress& here) {
            "add an address for the service beside the host's own: ip addr add ADDRESS/LENGTH dev " +
                here.link);
   }
-  // The kernel takes secondary addresses away with the first of their network, unless
+  // The kernel takes secondary addresses of IPv4 away with the first of their network, unless
   // promote_secondaries is set.
-  const bool has_dependents = (entry.flags & IFA_F_SECONDARY) == 0 &&
-                              std::ranges::any_of(others, [&](const Address& other) {
-                                return other.link == entry.link && other.prefix != entry.prefix &&
-                                       (other.flags & IFA_F_SECONDARY) != 0 &&
-                                       is_of_same_network(entry, other);
-                              });
+  const bool has_dependents =
+      here.address().family() == AF_INET && (entry.flags & IFA_F_SECONDARY) == 0 &&
+      std::ranges::any_of(others, [&](const Address& other) {
+        return other.link == entry.link && other.prefix != entry.prefix &&
+               (other.flags & IFA_F_SECONDARY) != 0 && is_of_same_network(entry, other);
+      });
   if (is_second && has_dependents) {
     refuse("it is this host's first address in its network, which others depend on",
            "move a second address: ip addr add ADDRESS/LENGTH dev " + here.link);

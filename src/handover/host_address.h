@@ -2,7 +2,7 @@
 //
 // A service address: a second address on an interface of a host, by which clients reach a workload
 // of the host's own network. It moves with that workload: taken off the interface here, put on that
-// of the same network there. Of IPv4 only.
+// of the same network there. Of IPv4 or IPv6.
 #pragma once
 
 #include <optional>
@@ -41,7 +41,9 @@ void announce(const HostAddress& here);
 
 // Of the host that the workload runs on: open while the address is on its interface. The kernel
 // then neither takes packets for it nor answers who has it, and sends none from it: no reset, and
-// no end of what dies here.
+// no end of what dies here. (Of IPv6 it still sends from it what sockets have to say by themselves,
+// a segment once more: what is killed here must be kept from an end of its own,
+// Frozen::kill_all().)
 class HostAddressGate : public Gate {
  public:
   explicit HostAddressGate(HostAddress here) : here_(std::move(here)) {}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A host in a network namespace of its own, with a service address on its bridge, and a client in
-// another one.
+// another one; of IPv4 and of IPv6.
 #include "handover/host_address.h"
 
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,25 +24,35 @@ using kernel::IpAddr;
 using kernel::IpPrefix;
 using kernel::Netlink;
 
-const IpPrefix kHostOwn = IpPrefix::parse("10.55.0.1/24"),
-               kService = IpPrefix::parse("10.55.0.50/24"),
-               kVisitor = IpPrefix::parse("10.55.0.3/24");
+struct Network {
+  const char* name;
+  IpPrefix host_own, service, visitor;
+  friend std::ostream& operator<<(std::ostream& out, const Network& one) { return out << one.name; }
+};
+const Network kIpv4{"Ipv4", IpPrefix::parse("10.55.0.1/24"), IpPrefix::parse("10.55.0.50/24"),
+                    IpPrefix::parse("10.55.0.3/24")};
+const Network kIpv6{"Ipv6", IpPrefix::parse("fd55::1/64"), IpPrefix::parse("fd55::50/64"),
+                    IpPrefix::parse("fd55::3/64")};
 constexpr uint16_t kTalkPort = 7777;
 constexpr int kOnItsWay_ms = 2'000, kNotOnItsWay_ms = 100;
 
-sockaddr_in place(const IpAddr& address) {
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_port = htons(kTalkPort);
-  std::memcpy(&where.sin_addr, address.bytes.data(), 4);
+sockaddr_storage place(const IpAddr& address) {
+  sockaddr_storage where{};
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&where);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&where);
+  const bool is_v6 = address.family() == AF_INET6;
+  where.ss_family = static_cast<sa_family_t>(address.family());
+  (is_v6 ? v6->sin6_port : v4->sin_port) = htons(kTalkPort);
+  void* at = is_v6 ? static_cast<void*>(&v6->sin6_addr) : static_cast<void*>(&v4->sin_addr);
+  std::memcpy(at, address.bytes.data(), address.size);
   return where;
 }
 
 // UDP: numbers go there in order.
 class Talker {
  public:
-  explicit Talker(const IpAddr& from = {})
-      : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  explicit Talker(const IpAddr& from)
+      : socket_(::socket(from.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     const auto any = place(from);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
   }
@@ -67,8 +78,11 @@ class Talker {
   base::Fd socket_;
 };
 
-class HostAddressTest : public kernel::OwnNetworkTest {
+class HostAddressTest : public kernel::OwnNetworkTest,
+                        public ::testing::WithParamInterface<Network> {
  protected:
+  const IpPrefix kHostOwn = GetParam().host_own, kService = GetParam().service,
+                 kVisitor = GetParam().visitor;
   struct Host {
     Netlink& net;
     base::Fd outside;  // the client's network namespace
@@ -89,12 +103,13 @@ class HostAddressTest : public kernel::OwnNetworkTest {
         Netlink there;
         there.add_address("eth0", kVisitor);
         there.set_up("eth0", true);
-        host.client.emplace();
+        host.client.emplace(any());
       });
       host.here = find_host_address(kService.address).value();
       work(host);
     });
   }
+  static IpAddr any() { return {{}, GetParam().host_own.address.size}; }
   static bool has(const Netlink& net, const IpAddr& address) {
     return std::ranges::any_of(net.addresses(),
                                [&](const auto& one) { return one.prefix.address == address; });
@@ -106,10 +121,15 @@ class HostAddressTest : public kernel::OwnNetworkTest {
   }
 };
 
-TEST_F(HostAddressTest, IsFoundTakenOffAndPutOnAgainAsItWas) {
-  on_a_host([](Host& host) {
+INSTANTIATE_TEST_SUITE_P(Of, HostAddressTest, ::testing::Values(kIpv4, kIpv6),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST_P(HostAddressTest, IsFoundTakenOffAndPutOnAgainAsItWas) {
+  on_a_host([this](Host& host) {
     EXPECT_EQ(host.here.link, "br0");
-    EXPECT_FALSE(find_host_address(IpAddr::parse("10.55.0.51")));
+    auto other = kService.address;
+    ++other.bytes[other.size - 1];
+    EXPECT_FALSE(find_host_address(other));
     EXPECT_EQ(whys(host.here), "");
     HostAddressGate gate(host.here);
     for (int i = 0; i < 2; ++i) {  // gone already is fine
@@ -126,33 +146,55 @@ TEST_F(HostAddressTest, IsFoundTakenOffAndPutOnAgainAsItWas) {
   });
 }
 
-TEST_F(HostAddressTest, WhatTheHostItselfNeedsStays) {
-  on_a_host([](Host& host) {
-    EXPECT_NE(whys(find_host_address(kHostOwn.address).value()).find("others depend on"),
-              std::string::npos);
+TEST_P(HostAddressTest, WhatTheHostItselfNeedsStays) {
+  on_a_host([this](Host& host) {
+    // Of IPv6 no address depends on another one.
+    const auto of_first = whys(find_host_address(kHostOwn.address).value());
+    EXPECT_EQ(of_first.find("others depend on") != std::string::npos, any().size == 4) << of_first;
     host.net.add_address("br0", IpPrefix::parse("10.56.0.1/24"));
     EXPECT_NE(whys(find_host_address(IpAddr::parse("10.56.0.1")).value()).find("the only one"),
               std::string::npos);
-    host.net.add_address("br0", IpPrefix::parse("10.55.0.60/32"));
-    EXPECT_EQ(whys(find_host_address(IpAddr::parse("10.55.0.60")).value()), "");
+    auto alone = kService;
+    alone.address.bytes[alone.address.size - 1] = 60;
+    alone.length = alone.address.size * 8;
+    host.net.add_address("br0", alone);
+    EXPECT_EQ(whys(find_host_address(alone.address).value()), "");
   });
 }
 
-TEST_F(HostAddressTest, ItsPlaceIsOnAnInterfaceOfItsNetwork) {
-  on_a_host([](Host& host) {
-    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "")->link, "br0");
-    EXPECT_FALSE(place_for(IpPrefix::parse("10.57.0.70/24"), "br0"));
+// As one gives a service that is never to be what the host itself speaks from.
+TEST_P(HostAddressTest, ADeprecatedOneStaysDeprecated) {
+  on_a_host([this](Host& host) {
+    host.here.entry.flags |= IFA_F_DEPRECATED;
+    take_off(host.here);
+    put_on(host.here);
+    const auto again = find_host_address(kService.address).value();
+    EXPECT_NE(again.entry.flags & IFA_F_DEPRECATED, 0U);
+    EXPECT_EQ(again.entry.flags & IFA_F_TENTATIVE, 0U);
+    EXPECT_FALSE(again.entry.is_lent);
+    EXPECT_EQ(whys(again), "");
+  });
+}
+
+TEST_P(HostAddressTest, ItsPlaceIsOnAnInterfaceOfItsNetwork) {
+  on_a_host([this](Host& host) {
+    auto wanted = kService, elsewhere = kService, wider = kVisitor;
+    wanted.address.bytes[wanted.address.size - 1] = 70;
+    elsewhere.address.bytes[1] = 77;
+    wider.length -= 8;
+    EXPECT_EQ(place_for(wanted, "")->link, "br0");
+    EXPECT_FALSE(place_for(elsewhere, "br0"));
     host.net.add_bridge("br1");
     host.net.set_up("br1", true);
-    host.net.add_address("br1", IpPrefix::parse("10.55.0.2/16"));
-    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "br1")->link, "br1");
-    EXPECT_EQ(place_for(IpPrefix::parse("10.55.0.70/24"), "br9")->link, "br0");
+    host.net.add_address("br1", wider);
+    EXPECT_EQ(place_for(wanted, "br1")->link, "br1");
+    EXPECT_EQ(place_for(wanted, "br9")->link, "br0");
   });
 }
 
-TEST_F(HostAddressTest, BehindABarrierNothingComesInAndNobodyIsAnswered) {
-  on_a_host([](Host& host) {
-    const Talker service;
+TEST_P(HostAddressTest, BehindABarrierNothingComesInAndNobodyIsAnswered) {
+  on_a_host([this](Host& host) {
+    const Talker service(any());
     AddressBarrier barrier(host.here);
     barrier.shut();
     host.client->send(1, kService.address);  // asks for the MAC first, in vain
@@ -167,9 +209,9 @@ TEST_F(HostAddressTest, BehindABarrierNothingComesInAndNobodyIsAnswered) {
   });
 }
 
-TEST_F(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
-  on_a_host([](Host& host) {
-    const Talker service;
+TEST_P(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
+  on_a_host([this](Host& host) {
+    const Talker service(any());
     AddressDiversion diversion(host.here, kernel::Nftables::Life::kWithThis);
     diversion.stand_by();
     host.client->send(0, kService.address);
@@ -195,8 +237,8 @@ TEST_F(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
 }
 
 // What a restored socket says before the workload may run.
-TEST_F(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
-  on_a_host([](Host& host) {
+TEST_P(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
+  on_a_host([this](Host& host) {
     const Talker service(kService.address);
     host.client->send(0, kService.address);
     ASSERT_EQ(service.received(1), std::vector<int>({0}));  // both know each other's MAC
@@ -222,13 +264,13 @@ TEST_F(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
 
 // As at the target: the address comes when the table is there, and who has asked for it is answered
 // in the end.
-TEST_F(HostAddressTest, AQuestionForTheAddressWaitsToo) {
-  on_a_host([](Host& host) {
+TEST_P(HostAddressTest, AQuestionForTheAddressWaitsToo) {
+  on_a_host([this](Host& host) {
     take_off(host.here);
     AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
     diversion.stand_by();
     put_on(host.here);
-    const Talker service;
+    const Talker service(any());
     host.client->send(1, kService.address);
     EXPECT_EQ(service.received(0), std::vector<int>());
     diversion.hand_over([&](Frame frame) {

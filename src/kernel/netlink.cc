@@ -23,6 +23,8 @@ using base::SysError;
 
 namespace {
 
+constexpr uint32_t kForever = 0xffff'ffff;  // INFINITY_LIFE_TIME of the kernel's net/addrconf.h
+
 std::optional<MacAddr> mac_in(const nlattr* attribute) {
   if (attribute == nullptr || nla_len(attribute) != 6) return std::nullopt;
   MacAddr mac;
@@ -250,7 +252,11 @@ bool Netlink::try_add(const std::string& name, const Address& address) {
   message.put(IFA_ADDRESS, address.prefix.address.bytes.data(), address.prefix.address.size);
   if (!address.label.empty()) message.text(IFA_LABEL, address.label);
   if (address.broadcast) message.put(IFA_BROADCAST, address.broadcast->bytes.data(), address.broadcast->size);
-  if ((address.flags & IFA_F_NOPREFIXROUTE) != 0) message.number(IFA_FLAGS, uint32_t{IFA_F_NOPREFIXROUTE});
+  message.number(IFA_FLAGS, header.ifa_flags | (address.flags & IFA_F_NOPREFIXROUTE));  // instead of the header's
+  if ((address.flags & IFA_F_DEPRECATED) != 0) {
+    const ifa_cacheinfo never_preferred{.ifa_prefered = 0, .ifa_valid = kForever};
+    message.put(IFA_CACHEINFO, &never_preferred, sizeof never_preferred);
+  }
   const int error = exchange(socket_.get(), message).error;
   if (error != 0 && error != EEXIST) throw SysError("netlink", error, "add " + address.prefix.text() + " to " + name);
   return error == 0;

@@ -65,7 +65,7 @@ struct Address {
   int link = 0;  // index
   IpPrefix prefix;
   bool is_lent = false;  // for a time: by DHCP, or by what a router announces
-  // What else of it is to be the same when it is entered again (IPv4).
+  // What else of it is to be the same when it is entered again.
   uint32_t flags = 0;    // IFA_F_…
   uint8_t scope = 0;
   std::string label;     // as a rule the link's name

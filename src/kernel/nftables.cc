@@ -427,10 +427,10 @@ void Nftables::delete_bridge_barrier(const std::string& name) {
   delete_table_of(socket_, name, NFPROTO_BRIDGE);
 }
 
-std::string why_no_link_tables() {
+std::string why_no_link_tables(LinkChain::Way way) {
   try {
     Nftables().put_table("ferry-trial-" + std::to_string(::getpid()),
-                         {{LinkChain::Way::kIn, "lo", {}}}, Nftables::Life::kWithThis);
+                         {{way, "lo", {}}}, Nftables::Life::kWithThis);
     return "";
   } catch (const SysError& refused) {
     return refused.what();

@@ -96,7 +96,7 @@ class Nftables {
   base::Fd socket_;
 };
 
-// Why this kernel takes no such table; empty when it does.
-std::string why_no_link_tables();
+// Why this kernel takes no table with such a chain; empty when it does.
+std::string why_no_link_tables(LinkChain::Way way);
 
 }  // namespace ferry::kernel

@@ -187,7 +187,7 @@ TEST_F(NftablesTest, AnothersIsNotReplacedAndNothingIsMade) {
         Nftables().put_table(kNftTable, chains(LinkRule::Verdict::kDrop), Nftables::Life::kLasting),
         base::SysError);
     EXPECT_TRUE(talk.reaches(kTargetText));
-    EXPECT_EQ(why_no_link_tables(), "");
+    for (const auto way : {LinkChain::Way::kIn, LinkChain::Way::kOut}) EXPECT_EQ(why_no_link_tables(way), "");
   });
 }
 

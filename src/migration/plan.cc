@@ -125,7 +125,7 @@ void describe_service(const handover::HostAddress& here, wire::ServiceAddress& t
   const kernel::Netlink host;
   const auto link = host.find_link(here.link);
   for (const auto& known : host.neighbours()) {
-    if (!link || known.link != link->index || known.address.family() != AF_INET) continue;
+    if (!link || known.link != link->index || known.address.family() != here.address().family()) continue;
     auto& neighbour = *told.add_neighbours();
     neighbour.set_address(known.address.text());
     neighbour.set_mac(known.mac.text());

@@ -2,7 +2,7 @@
 #include "migration/service_place.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
+#include <linux/if_addr.h>
 #include <unistd.h>
 
 #include <set>
@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "capsule/record.h"
 #include "handover/address_probe.h"
-#include "migration/conversation.h"
 #include "migration/source.h"
 #include "process/listeners.h"
 #include "process/outsiders.h"
@@ -33,12 +32,11 @@ Reasons only(std::string what, std::string why, std::string remedy) {
 
 std::optional<HostAddress> place_of(const wire::ServiceAddress& told) {
   const auto prefix = kernel::IpPrefix::parse(told.address());
-  if (prefix.address.family() != AF_INET)
-    throw BrokenProtocol("a service address that is not of IPv4");
   auto place = handover::place_for(prefix, told.link());
   if (!place) return std::nullopt;
   if (!told.broadcast().empty()) place->entry.broadcast = kernel::IpAddr::parse(told.broadcast());
   place->entry.scope = static_cast<uint8_t>(told.scope());
+  if (told.deprecated()) place->entry.flags |= IFA_F_DEPRECATED;
   return place;
 }
 
@@ -58,9 +56,9 @@ Reasons take_service(const std::string& address, const process::View& view,
   if (text.empty()) return {};
   const auto wanted = kernel::IpAddr::parse(text);
   const auto what = fmt::format("the address {} cannot move with it", text);
-  if (wanted.family() != AF_INET)
-    return only(what, "this version moves service addresses of IPv4 only",
-                "name an IPv4 address, or give the workload one of its own (ferry run --ip)");
+  if (wanted.is_link_local())
+    return only(what, "it is a link-local address, which means nothing without its interface",
+                "name another address of that interface");
   if (workload.identity) {
     return only(what,
                 fmt::format("the workload has an address of its own ({}), which goes along anyway",
@@ -124,6 +122,7 @@ void describe(const HostAddress& here, wire::ServiceAddress& told) {
   told.set_mac(here.mac.text());
   told.set_link(here.link);
   told.set_scope(here.entry.scope);
+  told.set_deprecated((here.entry.flags & IFA_F_DEPRECATED) != 0);
   if (here.entry.broadcast) told.set_broadcast(here.entry.broadcast->text());
 }
 
@@ -145,7 +144,7 @@ Reasons service_reasons(const wire::ServiceAddress& told) {
   if (!place)
     return only(fmt::format("the address {} cannot be here", prefix.address.text()),
                 no_interface_for(told), kJoinIts);
-  if (const auto why = kernel::why_no_link_tables(); !why.empty()) {
+  if (const auto why = handover::why_no_barrier(prefix.address); !why.empty()) {
     return only(fmt::format("the address {} cannot be here", prefix.address.text()),
                 "this kernel cannot keep packets from it (nf_tables, family netdev): " + why,
                 "load the module nf_tables, or use a kernel that has it");

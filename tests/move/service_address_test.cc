@@ -2,7 +2,7 @@
 //
 // A workload of the host's own network, and an address of the host that moves with it (--address):
 // its clients see the pause, and nothing else; and whatever goes wrong, one host has the address,
-// the one with the workload.
+// the one with the workload. What depends on the kind of address is tested with both.
 #include <fmt/format.h>
 
 #include "support/load.h"
@@ -10,29 +10,44 @@
 namespace ferry::testing {
 namespace {
 
-constexpr const char* kService = "10.77.0.50";
+struct Service {
+  const char *name, *address, *length, *table;
+  const char* options;  // as it is added
+  friend std::ostream& operator<<(std::ostream& out, const Service& one) { return out << one.name; }
+};
+constexpr Service kOfIpv4{"Ipv4", "10.77.0.50", "/24", "ferry-10.77.0.50", ""};
+// At once, and nothing speaks from it unless it says so: docs/phases.md.
+constexpr Service kOfIpv6{"Ipv6", "fd00:77::50", "/64", "ferry-fd00_77__50",
+                          "nodad preferred_lft 0"};
+constexpr const char* kService = kOfIpv4.address;
 constexpr double kServiceRto_ms =
     200;  // the shortest retransmission timeout of Linux (TCP_RTO_MIN)
 constexpr int kServiceClients = 20, kServiceRate = 300;
 
-class ServiceAddressTest : public MoveTest {
+class ServiceAddress : public MoveTest {
  protected:
+  explicit ServiceAddress(const Service& service) : service_(service) {}
   void SetUp() override {
     MoveTest::SetUp();
     if (IsSkipped()) return;
-    lab().check("east", fmt::format("ip addr add {}/24 dev br0", kService));
-    run("east", "web", {}, {"/usr/bin/python3", program("web_counter.py"), std::to_string(kPort)});
+    if (lab().shell("east", add_address()).status != 0)
+      GTEST_SKIP() << "no " << service_.name << " on this machine";
+    run("east", "web", {},
+        {"/usr/bin/python3", program("web_counter.py"), std::to_string(kPort), "::"});
     ASSERT_TRUE(comes_true([&] {
       return ferry("east", {"logs", "web"}).out.starts_with("READY");
     }));
     remember();
   }
   void remember() {
+    for (const char* host : {"east", "west"}) {  // their link-local addresses are soon in use
+      comes_true([&] { return lab().shell(host, "ip addr | grep -q tentative").status != 0; });
+    }
     for (const char* host : {"east", "west"}) before_[host] = look(host);
   }
   std::string look(const std::string& host) const {
     return traces(host) + "\n" +
-           lab().check(host, "ip -4 addr show dev br0 | grep -v valid_lft; ip -4 route");
+           lab().check(host, "ip addr show dev br0 | grep -v valid_lft; ip -4 route; ip -6 route");
   }
   // Of nf_tables; and the TAPs that they lead to.
   std::string tables(const std::string& host) const {
@@ -47,20 +62,33 @@ class ServiceAddressTest : public MoveTest {
     }
   }
   bool has_address(const std::string& host) const {
-    return lab().shell(host, fmt::format("ip -o addr | grep -q ' {}/'", kService)).status == 0;
+    return lab().shell(host, fmt::format("ip -o addr | grep -q ' {}/'", address())).status == 0;
   }
   void expect_only_on(const std::string& host) const {
     const std::string other = host == "east" ? "west" : "east";
     EXPECT_TRUE(has_address(host));
     EXPECT_FALSE(has_address(other));
+    const auto entry = lab().check(host, fmt::format("ip -o addr | grep ' {}/'", address()));
+    const bool is_to_be = std::string_view(service_.options).ends_with("preferred_lft 0");
+    EXPECT_EQ(entry.find("deprecated") != std::string::npos, is_to_be) << entry;
     EXPECT_EQ(lab().shell(other, "pgrep -f '[w]eb_counter'").out, "");
   }
-  Connection connect_service() const { return {lab(), "client", kService, kPort}; }
+  Connection connect_service() const { return {lab(), "client", address(), kPort}; }
+  std::string address() const { return service_.address; }
+  std::string prefix() const { return address() + service_.length; }
+  std::string add_address() const {
+    return fmt::format("ip addr add {} dev br0 {}", prefix(), service_.options);
+  }
+  std::string delete_address() const { return fmt::format("ip addr del {} dev br0", prefix()); }
+  std::string url(const std::string& path) const {
+    const bool is_bare = address().find(':') == std::string::npos;
+    return fmt::format("http://{}:{}{}", is_bare ? address() : '[' + address() + ']', kPort, path);
+  }
+  Argv move_words() const { return {"move", "-q", "web", "root@west", "--address", address()}; }
   Background start_load() const {
-    return start_ferry(
-        "client", {"load-test", fmt::format("http://{}:{}/next", kService, kPort), "--rate",
-                   std::to_string(kServiceRate), "--connections", std::to_string(kServiceClients),
-                   "--counter", "--json", "--until-eof-of-stdin"});
+    return start_ferry("client", {"load-test", url("/next"), "--rate", std::to_string(kServiceRate),
+                                  "--connections", std::to_string(kServiceClients), "--counter",
+                                  "--json", "--until-eof-of-stdin"});
   }
   void expect_perfect(const Json& load, double pause_ms) {
     ASSERT_FALSE(load.is_null());
@@ -86,29 +114,41 @@ class ServiceAddressTest : public MoveTest {
   }
 
  private:
+  const Service service_;
   std::map<std::string, std::string> before_;
+};
+
+class ServiceAddressTest : public ServiceAddress, public ::testing::WithParamInterface<Service> {
+ protected:
+  ServiceAddressTest() : ServiceAddress(GetParam()) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(Of, ServiceAddressTest, ::testing::Values(kOfIpv4, kOfIpv6),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+class ServiceRulesTest : public ServiceAddress {
+ protected:
+  ServiceRulesTest() : ServiceAddress(kOfIpv4) {}
 };
 
 const Argv kServiceMove{"move", "-q", "web", "root@west", "--address", kService};
 
-TEST_F(ServiceAddressTest, ThereAndBackUnderLoadNothingFails) {
+TEST_P(ServiceAddressTest, ThereAndBackUnderLoadNothingFails) {
   Background load = start_load();
   Connection open = connect_service();
   ASSERT_TRUE(comes_true([&] { return std::stoi(open.get("/value")) > 100; }));
-  const Json there = move("web", "east", "west", {"--address", kService});
+  const Json there = move("web", "east", "west", {"--address", address()});
   ASSERT_FALSE(there.is_null());
-  EXPECT_EQ(there.at("service_address"), kService);
+  EXPECT_EQ(there.at("service_address"), address());
   EXPECT_EQ(there.at("parking").at("on"), true) << there.at("parking");
   EXPECT_EQ(there.at("parking").at("overflow"), 0) << there.at("parking");
   expect_only_on("west");
-  EXPECT_EQ(
-      lab().shell("west", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status,
-      0);  // from the host itself
-  EXPECT_EQ(
-      lab().shell("east", fmt::format("curl -s -m 5 http://{}:{}/value", kService, kPort)).status,
-      0);  // where it was
+  EXPECT_EQ(lab().shell("west", fmt::format("curl -s -m 5 '{}'", url("/value"))).status,
+            0);  // from the host itself
+  EXPECT_EQ(lab().shell("east", fmt::format("curl -s -m 5 '{}'", url("/value"))).status,
+            0);  // where it was
   // It is remembered with the workload.
-  EXPECT_EQ(workloads("west").at(0).at("service_address"), kService);
+  EXPECT_EQ(workloads("west").at(0).at("service_address"), address());
   const Json back = move("web", "west", "east");
   ASSERT_FALSE(back.is_null());
   EXPECT_GT(
@@ -122,25 +162,25 @@ TEST_F(ServiceAddressTest, ThereAndBackUnderLoadNothingFails) {
 }
 
 // A bare process, by its pid.
-TEST_F(ServiceAddressTest, OfABareProcess) {
-  lab().check("east", fmt::format("setsid python3 {} 9090 </dev/null >/tmp/bare.log 2>&1 &",
+TEST_P(ServiceAddressTest, OfABareProcess) {
+  lab().check("east", fmt::format("setsid python3 {} 9090 :: </dev/null >/tmp/bare.log 2>&1 &",
                                   program("web_counter.py")));
   ASSERT_TRUE(comes_true(
       [&] { return lab().shell("east", "cat /tmp/bare.log").out.starts_with("READY"); }));
   const auto pid = lab().check("east", "pgrep -f '[w]eb_counter.py 9090'");
-  Connection open(lab(), "client", kService, 9090);
+  Connection open(lab(), "client", address(), 9090);
   EXPECT_EQ(open.next(), 1);
-  ASSERT_FALSE(move(pid, "east", "west", {"--address", kService, "--name", "bare"}).is_null());
+  ASSERT_FALSE(move(pid, "east", "west", {"--address", address(), "--name", "bare"}).is_null());
   EXPECT_EQ(open.next(), 2);
   EXPECT_TRUE(has_address("west"));
   EXPECT_FALSE(has_address("east"));
 }
 
-TEST_F(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
+TEST_P(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
   Background failing =
-      start_ferry("east", kServiceMove, "target.restored=stall:1500,source.restored=fail");
+      start_ferry("east", move_words(), "target.restored=stall:1500,source.restored=fail");
   ASSERT_TRUE(
       comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
   open.send_get("/next");
@@ -150,7 +190,7 @@ TEST_F(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
     ASSERT_TRUE(open.is_silent(20));
   }
   EXPECT_FALSE(has_address("east"));  // who asks for it is not answered twice
-  EXPECT_EQ(tables("west").find("5 ferry-10.77.0.50\nfya"), 0U)
+  EXPECT_EQ(tables("west").find(fmt::format("5 {}\nfya", GetParam().table)), 0U)
       << tables("west");  // NFPROTO_NETDEV
   EXPECT_EQ(failing.wait(), 1);
   EXPECT_EQ(open.read_answer(), "2\n");  // the very request, answered by the source, once
@@ -159,26 +199,26 @@ TEST_F(ServiceAddressTest, NoPacketReachesTheTargetBeforeTheCommit) {
   expect_as_before();
 }
 
-TEST_F(ServiceAddressTest, AMoveThatIsGivenUpUnderLoadFailsNoRequest) {
+TEST_P(ServiceAddressTest, AMoveThatIsGivenUpUnderLoadFailsNoRequest) {
   Background load = start_load();
   Connection open = connect_service();
   ASSERT_TRUE(comes_true([&] { return std::stoi(open.get("/value")) > 100; }));
   const auto begin = base::mono_now();
-  EXPECT_EQ(ferry("east", kServiceMove, "source.restored=fail").status, 1);
+  EXPECT_EQ(ferry("east", move_words(), "source.restored=fail").status, 1);
   const double took_ms = base::ms_between(begin, base::mono_now());
   ASSERT_TRUE(comes_true([&, seen = std::stoi(open.get("/value"))] {
     return std::stoi(open.get("/value")) > seen + 100;
   }));
   expect_perfect(end_load(load), took_ms);
   expect_as_before();
-  ASSERT_FALSE(move("web", "east", "west", {"--address", kService}).is_null());
+  ASSERT_FALSE(move("web", "east", "west", {"--address", address()}).is_null());
   (void)open.next();
 }
 
-TEST_F(ServiceAddressTest, WithoutParkingThePacketsAreDroppedAndSentAgain) {
+TEST_P(ServiceAddressTest, WithoutParkingThePacketsAreDroppedAndSentAgain) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
-  for (const auto& options : {Argv{"--address", kService, "--no-parking"}, Argv{"--tunnel"}}) {
+  for (const auto& options : {Argv{"--address", address(), "--no-parking"}, Argv{"--tunnel"}}) {
     const bool is_there = has_address("west");
     const Json report =
         move("web", is_there ? "west" : "east", is_there ? "east" : "west", options);
@@ -189,10 +229,10 @@ TEST_F(ServiceAddressTest, WithoutParkingThePacketsAreDroppedAndSentAgain) {
   expect_only_on("east");
 }
 
-TEST_F(ServiceAddressTest, ClosedConnectionsEndAtOnceAndNewOnesComeThere) {
+TEST_P(ServiceAddressTest, ClosedConnectionsEndAtOnceAndNewOnesComeThere) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
-  ASSERT_FALSE(move("web", "east", "west", {"--address", kService, "--tcp", "close"}).is_null());
+  ASSERT_FALSE(move("web", "east", "west", {"--address", address(), "--tcp", "close"}).is_null());
   EXPECT_THROW(open.read_until("never comes", 5'000), std::exception);
   EXPECT_FALSE(open.is_established());
   EXPECT_EQ(connect_service().next(), 2);
@@ -201,14 +241,17 @@ TEST_F(ServiceAddressTest, ClosedConnectionsEndAtOnceAndNewOnesComeThere) {
 // Wherever a ferry is killed, its guard puts things right: the workload is on one host, the address
 // is there, and nothing else stays.
 class KilledServiceMoveTest
-    : public ServiceAddressTest,
-      public ::testing::WithParamInterface<std::tuple<const char*, const char*>> {};
+    : public ServiceAddress,
+      public ::testing::WithParamInterface<std::tuple<Service, const char*>> {
+ protected:
+  KilledServiceMoveTest() : ServiceAddress(std::get<Service>(GetParam())) {}
+};
 
 TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
-  const auto [host, point] = GetParam();
+  const std::string point = std::get<const char*>(GetParam());
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
-  Background failing = start_ferry("east", kServiceMove, fmt::format("{}=kill", point));
+  Background failing = start_ferry("east", move_words(), fmt::format("{}=kill", point));
   failing.wait();
   EXPECT_EQ(open.next(), 2);
   EXPECT_EQ(connect_service().get("/value"), "2\n");
@@ -228,7 +271,7 @@ TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
   EXPECT_TRUE(comes_true(
       [&] {
         return ferry(home, {"move", "-q", "web", moved ? "root@east" : "root@west", "--address",
-                            kService})
+                            address()})
                    .status == 0;
       },
       20'000));
@@ -237,24 +280,24 @@ TEST_P(KilledServiceMoveTest, LeavesOneHostWithBoth) {
 
 INSTANTIATE_TEST_SUITE_P(
     Points, KilledServiceMoveTest,
-    ::testing::Values(std::tuple("east", "source.prepared"), std::tuple("east", "source.frozen"),
-                      std::tuple("east", "source.dumped"), std::tuple("east", "source.restored"),
-                      std::tuple("east", "source.committed"), std::tuple("east", "source.granted"),
-                      std::tuple("west", "target.ready"), std::tuple("west", "target.restoring"),
-                      std::tuple("west", "target.restored"), std::tuple("west", "target.resuming"),
-                      std::tuple("west", "target.running")),
+    ::testing::Combine(::testing::Values(kOfIpv4, kOfIpv6),
+                       ::testing::Values("source.prepared", "source.frozen", "source.dumped",
+                                         "source.restored", "source.committed", "source.granted",
+                                         "target.ready", "target.restoring", "target.restored",
+                                         "target.resuming", "target.running")),
     [](const auto& one) {
-      std::string name = std::get<1>(one.param);
+      std::string name =
+          fmt::format("{}_{}", std::get<Service>(one.param).name, std::get<const char*>(one.param));
       std::ranges::replace(name, '.', '_');
       return name;
     });
 
 // Nobody is left to put anything right: neither host answers for the address, and neither workload
 // hears its packets.
-TEST_F(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved) {
+TEST_P(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved) {
   Connection open = connect_service();
   EXPECT_EQ(open.next(), 1);
-  Background failing = start_ferry("east", kServiceMove, "target.restored=stall:60000");
+  Background failing = start_ferry("east", move_words(), "target.restored=stall:60000");
   ASSERT_TRUE(comes_true([&] { return has_address("west"); }));
   ASSERT_TRUE(
       comes_true([&] { return lab().shell("west", "pgrep -f '[w]eb_counter'").out != ""; }));
@@ -272,9 +315,9 @@ TEST_F(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved)
   open.send_get("/next");
   EXPECT_TRUE(open.is_silent(700));
   EXPECT_GT(open.unacknowledged(), 0);
-  lab().check("client", "ip neigh flush all");
-  EXPECT_NE(lab().shell("client", fmt::format("ping -c 1 -W 1 {}", kService)).status, 0);
-  EXPECT_EQ(tables("west"), "5 ferry-10.77.0.50");
+  lab().check("client", "ip -4 neigh flush all; ip -6 neigh flush all");
+  EXPECT_NE(lab().shell("client", fmt::format("ping -c 1 -W 1 {}", address())).status, 0);
+  EXPECT_EQ(tables("west"), fmt::format("5 {}", GetParam().table));
   EXPECT_EQ(tables("east"), "");
   EXPECT_EQ(ferry("west", {"resolve"}).status, 0);
   EXPECT_EQ(ferry("east", {"resolve"}).status, 0);
@@ -283,21 +326,21 @@ TEST_F(ServiceAddressTest, WithTheGuardsKilledTooNobodyAnswersUntilItIsResolved)
   expect_as_before();
 }
 
-TEST_F(ServiceAddressTest, AnAddressThatIsElsewhereTooIsRefused) {
-  change("client", fmt::format("ip addr add {}/24 dev br0", kService));
-  expect_refused(kServiceMove, {fmt::format("the address {} is taken", kService),
+TEST_P(ServiceAddressTest, AnAddressThatIsElsewhereTooIsRefused) {
+  change("client", add_address());
+  expect_refused(move_words(), {fmt::format("the address {} is taken", address()),
                                 "answers for it, besides the source"});
-  expect_refused({"check", "web", "root@west", "--address", kService}, {"is taken"});
-  change("client", fmt::format("ip addr del {}/24 dev br0", kService));
-  change("west", fmt::format("ip addr add {}/24 dev br0", kService));
-  expect_refused(kServiceMove,
-                 {fmt::format("the address {} is taken", kService), "this host itself has it"});
-  change("west", fmt::format("ip addr del {}/24 dev br0", kService));
+  expect_refused({"check", "web", "root@west", "--address", address()}, {"is taken"});
+  change("client", delete_address());
+  change("west", add_address());
+  expect_refused(move_words(),
+                 {fmt::format("the address {} is taken", address()), "this host itself has it"});
+  change("west", delete_address());
   expect_as_before();
-  EXPECT_EQ(ferry("east", {"check", "web", "root@west", "--address", kService}).status, 0);
+  EXPECT_EQ(ferry("east", {"check", "web", "root@west", "--address", address()}).status, 0);
 }
 
-TEST_F(ServiceAddressTest, OthersThatUseItAreNamed) {
+TEST_F(ServiceRulesTest, OthersThatUseItAreNamed) {
   Background other =
       lab().start("east", {"python3", "-c",
                            fmt::format("import socket,time; s=socket.create_server(('{}',7000)); "
@@ -315,7 +358,7 @@ TEST_F(ServiceAddressTest, OthersThatUseItAreNamed) {
   expect_as_before();
 }
 
-TEST_F(ServiceAddressTest, WhatCannotBeMovedIsSaid) {
+TEST_F(ServiceRulesTest, WhatCannotBeMovedIsSaid) {
   const auto with = [](const std::string& address) {
     return Argv{"move", "-q", "web", "root@west", "--address", address};
   };
@@ -323,7 +366,9 @@ TEST_F(ServiceAddressTest, WhatCannotBeMovedIsSaid) {
   expect_refused(with("10.77.0.50/24"), {"say the address alone"}, 2);
   expect_refused(with("10.77.0.51"), {"this host does not have it"});
   expect_refused(with("10.77.0.1"), {"this host's first address in its network"});
-  expect_refused(with("fd00::50"), {"IPv4 only"});
+  expect_refused(with("fd00:77::51"), {"this host does not have it"});
+  const auto own = lab().check("east", "ip -6 -o addr show dev br0 scope link | awk '{print $4}'");
+  expect_refused(with(own.substr(0, own.find('/'))), {"it is a link-local address"});
   expect_refused({"move", "-q", "docker:web", "root@west", "--address", kService},
                  {"a container's network is its engine's"}, 2);
   change("east",
@@ -345,7 +390,7 @@ TEST_F(ServiceAddressTest, WhatCannotBeMovedIsSaid) {
 }
 
 // One that came with an address can go on without.
-TEST_F(ServiceAddressTest, ItStaysWhenThatIsSaid) {
+TEST_F(ServiceRulesTest, ItStaysWhenThatIsSaid) {
   ASSERT_FALSE(move("web", "east", "west", {"--address", kService}).is_null());
   ASSERT_FALSE(move("web", "west", "east", {"--address", "none"}).is_null());
   EXPECT_TRUE(has_address("west"));
@@ -353,7 +398,7 @@ TEST_F(ServiceAddressTest, ItStaysWhenThatIsSaid) {
   EXPECT_EQ(workloads("east").at(0).at("service_address"), "");
 }
 
-TEST_F(ServiceAddressTest, OneWithAnAddressOfItsOwnNeedsNone) {
+TEST_F(ServiceRulesTest, OneWithAnAddressOfItsOwnNeedsNone) {
   run("east", "own", {"--ip", "10.77.0.60/24"}, {"/usr/bin/sleep", "600"});
   expect_refused({"move", "-q", "own", "root@west", "--address", kService},
                  {"has an address of its own (10.77.0.60/24), which goes along anyway"});
