@@ -54,7 +54,7 @@ base::Exit run(Arguments& arguments) {
   if (!options.destination.empty()) transport::parse_destination(options.destination);
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = process::parse_tcp_policy(arguments.tcp);
-  check_address(options.address, options.what);
+  check_address(options.address);
   check_binds(options);
   check_engine_options(options);
   const Interrupt interrupt;
@@ -123,14 +123,13 @@ void check_binds(const MoveOptions& options) {
                     base::Exit::kUsage);
 }
 
-void check_address(const std::string& address, const std::string& what) {
+void check_address(const std::string& address) {
   if (address.empty() || address == migration::kNoAddress) return;
   const auto wrong = [&](const std::string& why, const std::string& remedy) {
     return base::Error({fmt::format("--address {} cannot be", address), why, remedy, {}, {}}, base::Exit::kUsage);
   };
   if (address.find('/') != std::string::npos) throw wrong("the host knows the length of its network", "say the address alone: 10.77.0.50");
   (void)kernel::IpAddr::parse(address);
-  if (runtime::parse_container(what)) throw wrong("a container's network is its engine's", "");
 }
 
 base::Exit check_and_print(const MoveOptions& options, bool json) {

@@ -17,7 +17,7 @@ CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
 // --address, as both have it.
 CLI::Option* add_address_option(CLI::App& verb, std::string& address);
 // Throws Error (usage) when it is none, or does not fit what is to move.
-void check_address(const std::string& address, const std::string& what);
+void check_address(const std::string& address);
 
 // --with-bind, as both have it; check_binds throws Error (usage) when there is one and `what` is no container.
 CLI::Option* add_with_bind_option(CLI::App& verb, std::vector<std::string>& paths);

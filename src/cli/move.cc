@@ -118,7 +118,7 @@ base::Exit run(Arguments& arguments) {
   if (!arguments.port_range.empty()) options.ports = transport::parse_port_range(arguments.port_range);
   options.tcp = process::parse_tcp_policy(arguments.tcp);
   options.relaying = migration::parse_relaying(arguments.relay);
-  check_address(options.address, options.what);
+  check_address(options.address);
   if (!arguments.all) check_binds(options);
   check_engine_options(options);
   options.mode = migration::parse_mode(arguments.mode);

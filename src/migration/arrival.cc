@@ -151,11 +151,15 @@ class Arrival {
       handover::Port(handover::attachment_of(record.name, *identity)).open();
       handover::Announcer(kernel::open_namespace(record.init.pid, "net").get(), *identity).announce();
     }
-    if (const auto service = ServicePlace::of(book_)) {
-      service->put_on();
-      service->barrier().open();
-      service->barrier().announce();
-    }
+    let_clients_reach_service();
+  }
+
+  void let_clients_reach_service() {
+    const auto service = ServicePlace::of(book_);
+    if (!service) return;
+    service->put_on();
+    service->barrier().open();
+    service->barrier().announce();
   }
 
   void let_clients_into(const ContainerPlace& place) {
@@ -166,18 +170,26 @@ class Arrival {
       gate->open();
       gate->announce();
     }
+    let_clients_reach_service();
     place.settle_in();
   }
 
   void remove_all() {
-    if (const auto place = ContainerPlace::of(book_)) return remove_container(*place);
     const auto service = ServicePlace::of(book_);
-    if (service) service->take_off();
+    if (service) service->take_off();  // first: what dies says nothing from it any more
+    if (const auto place = ContainerPlace::of(book_)) {
+      remove_container(*place);
+    } else {
+      remove_capsule();
+    }
+    if (service) service->barrier().open();
+    criu::ImageSet::sweep(book_.note.job);
+  }
+
+  void remove_capsule() {
     if (const auto init = book_.process(kNoteCapsule)) capsule::destroy_capsule(*init);
     if (const auto freezer = kernel::Freezer::find(book_.note.name)) freezer->remove();
-    if (service) service->barrier().open();
     for_each_staged([this](const std::string& path, uint64_t inode) { files::StagedFile::take_back(path, book_.note.job, inode); });
-    criu::ImageSet::sweep(book_.note.job);
     if (const auto* earlier = book_.find(kNoteEarlier)) {
       capsule::save_record(capsule::from_text(*earlier));
     } else if (const auto here = capsule::find_record(book_.note.name); !here || !capsule::is_running(*here)) {
@@ -189,7 +201,6 @@ class Arrival {
   void remove_container(const ContainerPlace& place) {
     end_criu(book_);
     place.remove();
-    criu::ImageSet::sweep(book_.note.job);
   }
 
   void for_each_staged(const std::function<void(const std::string& path, uint64_t inode)>& act) const {

@@ -65,12 +65,12 @@ Reasons take_service(const std::string& address, const process::View& view,
                             workload.identity->addresses_text()),
                 "leave --address out");
   }
-  if (workload.container)
-    return only(what, "it is a container, whose network its engine makes", "leave --address out");
   if (kernel::namespace_id(workload.root.pid, "net") != kernel::namespace_id(::getpid(), "net")) {
     return only(what,
                 "the workload does not live in this host's own network, but in a network namespace",
-                "leave --address out");
+                workload.container
+                    ? "leave --address out, or start the container in the network of the host"
+                    : "leave --address out");
   }
   auto here = handover::find_host_address(wanted);
   if (!here && !is_named) return {};  // it came here with it, and somebody has taken it away since

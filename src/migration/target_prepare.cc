@@ -58,7 +58,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   if (plan.has_container()) engine_in_force_.emplace(plan.container().engine(), environment_of(plan.container()));
   const auto warnings = check(plan);
   if (!plan.has_container()) require_free_name(plan.name());
-  if (plan.has_service() && (plan.has_identity() || plan.has_container())) throw BrokenProtocol("two kinds of addresses");
+  if (plan.has_service() && plan.has_identity()) throw BrokenProtocol("two kinds of addresses");
   plan_ = plan;
   open_journal();
   FAULT_POINT("target.preparing");
@@ -74,6 +74,7 @@ void TargetMove::prepare(const wire::Plan& plan) {
   for (const auto& file : plan.files()) {
     if (!common.contains(file.path())) incoming_->expect(file.path());
   }
+  if (plan.has_service()) make_service();
   if (plan.has_container()) {
     make_place();
   } else {
@@ -83,7 +84,6 @@ void TargetMove::prepare(const wire::Plan& plan) {
       attachment_ = handover::attachment_of(plan.name(), *identity_);
       make_port();
     }
-    if (plan.has_service()) make_service();
     restore_.emplace(plan.name(), plan.job(), *images_, capsule_->namespaces(), *freezer_, pages());
     walk_->journal().note(kNoteCriu, to_note(restore_->criu()));
   }

@@ -40,6 +40,59 @@ TEST_F(DockerTest, AServiceKeepsItsConnections) {
   EXPECT_EQ(Connection(*lab_, "north", kAddress, kPort).next(), 4);
 }
 
+constexpr const char* kHostService = "10.77.0.50";
+
+// In the network of the host, by an address of the host that moves with it. Whoever is killed, and wherever a move fails, one host
+// has both.
+TEST_F(DockerTest, AServiceAddressOfTheHostGoesAlong) {
+  const auto has_address = [](const std::string& host) {
+    return lab_->shell(host, fmt::format("ip -o addr | grep -q ' {}/'", kHostService)).status == 0;
+  };
+  const auto expect_only_on = [&](const std::string& host) {
+    const std::string other = host == "east" ? "west" : "east";
+    EXPECT_TRUE(has_address(host));
+    EXPECT_TRUE(comes_true([&] { return !has_address(other); }));
+    for (const auto& one : {host, other})
+      EXPECT_TRUE(comes_true([&] { return lab_->shell(one, "ip tuntap list").out.empty(); })) << lab_->shell(one, "ip tuntap list").out;
+  };
+  const Argv move_words{"move", "docker:web", "root@west", "--address", kHostService};
+  lab_->check("east", fmt::format("ip addr add {}/24 dev br0", kHostService));
+  lab_->check("east", fmt::format("docker run -d --name web --network host -v {}/programs:/programs:ro python python3 "
+                                  "/programs/web_counter.py {}", FERRY_BINARY_DIR, kPort));
+  ASSERT_TRUE(comes_true([&] { return log("web", "east").find("READY") != std::string::npos; }));
+  Connection client(*lab_, "north", kHostService, kPort);
+  int last = 0;
+  EXPECT_EQ(client.next(), ++last);
+  EXPECT_EQ(ferry("east", {"move", "docker:web", "root@west"}).status, 3) << "its connection would stay";
+  for (const char* fault : {"source.dumped=kill", "source.restored=fail", "target.restoring=fail", "target.restored=kill"}) {
+    EXPECT_NE(ferry("east", move_words, fault).status, 0) << fault;
+    EXPECT_EQ(client.next(), ++last) << fault;
+    EXPECT_TRUE(comes_true([&] { return inspect("web", "west").is_null(); }, 30'000)) << fault;
+    expect_only_on("east");
+  }
+  const auto there = move("web", "east", "west", {"--address", kHostService});
+  ASSERT_FALSE(there.is_null());
+  EXPECT_EQ(there["service_address"], kHostService);
+  EXPECT_EQ(there["parking"]["on"], true) << there["parking"];
+  EXPECT_EQ(client.next(), ++last);
+  expect_only_on("west");
+  ASSERT_FALSE(move("web", "west", "east", {"--address", kHostService}).is_null());
+  EXPECT_EQ(client.next(), ++last);
+  (void)ferry("east", move_words, "target.resuming=kill");
+  EXPECT_EQ(client.next(), ++last);
+  EXPECT_TRUE(comes_true([&] { return inspect("web", "east").is_null() != inspect("web", "west").is_null(); }, 60'000)) << ferry("east", {"resolve"}).out;
+  expect_only_on(inspect("web", "west").is_null() ? "east" : "west");
+  for (const char* host : {"east", "west"}) lab_->shell(host, fmt::format("ip addr del {}/24 dev br0", kHostService));
+}
+
+// One of its own network has nothing of the host's.
+TEST_F(DockerTest, AServiceAddressIsOfTheHostsNetwork) {
+  lab_->check("east", "docker run -d --name web --network none python sleep 600");
+  const auto refused = ferry("east", {"check", "docker:web", "root@west", "--address", "10.77.0.50"});
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_NE((refused.out + refused.err).find("does not live in this host's own network"), std::string::npos) << refused.out << refused.err;
+}
+
 TEST_F(DockerTest, EveryModeMovesIt) {
   run_web_counter();
   Connection client(*lab_, "north", kAddress, kPort);

@@ -369,8 +369,6 @@ TEST_F(ServiceRulesTest, WhatCannotBeMovedIsSaid) {
   expect_refused(with("fd00:77::51"), {"this host does not have it"});
   const auto own = lab().check("east", "ip -6 -o addr show dev br0 scope link | awk '{print $4}'");
   expect_refused(with(own.substr(0, own.find('/'))), {"it is a link-local address"});
-  expect_refused({"move", "-q", "docker:web", "root@west", "--address", kService},
-                 {"a container's network is its engine's"}, 2);
   change("east",
          "ip addr add 10.99.0.1/24 dev br0; ip addr add 10.77.0.52/24 dev br0 valid_lft 600 "
          "preferred_lft 300");
