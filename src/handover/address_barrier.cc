@@ -30,24 +30,34 @@ struct Layout {
   uint16_t question_ethertype;
   uint32_t target;
   std::vector<FrameMatch> question;
+  std::vector<FrameMatch> announcement;  // tells packets of that from others; empty: no packet is
 };
 
 // RFC 791, RFC 826 for IPv4 over Ethernet; RFC 8200, RFC 4861 4.3 (a neighbour solicitation).
 const Layout& layout_of(const kernel::IpAddr& address) {
-  static const Layout kIpv4{ETHERTYPE_IP, 12, 16, ETHERTYPE_ARP, 24, {}};
+  static const Layout kIpv4{ETHERTYPE_IP, 12, 16, ETHERTYPE_ARP, 24, {}, {}};
+  static const FrameMatch kOfIcmp{FrameMatch::Header::kNetwork, 6, {IPPROTO_ICMPV6}};
   static const Layout kIpv6{ETHERTYPE_IPV6,
                             8,
                             24,
                             ETHERTYPE_IPV6,
                             48,
-                            {{FrameMatch::Header::kNetwork, 6, {IPPROTO_ICMPV6}},
-                             {FrameMatch::Header::kNetwork, 40, {ND_NEIGHBOR_SOLICIT}}}};
+                            {kOfIcmp, {FrameMatch::Header::kNetwork, 40, {ND_NEIGHBOR_SOLICIT}}},
+                            {kOfIcmp, {FrameMatch::Header::kNetwork, 40, {ND_NEIGHBOR_ADVERT}}}};
   return address.family() == AF_INET ? kIpv4 : kIpv6;
 }
 
-// What dies with an address taken off sends nothing from it, as long as it is one of IPv4: the
-// kernel asks whose it is (ip_route_output_key_hash_rcu()), and of IPv6 it does not.
+// From an address that has been taken off nothing is sent, as long as it is one of IPv4: the kernel
+// asks whose it is (ip_route_output_key_hash_rcu()), and of IPv6 it does not.
 bool must_hold_what_leaves(const kernel::IpAddr& address) { return address.family() == AF_INET6; }
+
+// nft(8) would not take a colon in a name.
+std::string named_for(const std::string& what, const HostAddress& here) {
+  auto name = what + here.text();
+  std::ranges::replace(name, ':', '_');
+  return name;
+}
+std::string mute_of(const HostAddress& here) { return named_for("ferry-mute-", here); }
 
 FrameMatch match_of(uint32_t offset, const kernel::IpAddr& address) {
   return {FrameMatch::Header::kNetwork,
@@ -77,15 +87,14 @@ bool has(std::span<const std::byte> frame, uint16_t ethertype, size_t offset,
 
 }  // namespace
 
-// nft(8) would not take a colon in a name.
-std::string table_of(const HostAddress& here) {
-  auto name = "ferry-" + here.text();
-  std::ranges::replace(name, ':', '_');
-  return name;
-}
+std::string table_of(const HostAddress& here) { return named_for("ferry-", here); }
 
 std::string why_no_barrier(const kernel::IpAddr& address) {
   return kernel::why_no_link_tables(must_hold_what_leaves(address) ? Way::kOut : Way::kIn);
+}
+
+std::string why_no_gate(const kernel::IpAddr& address) {
+  return must_hold_what_leaves(address) ? kernel::why_no_link_tables(Way::kOut) : "";
 }
 
 std::vector<kernel::LinkChain> barrier_chains(const HostAddress& here,
@@ -123,20 +132,49 @@ bool asks_for(const HostAddress& here, std::span<const std::byte> frame) {
          });
 }
 
+namespace {
+
+kernel::LinkChain what_leaves(const HostAddress& here, const std::optional<WaitingPlace>& waiting) {
+  const auto& layout = layout_of(here.address());
+  const auto source = match_of(layout.source, here.address());
+  kernel::LinkChain chain{Way::kOut, here.link, {}};
+  if (!layout.announcement.empty()) {
+    auto announced = layout.announcement;
+    announced.push_back(source);
+    chain.rules.push_back({layout.ethertype, std::move(announced), LinkRule::Verdict::kAccept});
+  }
+  const auto verdict = waiting ? LinkRule::Verdict::kForward : LinkRule::Verdict::kDrop;
+  chain.rules.push_back({layout.ethertype, {source}, verdict, waiting ? waiting->link : 0});
+  return chain;
+}
+
+}  // namespace
+
+void HostAddressGate::shut() {
+  if (must_hold_what_leaves(here_.address())) {
+    kernel::Nftables().put_table(mute_of(here_), {what_leaves(here_, {})},
+                                 kernel::Nftables::Life::kLasting);
+  }
+  take_off(here_);
+}
+
+void HostAddressGate::open() {
+  put_on(here_);
+  unmute(here_);
+}
+
+void unmute(const HostAddress& here) {
+  if (must_hold_what_leaves(here.address())) kernel::Nftables().delete_table(mute_of(here));
+}
+
 void AddressBarrier::shut(const std::optional<WaitingPlace>& waiting) {
+  unmute(here_);  // what an earlier departure from here may have left
   auto chains = barrier_chains(here_, waiting);
   kernel::Nftables tables;
   const auto put = [&] {
     tables.put_table(table_of(here_), chains, kernel::Nftables::Life::kLasting);
   };
-  const auto& layout = layout_of(here_.address());
-  const auto verdict = waiting ? LinkRule::Verdict::kForward : LinkRule::Verdict::kDrop;
-  chains.push_back({Way::kOut,
-                    here_.link,
-                    {{layout.ethertype,
-                      {match_of(layout.source, here_.address())},
-                      verdict,
-                      waiting ? waiting->link : 0}}});
+  chains.push_back(what_leaves(here_, waiting));
   try {
     put();
   } catch (const base::SysError&

@@ -46,6 +46,7 @@ class AddressDiversion : public Diversion {
   LinkSocket segment_;
   std::vector<std::string>
       held_;  // what was sent from the address too early: it leaves when the barrier goes
+  bool speaks_ = false;  // that has gone
 };
 
 }  // namespace ferry::handover

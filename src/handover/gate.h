@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What lets a workload's packets in on one host, and only there: the place of its link on a bridge
-// (port_gate.h), a barrier in its network namespace (macvlan_gate.h), or the service address on an interface of the host (host_address.h) and what keeps
+// (port_gate.h), a barrier in its network namespace (macvlan_gate.h), or the service address on an interface of the host and what keeps
 // packets from it (address_barrier.h). Shut, no packet reaches the workload's sockets, whatever
 // ends this process; a second shut() or open() changes nothing.
 #pragma once

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 
-#include "handover/gate.h"
 #include "handover/identity.h"
 #include "process/reason.h"
 
@@ -38,21 +37,5 @@ void take_off(const HostAddress& here);
 // As find_owners() and announcements() take it.
 Identity claim_of(const HostAddress& here);
 void announce(const HostAddress& here);
-
-// Of the host that the workload runs on: open while the address is on its interface. The kernel
-// then neither takes packets for it nor answers who has it, and sends none from it: no reset, and
-// no end of what dies here. (Of IPv6 it still sends from it what sockets have to say by themselves,
-// a segment once more: what is killed here must be kept from an end of its own,
-// Frozen::kill_all().)
-class HostAddressGate : public Gate {
- public:
-  explicit HostAddressGate(HostAddress here) : here_(std::move(here)) {}
-  void shut() override { take_off(here_); }
-  void open() override { put_on(here_); }
-  void announce() override { handover::announce(here_); }
-
- private:
-  HostAddress here_;
-};
 
 }  // namespace ferry::handover

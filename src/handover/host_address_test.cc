@@ -62,6 +62,12 @@ class Talker {
                        reinterpret_cast<const sockaddr*>(&where), sizeof where),
               4);
   }
+  // The kernel may refuse to.
+  void try_to_send(int number, const IpAddr& to) const {
+    const auto where = place(to);
+    (void)::sendto(socket_.get(), &number, sizeof number, 0,
+                   reinterpret_cast<const sockaddr*>(&where), sizeof where);
+  }
   // Until nothing comes any more; waits for `wanted` at first.
   std::vector<int> received(size_t wanted) const {
     std::vector<int> numbers;
@@ -233,6 +239,27 @@ TEST_P(HostAddressTest, WhatWaitsInTheDiversionIsGivenInOrder) {
     host.client->send(7, kService.address);
     EXPECT_EQ(service.received(7), std::vector<int>({1, 2, 3, 4, 5, 6, 7}));
     EXPECT_EQ(diversion.dropped(), 0U);
+  });
+}
+
+// As a frozen socket would by its timers, or at its end.
+TEST_P(HostAddressTest, FromOneThatIsTakenOffNothingIsSent) {
+  on_a_host([this](Host& host) {
+    const Talker service(kService.address);
+    service.send(0, kVisitor.address);
+    ASSERT_EQ(host.client->received(1), std::vector<int>({0}));
+    HostAddressGate gate(host.here);
+    gate.shut();
+    service.try_to_send(1, kVisitor.address);
+    EXPECT_EQ(host.client->received(0), std::vector<int>());
+    gate.open();
+    service.send(2, kVisitor.address);
+    EXPECT_EQ(host.client->received(1), std::vector<int>({2}));
+    gate.shut();
+    unmute(host.here);  // it stays away, and comes back as a host's own
+    put_on(host.here);
+    service.send(3, kVisitor.address);
+    EXPECT_EQ(host.client->received(1), std::vector<int>({3}));
   });
 }
 

@@ -91,6 +91,7 @@ std::string bury(const runtime::Workload& workload, Frozen& frozen, const kernel
     attempt([&] { runtime::oci_engine(workload.container->engine)->settle(*workload.container); });
     attempt([&] { leave_network(workload, netns); });
   }
+  if (workload.service) attempt([&] { handover::unmute(*workload.service); });
   attempt([&] { freezer.remove(); });
   return untidy;
 }
@@ -338,6 +339,7 @@ class Departure {
       const std::string untidy = bury(workload_, frozen, freezer, {book_.note.peer, leaves});
       if (!untidy.empty()) result_.done += fmt::format(", but not all of it: {}", untidy);
     }
+    if (workload_.service && book_.same_boot) handover::unmute(*workload_.service);
     return finish({});
   }
 

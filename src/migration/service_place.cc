@@ -77,6 +77,13 @@ Reasons take_service(const std::string& address, const process::View& view,
   if (!here) return only(what, "this host does not have it", "`ip addr` shows those that it has");
   auto reasons = handover::reasons_to_stay(*here);
   for (auto& reason : other_users_of(*here, view)) reasons.push_back(std::move(reason));
+  if (const auto why = handover::why_no_gate(wanted); !why.empty()) {
+    reasons.push_back(
+        {what,
+         "this kernel cannot keep back what is sent from it (nf_tables, family netdev, egress): " +
+             why,
+         "load the module nf_tables, or use Linux 5.16 or later"});
+  }
   workload.service = std::move(here);
   return reasons;
 }

@@ -33,6 +33,7 @@ TEST_F(CrunTest, MemoryIsAsItWas) { memory_is_as_it_was(); }
 
 TEST_F(CrunTest, ItsLoopbackGoesAlong) { its_loopback_goes_along(); }
 TEST_F(CrunTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
+TEST_F(CrunTest, AServiceAddressOfTheHostGoesAlong) { a_service_address_goes_along(); }
 TEST_F(CrunTest, WhatItHasWrittenGoesAlongAndTheSourceIsKeptWhenAsked) {
   what_it_has_written_goes_along();
 }

@@ -35,6 +35,13 @@ class PodmanNetworkTest : public PodmanTest {
   }
 };
 
+TEST_F(PodmanNetworkTest, AServiceAddressOfTheHostGoesAlong) {
+  a_service_address_goes_along("podman:box", [this] {
+    run("--network host", fmt::format("python3 /programs/web_counter.py {} ::", kPort));
+    EXPECT_TRUE(comes_true([&] { return log("east").starts_with("READY"); })) << log("east");
+  });
+}
+
 // In podman's default network, as most people start one. The address that it has here is free
 // there, or not: it gets another one.
 TEST_F(PodmanNetworkTest, APublishedServiceGoesOnWithItsConnections) {

@@ -11,6 +11,8 @@ namespace {
 
 TEST_F(RuncTest, ItsConnectionsGoAlongThereAndBack) { connections_go_along(); }
 
+TEST_F(RuncTest, AServiceAddressOfTheHostGoesAlong) { a_service_address_goes_along(); }
+
 TEST_F(RuncTest, ANamelessNetworkGoesAlongToo) { a_nameless_network_goes_along(); }
 
 TEST_F(RuncTest, ClientsDoNotNoticeAMoveThatIsGivenUp) {

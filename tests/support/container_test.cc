@@ -48,4 +48,29 @@ void ContainerTest::expect_refused(const std::string& what, const std::string& h
   }
 }
 
+void ContainerTest::a_service_address_goes_along(const std::string& what, const std::function<void()>& start) const {
+  constexpr const char *kService = "fd00:77::50", *kOnInterface = "fd00:77::50/64";
+  if (lab_->shell("east", fmt::format("ip addr add {} dev br0 nodad", kOnInterface)).status != 0) GTEST_SKIP() << "no IPv6 on this machine";
+  start();
+  const auto hosts_with_it = [&] {
+    std::string hosts;
+    for (const char* host : {"east", "west"}) {
+      if (lab_->shell(host, fmt::format("ip -o addr | grep -q ' {} '", kOnInterface)).status == 0) hosts += host;
+    }
+    return hosts;
+  };
+  Connection open(*lab_, "north", kService, kPort);
+  EXPECT_EQ(open.next(), 1);
+  EXPECT_EQ(ferry("east", {"move", what, "root@west", "--address", kService}, "source.restored=fail").status, 1);
+  EXPECT_EQ(open.next(), 2);
+  EXPECT_EQ(hosts_with_it(), "east");
+  int last = 2;
+  for (const auto& [from, to] : {std::pair("east", "west"), std::pair("west", "east")}) {
+    EXPECT_FALSE(move(what, from, to, {"--address", kService}).is_null());
+    EXPECT_EQ(open.next(), ++last) << to;
+    EXPECT_EQ(hosts_with_it(), to);
+  }
+  for (const char* host : {"east", "west"}) lab_->shell(host, fmt::format("ip addr del {} dev br0", kOnInterface));
+}
+
 }  // namespace ferry::testing

@@ -4,6 +4,7 @@
 // proves that it went on.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "bench/engine_hosts.h"
@@ -65,6 +66,10 @@ class ContainerTest : public FerryTest {
   static int looper_lines(const std::string& text, std::optional<int> first = {});
   // `ferry check` and `ferry move` of it from east.
   void expect_refused(const std::string& what, const std::string& host, const std::string& words) const;
+
+  // Of the web counter that `start` starts in east's own network, at every address: it goes there and back with one of the host's of IPv6, and
+  // with those who are connected by it; a move that fails leaves both where they were.
+  void a_service_address_goes_along(const std::string& what, const std::function<void()>& start) const;
 
   static inline std::unique_ptr<Lab> lab_;  // of the suite that runs
 };

@@ -165,6 +165,13 @@ void RuncTest::connections_go_along() const {
   EXPECT_TRUE(open.is_established());
 }
 
+void RuncTest::a_service_address_goes_along() const {
+  ContainerTest::a_service_address_goes_along(engine() + ":box", [this] {
+    run({"python3", "/programs/web_counter.py", std::to_string(kPort), "::"}, "box", kHostNetwork);
+    EXPECT_TRUE(comes_true([&] { return log("east").starts_with("READY"); })) << log("east");
+  });
+}
+
 void RuncTest::a_nameless_network_goes_along() const {
   run_web_counter(Name::kNone);
   auto open = connect();

@@ -28,8 +28,10 @@ import json, sys
 path = sys.argv[1]
 config = json.load(open(path))
 config["process"].update(terminal=False, args=sys.argv[4:])
-for space in config["linux"]["namespaces"]:
-    if space["type"] == "network" and sys.argv[2]: space["path"] = sys.argv[2]
+for space in list(config["linux"]["namespaces"]):
+    if space["type"] != "network" or not sys.argv[2]: continue
+    if sys.argv[2] == "host": config["linux"]["namespaces"].remove(space)
+    else: space["path"] = sys.argv[2]
 config["root"]["readonly"] = bool(sys.argv[3])
 config["hostname"] = "box"
 json.dump(config, open(path, "w"))

@@ -11,6 +11,7 @@
 namespace ferry::testing {
 
 inline constexpr const char* kNetwork = "/run/netns/box";
+inline constexpr const char* kHostNetwork = "host";
 inline constexpr const char* kOtherRoot = "/run/other";  // of an engine that is called with --root
 
 // east and west have runc, north has none.
@@ -26,8 +27,8 @@ class RuncTest : public ContainerTest {
                          const std::string& prepare = "true");
   static std::string bundle();  // on east, of this test
 
-  // Its output: a pipe, as a supervisor's would be. `network`: the path of its network namespace;
-  // empty: it gets one of its own.
+  // Its output: a pipe, as a supervisor's would be. `network`: the path of its network namespace,
+  // or kHostNetwork; empty: it gets one of its own.
   enum class Root { kWritable, kReadOnly };
   void run(const Argv& command, const std::string& name = "box", const std::string& network = "",
            Root root = Root::kWritable) const;
@@ -73,6 +74,8 @@ class RuncTest : public ContainerTest {
   // Its memory goes ahead of it, and what is written meanwhile is not lost, in every mode.
   void memory_is_as_it_was() const;
   void connections_go_along() const;
+  // Of a container in the host's network, those by an address of the host that moves with it.
+  void a_service_address_goes_along() const;
   // Of a container without a network.
   void its_loopback_goes_along() const;
   // Its root is read-only, and there is no /tmp in it.
