@@ -67,17 +67,16 @@ std::vector<OddSegment> parse_odd_segments(std::string_view output) {
 }
 
 void add_capture_view(report::Move& move, const std::vector<OddSegment>& segments, const Window& window) {
-  uint64_t resets = 0, before = 0, repeated = 0, had_already = 0;
+  uint64_t resets = 0, repeated = 0, had_already = 0;
   for (const auto& segment : segments) {
     if (segment.at_ns < window.started_ns || segment.at_ns > window.ended_ns + kAfterMoveNs) continue;
-    const bool in_pause_or_after = window.frozen_ns != 0 && segment.at_ns >= window.frozen_ns;
     resets += segment.reset;
-    (in_pause_or_after ? repeated : before) += segment.repeated;
-    had_already += in_pause_or_after && segment.had_already;
+    repeated += segment.repeated;
+    had_already += segment.had_already;
   }
   move.captured_resets = resets;
-  move.retransmissions = before + repeated;
-  move.unexplained_retransmissions = before + repeated - std::min(repeated, had_already);
+  move.retransmissions = repeated;
+  move.unexplained_retransmissions = repeated - std::min(repeated, had_already);
 }
 
 }  // namespace ferry::bench
