@@ -44,10 +44,14 @@ Incoming::Arrival& Incoming::arrival(const std::string& path) {
   return coming;
 }
 
+void Incoming::require_complete() const {
+  if (!is_complete()) throw BrokenProtocol(fmt::format("{} ended {} bytes early", current_.path(), left_));
+}
+
 void Incoming::expect(const std::string& path) { arrival(path); }
 
 void Incoming::begin(const wire::FileStart& file) {
-  if (!is_complete()) throw BrokenProtocol(fmt::format("{} ended {} bytes early", current_.path(), left_));
+  require_complete();
   if (file.kept_prefix() > file.size()) throw BrokenProtocol("a file is shorter than its beginning");
   current_ = file;
   left_ = file.size() - file.kept_prefix();
@@ -72,11 +76,20 @@ void Incoming::begin(const wire::FileStart& file) {
   if (file.kind() != wire::FileStart::PAGES) begin_image(file);
 }
 
+base::Fd Incoming::make_image(const std::string& name) {
+  const bool plain = !name.empty() && name.find('/') == std::string::npos && name[0] != '.';
+  if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", name));
+  image_names_.push_back(name);
+  return base::open_file(images_ / name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+}
+
+void Incoming::take(const wire::Images& images) {
+  require_complete();
+  for (const auto& image : images.images()) base::write_full(make_image(image.name()).get(), std::string_view(image.content()));
+}
+
 void Incoming::begin_image(const wire::FileStart& file) {
-  const bool plain = !file.path().empty() && file.path().find('/') == std::string::npos && file.path()[0] != '.';
-  if (!plain) throw BrokenProtocol(fmt::format("\"{}\" is no image's name", file.path()));
-  image_ = base::open_file(images_ / file.path(), O_WRONLY | O_CREAT | O_EXCL, 0600);
-  image_names_.push_back(file.path());
+  image_ = make_image(file.path());
   image_pages_.assign(file.pages().rbegin(), file.pages().rend());
   if (image_pages_.empty()) return;
   if (image_pages_.size() * kPageBytes != file.size()) throw BrokenProtocol("an image of another length than its pages");
@@ -135,7 +148,7 @@ void Incoming::take(std::span<const std::byte> data) {
 
 // Which there are differs from dump to dump, and CRIU takes what it finds.
 void Incoming::forget_images() {
-  if (!is_complete()) throw BrokenProtocol(fmt::format("{} ended {} bytes early", current_.path(), left_));
+  require_complete();
   image_.reset();
   for (const auto& name : std::exchange(image_names_, {})) std::filesystem::remove(images_ / name);
 }

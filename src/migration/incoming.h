@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 #include "files/staged.h"
-#include "migration/image_pages.h"
+#include "migration/known_pages.h"
 #include "migration/shared_arrival.h"
 #include "migration/wire.pb.h"
 
@@ -30,6 +30,7 @@ class Incoming {
   void expect(const std::string& path);
   void begin(const wire::FileStart& file);
   void take(std::span<const std::byte> data);
+  void take(const wire::Images& images);
   bool is_complete() const { return left_ == 0; }
   // Others will come. Throws SysError.
   void forget_images();
@@ -44,8 +45,10 @@ class Incoming {
     files::StagedFile staged;
     wire::FileStart header;  // of the last pass
   };
+  void require_complete() const;
   Arrival& arrival(const std::string& path);
   void put_shared(std::span<const std::byte> data);
+  base::Fd make_image(const std::string& name);
   void begin_image(const wire::FileStart& file);
   void put_image(std::span<const std::byte> data);
   void put_known_pages();

@@ -220,9 +220,7 @@ void SourceMove::send() {
   const uint64_t sent_before = peer_->link.bytes_sent();
   if (shared_copy_) shared_copy_->send_last([this](uint64_t) { throw_if_target_failed(); });
   const uint64_t sent_between = peer_->link.bytes_sent();
-  for (const auto& image : images) {
-    image_pages_ && ImagePages::is_for(image.filename()) ? image_pages_->send_image(image, sent) : send_image(image.filename(), sent);
-  }
+  image_sender_->send(images, sent);
   report_.shared_last_bytes = sent_between - sent_before;
   report_.image_bytes = peer_->link.bytes_sent() - sent_between;
   if (root_files_) {

@@ -162,11 +162,11 @@ bool SourceMove::send_shared_memory() {
 }
 
 void SourceMove::send_image_pages() {
-  if (!image_pages_) return;
+  if (!rounds_) return;
   memory_->read_pages_for_criu([this](std::span<const std::byte> pages) {
     talk_->throw_if_cancelled();
     talk_->throw_if_target_failed();
-    image_pages_->send_ahead(pages);
+    image_sender_->send_ahead(pages);
   });
 }
 

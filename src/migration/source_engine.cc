@@ -189,11 +189,8 @@ void SourceMove::send_engine_notes() {
   send_image(runtime::kEngineNotes);
 }
 
-void SourceMove::send_image(const std::string& name, const std::function<void(uint64_t bytes)>& sent) {
-  wire::FileStart start;
-  start.set_kind(wire::FileStart::IMAGE);
-  start.set_path(name);
-  send_file(*talk_, (images_->directory() / name).string(), std::move(start), sent);
+void SourceMove::send_image(const std::string& name) {
+  image_sender_->send(images_->directory() / name, [](uint64_t) {});
 }
 
 }  // namespace ferry::migration

@@ -11,7 +11,7 @@
 #include "files/staged.h"
 #include "handover/relay_process.h"
 #include "migration/common_files.h"
-#include "migration/image_pages.h"
+#include "migration/image_sender.h"
 #include "migration/departure.h"
 #include "migration/dump.h"
 #include "migration/early_smaps.h"
@@ -109,7 +109,7 @@ class SourceMove {
   void send_engine_notes();
   void send_log();
   void send_last_of_log();
-  void send_image(const std::string& name, const std::function<void(uint64_t bytes)>& sent = [](uint64_t) {});
+  void send_image(const std::string& name);
 
   // source_again.cc: the flags of its memory.
   void hide_memory();
@@ -158,7 +158,7 @@ class SourceMove {
   bool rounds_ = false, post_copy_ = false;  // the mode
   std::optional<MemoryCopy> memory_;
   std::optional<SharedCopy> shared_copy_;  // of what tasks share
-  std::optional<ImagePages> image_pages_;  // of what CRIU writes
+  std::optional<ImageSender> image_sender_;
   EarlySmaps smaps_;
   std::optional<kernel::Freezer> freezer_;
   std::optional<Throttle> throttle_;

@@ -71,7 +71,7 @@ void SourceMove::prepare() {
   if (report_.parking.on) open_parking(answer.ready());
   if (subject_.memory.by_ferry) open_lanes();
   if (rounds_) shared_copy_.emplace(*talk_, memory_->shared_writes(), options_.bandwidth);
-  if (rounds_) image_pages_.emplace(*talk_, options_.bandwidth);
+  image_sender_.emplace(*talk_, options_.bandwidth);
   FAULT_POINT("source.prepared");
   walk_->step(SourceEvent::kReady);
 }

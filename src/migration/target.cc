@@ -85,6 +85,7 @@ void TargetMove::serve(const transport::Frame& frame) {
       return pull_again(source_, talk_, message.serve_pages());
     case wire::ToTarget::kPlan: return prepare(message.plan());
     case wire::ToTarget::kFile: return incoming_->begin(message.file());
+    case wire::ToTarget::kImages: return incoming_->take(message.images());
     case wire::ToTarget::kLaneMark: return answer_mark();
     case wire::ToTarget::kFreeze:
       if (parking_) parking_->stand_by();
