@@ -16,7 +16,7 @@ namespace ferry::cli {
 CLI::Option* add_tcp_option(CLI::App& verb, std::string& tcp);
 // --address, as both have it.
 CLI::Option* add_address_option(CLI::App& verb, std::string& address);
-// Throws Error (usage) when it is none, or does not fit what is to move.
+// Throws Error (usage) when it is none.
 void check_address(const std::string& address);
 
 // --with-bind, as both have it; check_binds throws Error (usage) when there is one and `what` is no container.

@@ -43,14 +43,10 @@ PageSet RemovalWitness::there(const PageSet& pages) const {
   kernel::PageQuery query;
   query.all = query.returned = kernel::kPageIsPresent;
   PageSet there;
-  const PageSet here = pages.within({0, bytes_});
-  for (const AddressRange& range : here) {
-    const auto end = pagemap_.scan({start_ + range.start, start_ + range.end}, query, [&](const kernel::PageRegion& region) {
-      there.insert({region.start - start_, region.end - start_});
-    });
-    if (end != kernel::ScanEnd::kDone) return {};
-  }
-  return there;
+  const auto end = pagemap_.scan({start_, start_ + bytes_}, query, [&](const kernel::PageRegion& region) {
+    there.insert({region.start - start_, region.end - start_});
+  });
+  return end == kernel::ScanEnd::kDone ? there.intersection(pages) : PageSet();
 }
 
 }  // namespace ferry::memory

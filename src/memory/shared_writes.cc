@@ -120,7 +120,7 @@ std::optional<PageSet> SharedWrites::unwritten_since(const SharedMemory& memory,
   PageSet unwritten = known.witness->there(known.tracked);
   for (const auto& mapping : memory.mappings) {
     const Tracker* tracker = tracker_of_(mapping.pid);
-    const auto written = tracker != nullptr ? tracker->try_scan_shared_frozen(seen_by(mapping, known.tracked)) : std::nullopt;
+    const auto written = tracker != nullptr ? tracker->try_scan_shared_frozen(mapping.range, seen_by(mapping, known.tracked)) : std::nullopt;
     if (!written) return std::nullopt;
     unwritten.erase(shifted(*written, -distance(mapping)));
   }
@@ -135,7 +135,7 @@ std::vector<SharedRound> SharedWrites::round() {
     watched_ = pids_();
     memories = shared_memory_of(watched_);
   }
-  const auto opened = opened_by(watched_);
+  const auto opened = memories.empty() ? std::set<uint64_t>() : opened_by(watched_);
   std::map<uint64_t, Known> before = std::exchange(known_, {});
   std::vector<SharedRound> rounds;
   for (auto& memory : memories) {

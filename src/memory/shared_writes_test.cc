@@ -96,6 +96,22 @@ TEST_F(SharedWritesTest, WhatNobodyHasWritten) {
   EXPECT_EQ(unwritten(), expected);
 }
 
+TEST_F(SharedWritesTest, HolesBetweenItsPages) {
+  start([&](int page) { *region_.at(page) = 'y'; });
+  for (uint64_t page = 1; page < kPages / 2; page += 2) ASSERT_EQ(::madvise(region_.at(page), kPageBytes, MADV_REMOVE), 0);
+  PageSet expected;
+  for (uint64_t page = 0; page < kPages / 2; page += 2) expected.insert(pages(page, 1));
+  round();
+  EXPECT_EQ(unwritten(), expected);
+  step(4);
+  step(5);
+  expected.erase(pages(4, 1));
+  EXPECT_EQ(unwritten_at_last(), expected);
+  EXPECT_EQ(unwritten(), expected);
+  expected.insert(pages(4, 2));
+  EXPECT_EQ(unwritten(), expected);
+}
+
 TEST_F(SharedWritesTest, WhatIsOnlyReadByWhoNeverSawIt) {
   start([&](int page) { static_cast<void>(*static_cast<volatile char*>(region_.at(page))); });
   round();

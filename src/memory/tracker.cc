@@ -61,7 +61,7 @@ Attached attach(pid_t pid, const Support& support) {
 
 std::optional<PageSet> Tracker::try_scan_shared(AddressRange, const PageSet&) { return std::nullopt; }
 
-std::optional<PageSet> Tracker::try_scan_shared_frozen(const PageSet&) const { return std::nullopt; }
+std::optional<PageSet> Tracker::try_scan_shared_frozen(AddressRange, const PageSet&) const { return std::nullopt; }
 
 void FrozenScan::insert(const FrozenScan& other) {
   written.insert(other.written);

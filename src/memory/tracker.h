@@ -59,7 +59,7 @@ class Tracker {
   // of `mapping`, when this is the first. They are tracked from now on. `pages` lie in `mapping`, which is one VMA. Nothing: they cannot be.
   [[nodiscard]] virtual std::optional<PageSet> try_scan_shared(AddressRange mapping, const PageSet& pages);
   // The task stands still. Nothing: not all of them were tracked since.
-  [[nodiscard]] virtual std::optional<PageSet> try_scan_shared_frozen(const PageSet& pages) const;
+  [[nodiscard]] virtual std::optional<PageSet> try_scan_shared_frozen(AddressRange mapping, const PageSet& pages) const;
   // Whether `pid` (still) has the address space that this object tracks.
   [[nodiscard]] virtual bool tracks(pid_t pid) const = 0;
 };

@@ -53,6 +53,14 @@ std::vector<AddressRange> cut(const Plane& plane, uint64_t bytes) {
   return pieces;
 }
 
+// What the page tables map that those pages need: few calls, however many holes are between them.
+PageSet tables_of(const PageSet& pages) {
+  constexpr uint64_t kTableBytes = 512 * kPageBytes;
+  PageSet tables;
+  for (const AddressRange& range : pages) tables.insert({range.start / kTableBytes * kTableBytes, (range.end + kTableBytes - 1) / kTableBytes * kTableBytes});
+  return tables;
+}
+
 }  // namespace
 
 ScanEnd scan_frozen_range(const kernel::Pagemap& pagemap, AddressRange range, bool guards, bool written_only,
@@ -191,30 +199,33 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
 
 // Here a page without an entry in the page table counts: what was written can lose its entry (MADV_DONTNEED, a huge page that is split, swap), what is
 // protected leaves a marker behind. So WRITTEN alone, which looks at nothing else.
-std::optional<PageSet> UffdWpTracker::shared_written(const PageSet& pages, Protect protect) const {
+std::optional<PageSet> UffdWpTracker::shared_written(AddressRange mapping, const PageSet& pages, Protect protect) const {
   PageQuery query;
   query.all = query.returned = kernel::kPageIsWritten;
   query.must_be_registered = true;
   query.protect = protect == Protect::kYes;
   PageSet written;
-  for (const AddressRange& range : pages) {
+  const PageSet tables = tables_of(pages).within(mapping);
+  for (const AddressRange& range : tables) {
     const ScanEnd end = pagemap_.scan(range, query, [&](const PageRegion& region) { written.insert({region.start, region.end}); });
     if (end != ScanEnd::kDone) return std::nullopt;
   }
   if (!pagemap_.is_alive()) return std::nullopt;
-  return written;
+  return written.intersection(pages);
 }
 
 std::optional<PageSet> UffdWpTracker::try_scan_shared(AddressRange mapping, const PageSet& pages) {
   shared_.insert(mapping);
-  if (auto written = shared_written(pages, Protect::kYes)) return written;
+  if (auto written = shared_written(mapping, pages, Protect::kYes)) return written;
   // What another registration has left may be on pages that were written since (clear_old_marks()).
   if (uffd_.try_register(mapping, UffdMode::kWriteProtect) != UffdEnd::kDone) return std::nullopt;
-  if (uffd_.try_write_protect(mapping, false) != UffdEnd::kDone || !shared_written(pages, Protect::kYes)) return std::nullopt;
+  if (uffd_.try_write_protect(mapping, false) != UffdEnd::kDone || !shared_written(mapping, pages, Protect::kYes)) return std::nullopt;
   return PageSet{mapping};
 }
 
-std::optional<PageSet> UffdWpTracker::try_scan_shared_frozen(const PageSet& pages) const { return shared_written(pages, Protect::kNo); }
+std::optional<PageSet> UffdWpTracker::try_scan_shared_frozen(AddressRange mapping, const PageSet& pages) const {
+  return shared_written(mapping, pages, Protect::kNo);
+}
 
 bool UffdWpTracker::tracks(pid_t pid) const {
   if (!pagemap_.is_alive()) return false;

@@ -21,7 +21,7 @@ class UffdWpTracker : public Tracker {
   std::optional<Scan> try_scan(const Plane& plane) override;
   std::optional<FrozenScan> try_scan_frozen(const Plane& plane) override;
   std::optional<PageSet> try_scan_shared(AddressRange mapping, const PageSet& pages) override;
-  std::optional<PageSet> try_scan_shared_frozen(const PageSet& pages) const override;
+  std::optional<PageSet> try_scan_shared_frozen(AddressRange mapping, const PageSet& pages) const override;
   bool tracks(pid_t pid) const override;
 
  private:
@@ -34,7 +34,7 @@ class UffdWpTracker : public Tracker {
   bool scan_known_frozen(AddressRange range, FrozenScan& scan) const;
   bool clear_old_marks(AddressRange range) const;
   enum class Protect { kNo, kYes };
-  std::optional<PageSet> shared_written(const PageSet& pages, Protect protect) const;
+  std::optional<PageSet> shared_written(AddressRange mapping, const PageSet& pages, Protect protect) const;
 
   kernel::Userfaultfd uffd_;  // closing it takes all protection away
   kernel::Pagemap pagemap_;
