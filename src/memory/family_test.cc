@@ -16,10 +16,10 @@ namespace ferry::memory {
 namespace {
 
 using Put = AddressSpace::Put;
-constexpr uint64_t kPages = 256;
 
 class FamilyTest : public ::testing::Test {
  protected:
+  static constexpr uint64_t kPages = 256;
   void SetUp() override {
     auto uffd = kernel::Userfaultfd::try_make(0);
     if (!uffd) GTEST_SKIP() << "this kernel has no userfaultfd for us";

@@ -22,5 +22,5 @@ PageHash hash_of_page(const std::byte* page);
 
 template <>
 struct std::hash<ferry::memory::PageHash> {
-  size_t operator()(const ferry::memory::PageHash& hash) const noexcept { return hash.low; }
+  size_t operator()(const ferry::memory::PageHash& page) const noexcept { return page.low; }
 };

@@ -17,11 +17,10 @@
 namespace ferry::memory {
 namespace {
 
-constexpr uint64_t kPages = 64;
-
 // Two children with the same memory, of which the first 32 pages have content at first.
 class SharedWritesTest : public TrackerTest {
  protected:
+  static constexpr uint64_t kPages = 64;
   void SetUp() override {
     TrackerTest::SetUp();
     if (IsSkipped()) return;

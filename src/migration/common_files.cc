@@ -87,7 +87,8 @@ std::set<std::string> common_files(const wire::Requirements& needed) {
   for (const auto& coming : needed.carried()) {
     if (!marked.contains(directory_of(coming.path()))) continue;
     const auto here = regular_file(coming.path());
-    if (here && here->st_ino == coming.inode()) common.insert(coming.path());
+    const bool is_writable = ::access(coming.path().c_str(), W_OK) == 0;  // not where it is mounted to be read only
+    if (here && here->st_ino == coming.inode() && is_writable) common.insert(coming.path());
   }
   return common;
 }

@@ -17,7 +17,9 @@ TEST(PortReasons, WhatIsTakenIsNamedAndWhatIsFreeIsNot) {
     socklen_t size = sizeof at;
     ASSERT_EQ(::bind(other.get(), reinterpret_cast<sockaddr*>(&at), size), 0);
     ASSERT_EQ(::getsockname(other.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
-    if (type == SOCK_STREAM) ASSERT_EQ(::listen(other.get(), 1), 0);
+    if (type == SOCK_STREAM) {
+      ASSERT_EQ(::listen(other.get(), 1), 0);
+    }
     const auto number = std::to_string(ntohs(at.sin_port));
     const auto ports = handover::parse_ports(std::vector<std::string>{
         "127.0.0.1:" + number + "->80/" + (type == SOCK_STREAM ? "tcp" : "udp")});

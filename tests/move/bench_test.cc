@@ -162,7 +162,9 @@ TEST(Bench, ContainersByTheirEngineAndByFerry) {
     EXPECT_EQ(move.at("engine"), "runc");
     EXPECT_EQ(move.at("state_intact"), true) << move.at("state_words");
     EXPECT_EQ(move.at("steps") == 1, move.at("via") == "ferry");
-    if (move.at("workload") == "web_counter") EXPECT_EQ(move.at("resets"), 0) << move;
+    if (move.at("workload") == "web_counter") {
+      EXPECT_EQ(move.at("resets"), 0) << move;
+    }
   }
   EXPECT_EQ(nobody.status, 2) << nobody.out << nobody.err;
   EXPECT_NE(nobody.err.find("no baseline of criu moves what runs by runc"), std::string::npos) << nobody.err;

@@ -50,7 +50,7 @@ class CommonFilesMoveTest : public MoveTest {
     const int there = last_number(host);
     EXPECT_TRUE(comes_true([&] { return last_number(host) > there + 120; }));
     EXPECT_EQ(ferry(host, {"stop", "writer"}).status, 0);
-    for (const std::string place : {common_.string(), std::string(kOwn)}) {
+    for (const std::string& place : {common_.string(), std::string(kOwn)}) {
       EXPECT_EQ(lab().check(host, fmt::format("seq $(wc -l < {0}/log) | cmp - {0}/log && echo same", place)), "same") << place;
       EXPECT_EQ(lab().check(host, fmt::format("python3 -c 'print(int.from_bytes(open(\"{0}/table\", \"rb\").read(8), \"little\") >= {1})'", place, there)), "True");
     }
