@@ -16,13 +16,12 @@ namespace {
 // Small enough for the CPU's cache: it is hashed next.
 constexpr size_t kPiece = 256 << 10;
 
-// The first page from `page` on that has (SEEK_DATA) or lacks (SEEK_HOLE) content; `end` at most.
-uint64_t next_page(int file, uint64_t page, uint64_t end, int whence) {
-  const off_t at = ::lseek(file, static_cast<off_t>(page * kPageBytes), whence);
+// The first page from `page` on that has content; `end` at most. Where content ends is not asked: the kernel would look for that
+// through all of it, again for every piece that is to be read.
+uint64_t next_content(int file, uint64_t page, uint64_t end) {
+  const off_t at = ::lseek(file, static_cast<off_t>(page * kPageBytes), SEEK_DATA);
   if (at < 0 && errno != ENXIO) throw base::SysError("lseek", errno, "of shared memory");
-  if (at < 0) return end;
-  const uint64_t rest = whence == SEEK_HOLE ? kPageBytes - 1 : 0;  // the file may end within a page
-  return std::min(end, (static_cast<uint64_t>(at) + rest) / kPageBytes);
+  return at < 0 ? end : std::min(end, page_of(static_cast<uint64_t>(at)));
 }
 
 // Whole pages, the last one filled up with zeros where the file ends in it.
@@ -42,17 +41,19 @@ void SharedPages::grow(uint64_t pages) {
 }
 
 void SharedPages::look(int file, uint64_t first, uint64_t end, const Changed& changed) const {
-  std::vector<std::byte> buffer(kPiece);
+  std::vector<std::byte> buffer(std::min<uint64_t>(kPiece, (end - first) * kPageBytes));
   for (uint64_t page = first; page < end;) {
-    const uint64_t data = next_page(file, page, end, SEEK_DATA);
-    look_at_zeros(page, data, changed);
-    const uint64_t hole = data < end ? next_page(file, data, end, SEEK_HOLE) : end;
-    for (page = data; page < hole;) {
-      const size_t want = std::min<uint64_t>(buffer.size(), (hole - page) * kPageBytes);
+    const uint64_t start = next_content(file, page, end);
+    look_at_zeros(page, start, changed);
+    bool any = true;  // else it is in a hole, perhaps a large one
+    for (page = start; any && page < end;) {
+      const size_t want = std::min<uint64_t>(buffer.size(), (end - page) * kPageBytes);
       const auto content = read_pages(file, page, std::span(buffer).first(want));
       if (content.empty()) return look_at_zeros(page, end, changed);  // cut short meanwhile
+      any = false;
       for (size_t at = 0; at < content.size(); at += kPageBytes, ++page) {
         const PageHash hash = hash_of_page(content.data() + at);
+        any |= hash != PageHash{};
         if (hash == noted_.at(page)) continue;
         changed(page, hash == PageHash{} ? std::span<const std::byte>() : content.subspan(at, kPageBytes), hash);
       }
