@@ -47,6 +47,13 @@ bool is_kernel_filesystem(const base::Path& path) {
   return std::ranges::find(kMagic, static_cast<uint32_t>(where.f_type)) != kMagic.end();
 }
 
+// A regular file that is open for writing, and still has its name.
+bool is_written(const Descriptor& file) {
+  struct stat named {};
+  return S_ISREG(file.status.st_mode) && (file.flags & O_ACCMODE) != O_RDONLY && ::stat(process::reachable(file.pid, file.target).c_str(), &named) == 0 &&
+         named.st_ino == file.status.st_ino && named.st_dev == file.status.st_dev;
+}
+
 class Gatherer {
  public:
   // `made_there`: the directory that the target makes for every workload.
@@ -122,6 +129,7 @@ class Gatherer {
     }
     if (!file.is_path() || process::is_deleted(file.target) || !process::is_file_path(file.target)) return;
     if (file.target.starts_with("/proc/")) return;  // of its own tasks, or of every host
+    if (is_written(file)) return;                   // it travels, or has been closed since it was seen
     if (S_ISDIR(mode)) {
       directories_.insert(file.target);
     } else if (S_ISREG(mode) && !is_kernel_filesystem(process::reachable(file.pid, file.target))) {
