@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <iterator>
 #include <optional>
 
 #include "base/error.h"
@@ -50,11 +51,12 @@ bool may_write_back_late(int file) {
 
 StorageMarks::StorageMarks(const process::View& view, const std::vector<std::string>& files, const std::function<void(const std::string& path)>& making)
     : name_(random_name()) {
-  const auto watched = process::watched_paths(view);
   std::set<std::string> directories;
   for (const auto& path : files) {
     if (regular_file(process::reachable(view.tree.root, path))) directories.insert(directory_of(path));
   }
+  if (directories.empty()) return;
+  const auto watched = process::watched_paths(view);
   for (const auto& directory : directories) {
     if (std::ranges::find(watched, directory) != watched.end()) continue;
     auto opened = base::try_open_file(process::reachable(view.tree.root, directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -101,12 +103,14 @@ void CommonFiles::learn(pid_t root, const google::protobuf::RepeatedPtrField<std
     files_.insert(path);
     directories_.emplace(directory_of(path), here->st_dev);
   }
+  std::ranges::copy_if(files, std::inserter(others_, others_.end()), [&](const std::string& path) { return !files_.contains(path); });
   leave_out(files);
 }
 
 void CommonFiles::leave_out(std::vector<std::string>& files) {
   std::erase_if(files, [&](const std::string& path) {
     if (files_.contains(path)) return true;
+    if (others_.contains(path)) return false;
     const auto directory = directories_.find(directory_of(path));
     if (directory == directories_.end()) return false;
     const auto here = regular_file(process::reachable(root_, path));

@@ -44,17 +44,16 @@ std::set<std::string> common_files(const wire::Requirements& needed);
 // At the source: what the target has said of them.
 class CommonFiles {
  public:
-  // `present`: paths of such files. Those are taken out of `files`.
+  // `present`: paths of such files. Those are taken out of `files`, which it has been asked about; the others will travel.
   void learn(pid_t root, const google::protobuf::RepeatedPtrField<std::string>& present, std::vector<std::string>& files);
   // Takes them out of a later list, with those that were opened in the same directories since.
   void leave_out(std::vector<std::string>& files);
-  bool empty() const { return files_.empty(); }
   // What was written goes to where the other host reads it, which a filesystem on the network puts off. Throws SysError: it did not.
   void write_back() const;
 
  private:
   pid_t root_ = 0;
-  std::set<std::string> files_;
+  std::set<std::string> files_, others_;  // `others_` travel, though they may be in such a directory
   std::map<std::string, dev_t> directories_;
 };
 

@@ -98,18 +98,18 @@ TEST_F(CommonFilesTest, TheWorkloadDoesNotNotice) {
 }
 
 TEST_F(CommonFilesTest, WithWhatIsOpenedThereLater) {
-  const auto one = make("a/one"), other = make("b/other");
-  std::vector<std::string> files{one, other};
+  const auto one = make("a/one"), mounted = make("a/mounted"), other = make("b/other");
+  std::vector<std::string> files{one, mounted, other};  // at the target something else is mounted there
   google::protobuf::RepeatedPtrField<std::string> present;
   *present.Add() = one;
   *present.Add() = "/somebody/elses";
   CommonFiles common;
   common.learn(::getpid(), present, files);
-  EXPECT_EQ(files, std::vector{other});
+  EXPECT_EQ(files, (std::vector{mounted, other}));
   const auto later = make("a/later"), below = make("a/below/later");
-  files = {one, other, later, below, (directory_ / "a/gone").string()};
+  files = {one, mounted, other, later, below, (directory_ / "a/gone").string()};
   common.leave_out(files);
-  EXPECT_EQ(files, (std::vector{other, below, (directory_ / "a/gone").string()}));
+  EXPECT_EQ(files, (std::vector{mounted, other, below, (directory_ / "a/gone").string()}));
   common.write_back();
 }
 

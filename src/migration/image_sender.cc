@@ -5,8 +5,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "memory/page_set.h"
 #include "migration/known_pages.h"
@@ -19,6 +17,8 @@ using memory::kPageBytes;
 
 constexpr uint64_t kSmall = 16 << 10;        // costs more to announce than to send
 constexpr uint64_t kBatchBytes = 256 << 10;
+// A larger one has mostly pages that are not known, and its numbers would not go into one message.
+constexpr uint64_t kMostByNumber = kMostKnownPages * kPageBytes;
 
 // Whether an image of this name holds nothing but pages (criu/image-desc.c: pages-%u.img).
 bool is_of_pages(const base::Path& image) { return image.filename().string().starts_with("pages-"); }
@@ -82,18 +82,17 @@ void ImageSender::send(const std::vector<base::Path>& images, const Sent& sent) 
     bytes = 0;
   };
   for (const auto& image : images) {
-    if (known_.empty() || !is_of_pages(image)) {
-      if (std::filesystem::file_size(image) > kSmall) {
-        send(image, sent);
-        continue;
-      }
+    const uint64_t size = std::filesystem::file_size(image);
+    if (!known_.empty() && is_of_pages(image) && size <= kMostByNumber) {
+      send_pages(image, sent);
+    } else if (size > kSmall) {
+      send(image, sent);
+    } else {
       auto& one = *batch.Add();
       one.set_name(image.filename());
       one.set_content(base::read_file(image));
-      bytes += one.content().size();
+      bytes += size;
       if (bytes >= kBatchBytes) flush();
-    } else {
-      send_pages(image, sent);
     }
   }
   flush();
@@ -118,13 +117,11 @@ void ImageSender::send_pages(const base::Path& image, const Sent& sent) {
     const auto number = number_of(content.data() + at);
     start.add_pages(number ? *number + 1 : 0);
   }
-  const std::vector<uint32_t> numbers(start.pages().begin(), start.pages().end());
-  send_start(talk_, std::move(start));
-  for (auto first = std::ranges::find(numbers, 0u); first != numbers.end();) {
-    const auto end = std::find_if(first, numbers.end(), [](uint32_t number) { return number != 0; });
-    const auto news = content.subspan(static_cast<size_t>(first - numbers.begin()) * kPageBytes, static_cast<size_t>(end - first) * kPageBytes);
-    send_content(talk_, news, [](uint64_t) {});
-    first = std::find(end, numbers.end(), 0u);
+  send_start(talk_, start);
+  const auto count = static_cast<size_t>(start.pages_size());
+  for (size_t first = 0, end = 0; first < count; first = end + 1) {
+    for (end = first; end < count && start.pages(static_cast<int>(end)) == 0;) ++end;
+    send_content(talk_, content.subspan(first * kPageBytes, (end - first) * kPageBytes), [](uint64_t) {});
   }
   sent(content.size());
 }
