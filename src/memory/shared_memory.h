@@ -10,11 +10,9 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "kernel/userfaultfd.h"
+#include "memory/page_set.h"
 
 namespace ferry::memory {
-
-using kernel::AddressRange;
 
 struct SharedMapping {
   pid_t pid = 0;

@@ -143,10 +143,9 @@ std::vector<SharedRound> SharedWrites::round() {
     SharedRound one{std::move(memory), {}, {}};
     one.why_untracked = opened.contains(inode) ? "it is open as a file, too" : why_not(one.memory);
     if (one.why_untracked.empty()) {
-      auto known = before.extract(inode);
-      Known now = known ? std::move(known.mapped()) : Known{};
-      if (track(one, now, same_tasks)) {
-        known_.emplace(inode, std::move(now));
+      Known known = std::move(before[inode]);
+      if (track(one, known, same_tasks)) {
+        known_.emplace(inode, std::move(known));
       } else {
         one.why_untracked = "it cannot be tracked in every place that it is mapped at";
       }

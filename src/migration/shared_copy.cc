@@ -23,6 +23,11 @@ constexpr unsigned kMostWorkers = 4;           // more than that and memory is w
 // In whole pages.
 uint64_t bytes_of(const memory::SharedMemory& memory) { return memory::pages_around({0, memory.bytes}).end; }
 
+// By offset.
+memory::PageSet all_but(const memory::PageSet& pages, const memory::SharedMemory& memory) {
+  return memory::PageSet{{0, bytes_of(memory)}}.difference(pages);
+}
+
 // What lies beyond its end is zero.
 std::span<const std::byte> read_page(const memory::SharedMemory& memory, uint64_t page, std::span<std::byte> buffer) {
   const auto got = ::pread(memory.file.get(), buffer.data(), kPageBytes, static_cast<off_t>(page * kPageBytes));
@@ -93,8 +98,8 @@ void SharedCopy::send_new(const std::function<void()>& meanwhile) {
       batch.add(page, content);
     };
     if (!unwritten.empty()) found_.written += memory.stored - std::min(memory.stored, unwritten.bytes());
-    const memory::PageSet to_look_at = memory::PageSet{{0, bytes_of(memory)}}.difference(unwritten);
-    for (const auto& range : to_look_at) {
+    const auto doubtful = all_but(unwritten, memory);
+    for (const auto& range : doubtful) {
       for (uint64_t at = range.start; at < range.end; at += kPartBytes) {
         meanwhile();
         known.look(memory.file.get(), page_of(at), page_of(std::min(range.end, at + kPartBytes)), send);
@@ -115,9 +120,9 @@ std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time() {
     if (known == known_.end()) continue;
     known->second.grow(page_of(bytes_of(memory)));
     hidden.push_back({memory.device, memory.inode});
-    const memory::PageSet to_look_at = memory::PageSet{{0, bytes_of(memory)}}.difference(unwritten);
+    const auto doubtful = all_but(unwritten, memory);
     last_.push_back(std::move(memory));
-    cut_into_parts(to_look_at);
+    cut_into_parts(doubtful);
   }
   const unsigned spare = std::max(1U, std::thread::hardware_concurrency() - 1);  // CRIU has the other
   const size_t workers = std::min<size_t>({spare, kMostWorkers, parts_.size()});
