@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernel/procfs.h"
 
 namespace ferry::memory {
@@ -115,14 +116,19 @@ bool SharedWrites::track(SharedRound& round, Known& known, bool same_tasks) cons
 }
 
 // Of one that stands still. Nothing: it is not known.
-std::optional<PageSet> SharedWrites::unwritten_since(const SharedMemory& memory, const Known& known) const {
+std::optional<PageSet> SharedWrites::unwritten_since(const SharedMemory& memory, const Known& known, size_t threads) const {
   if (known.places != places_of(memory)) return std::nullopt;
+  const auto& mappings = memory.mappings;
+  std::vector<std::optional<PageSet>> written(mappings.size());
+  static_cast<void>(known.tracked.ranges());  // merged before several threads look
+  base::in_parallel(mappings.size(), threads, [&](size_t i) {
+    const Tracker* tracker = tracker_of_(mappings[i].pid);
+    if (tracker != nullptr) written[i] = tracker->try_scan_shared_frozen(mappings[i].range, seen_by(mappings[i], known.tracked));
+  });
   PageSet unwritten = known.witness->there(known.tracked);
-  for (const auto& mapping : memory.mappings) {
-    const Tracker* tracker = tracker_of_(mapping.pid);
-    const auto written = tracker != nullptr ? tracker->try_scan_shared_frozen(mapping.range, seen_by(mapping, known.tracked)) : std::nullopt;
-    if (!written) return std::nullopt;
-    unwritten.erase(shifted(*written, -distance(mapping)));
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    if (!written[i]) return std::nullopt;
+    unwritten.erase(shifted(*written[i], -distance(mappings[i])));
   }
   return unwritten;
 }
@@ -155,15 +161,15 @@ std::vector<SharedRound> SharedWrites::round() {
   return rounds;
 }
 
-std::vector<SharedRound> SharedWrites::last_round() {
+std::vector<SharedMemory> SharedWrites::last_look() {
   if (!nobody_forked()) known_.clear();
-  std::vector<SharedRound> rounds;
-  for (auto& memory : shared_memory_of(pids_())) {
-    const auto known = known_.find(memory.inode);
-    auto unwritten = known != known_.end() ? unwritten_since(memory, known->second) : std::nullopt;
-    rounds.push_back({std::move(memory), std::move(unwritten).value_or(PageSet()), {}});
-  }
-  return rounds;
+  return shared_memory_of(pids_());
+}
+
+PageSet SharedWrites::unwritten(const SharedMemory& memory, size_t threads) const {
+  const auto known = known_.find(memory.inode);
+  if (known == known_.end()) return {};
+  return unwritten_since(memory, known->second, threads).value_or(PageSet());
 }
 
 }  // namespace ferry::memory

@@ -41,7 +41,9 @@ class SharedWrites {
   // They run. What is written after this call, the next one tells: the content may be read at leisure.
   std::vector<SharedRound> round();
   // They stand still. When the move fails, round() goes on as before.
-  std::vector<SharedRound> last_round();
+  std::vector<SharedMemory> last_look();
+  // Of one of those, by any thread (it takes `threads` of them), as long as they stand still and their trackers have nothing else to do.
+  PageSet unwritten(const SharedMemory& memory, size_t threads) const;
 
  private:
   // By process and by how far addresses are from offsets (modulo 2^64): the addresses.
@@ -56,7 +58,7 @@ class SharedWrites {
   bool open_watch(const std::vector<SharedMemory>& memories);
   std::string why_not(const SharedMemory& memory) const;
   bool track(SharedRound& round, Known& known, bool same_tasks) const;
-  std::optional<PageSet> unwritten_since(const SharedMemory& memory, const Known& known) const;
+  std::optional<PageSet> unwritten_since(const SharedMemory& memory, const Known& known, size_t threads) const;
 
   Pids pids_;
   TrackerOf tracker_of_;

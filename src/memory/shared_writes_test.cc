@@ -49,18 +49,26 @@ class SharedWritesTest : public TrackerTest {
     pids.insert(pids.end(), more_.begin(), more_.end());
     return pids;
   }
-  // Of the memory that is the region's.
-  SharedRound pick(std::vector<SharedRound> rounds) const {
-    const auto ours = std::ranges::find_if(rounds, [&](const SharedRound& one) {
-      return std::ranges::any_of(one.memory.mappings, [&](const auto& mapping) { return mapping.range.start == region_.whole().start; });
-    });
-    EXPECT_NE(ours, rounds.end());
-    return ours != rounds.end() ? std::move(*ours) : SharedRound{};
+  bool is_regions(const SharedMemory& memory) const {
+    return std::ranges::any_of(memory.mappings, [&](const auto& mapping) { return mapping.range.start == region_.whole().start; });
   }
-  SharedRound round() { return pick(writes_.round()); }
+  // Of the region's memory.
+  SharedRound round() {
+    for (auto& one : writes_.round()) {
+      if (is_regions(one.memory)) return std::move(one);
+    }
+    ADD_FAILURE() << "it is not seen";
+    return {};
+  }
   PageSet unwritten() { return round().unwritten; }
   // As if they stood still: they wait for their next step.
-  PageSet unwritten_at_last() { return pick(writes_.last_round()).unwritten; }
+  PageSet unwritten_at_last() {
+    for (const auto& memory : writes_.last_look()) {
+      if (is_regions(memory)) return writes_.unwritten(memory, 3);
+    }
+    ADD_FAILURE() << "it is not seen";
+    return {};
+  }
 
   Region region_{kPages, PROT_READ | PROT_WRITE, MAP_SHARED};
   std::vector<std::unique_ptr<TestChild>> children_;

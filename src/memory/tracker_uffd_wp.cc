@@ -6,9 +6,9 @@
 #include "memory/tracker_uffd_wp.h"
 
 #include <algorithm>
-#include <atomic>
-#include <future>
 #include <thread>
+
+#include "base/parallel.h"
 
 namespace ferry::memory {
 namespace {
@@ -175,22 +175,13 @@ std::optional<FrozenScan> UffdWpTracker::try_scan_frozen(const Plane& plane) {
   const PageSet all_pages = plane.pages();
   const auto pieces = cut(plane, all_pages.bytes());
   std::vector<FrozenScan> scans(pieces.size());
-  std::atomic<size_t> next = 0;
-  const auto scan_some = [&] {
-    for (size_t i = next++; i < pieces.size(); i = next++) {
-      if (registered_.intersects(pieces[i]) && scan_known_frozen(pieces[i], scans[i])) continue;
-      static_cast<void>(scan_frozen_range(pagemap_, pieces[i], guards_, false, scans[i]));
-      scans[i].added.insert(pieces[i]);
-    }
-  };
   static_cast<void>(registered_.ranges());  // merged before several threads look
-  std::vector<std::future<void>> helpers;
   const uint64_t worth = all_pages.bytes() / kWorthAThread;
-  for (uint64_t i = 1; i < std::min<uint64_t>({worth, std::thread::hardware_concurrency(), kMostThreads}); ++i) {
-    helpers.push_back(std::async(std::launch::async, scan_some));
-  }
-  scan_some();
-  for (auto& helper : helpers) helper.get();
+  base::in_parallel(pieces.size(), std::min<uint64_t>({worth, std::thread::hardware_concurrency(), kMostThreads}), [&](size_t i) {
+    if (registered_.intersects(pieces[i]) && scan_known_frozen(pieces[i], scans[i])) return;
+    static_cast<void>(scan_frozen_range(pagemap_, pieces[i], guards_, false, scans[i]));
+    scans[i].added.insert(pieces[i]);
+  });
   FrozenScan all;
   for (const auto& scan : scans) all.insert(scan);
   all.removed = registered_.difference(all_pages);

@@ -96,16 +96,14 @@ void MemoryArrival::fill_reserve(criu::Reserve& reserve, const wire::FrozenMemor
 void MemoryArrival::serve(const wire::Restore& request) {
   if (reserve_filler_) reserve_filler_->publish();
   reserve_filler_.reset();
-  auto links = lanes_->release();
-  lanes_.reset();
   apply(request);
   memory::Settling::Far far;
   for (const auto& space : request.memory()) {
     if (!space.far().empty()) far.emplace(space.pid(), pages_of(space.far()));
   }
-  if (!far.empty() && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
+  if (!far.empty() && lanes_->lanes() < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
   settling_.serve(store_, far, static_cast<size_t>(request.memory_size()));
-  if (!far.empty()) puller_.emplace(settling_.pull_access(), std::move(links));
+  if (!far.empty()) puller_.emplace(settling_.pull_access(), lanes_->release());  // else they end with us: that takes milliseconds
 }
 
 void MemoryArrival::prefill() { settling_.prefill(mono_now() + kPrefillLimit); }

@@ -159,7 +159,6 @@ void MemoryCopy::cut_for_lanes(const memory::SpaceRound& space, const memory::Pa
 }
 
 void MemoryCopy::begin() {
-  pieces_.clear();
   for (const auto& space : round_.spaces) cut_for_lanes(space, space.scan.written, &space.scan.zero);
   began_ = base::mono_now();
   sent_before_ = lanes_.bytes_sent();
@@ -173,8 +172,14 @@ void MemoryCopy::begin_pieces() {
   });
 }
 
-void MemoryCopy::send_late_writes(const std::function<void()>& meanwhile) {
+// A GiB is 16,384 pieces, which take milliseconds to free: not once it is frozen.
+void MemoryCopy::finish_pieces(const std::function<void()>& meanwhile) {
+  lanes_.finish(meanwhile);
+  for (auto& encoder : encoders_) encoder.forget_tasks();
   pieces_.clear();
+}
+
+void MemoryCopy::send_late_writes(const std::function<void()>& meanwhile) {
   for (const auto& space : round_.spaces) {
     const auto& late = stopped_.at(space.inner_pid).late;
     sent_[space.inner_pid].insert(late);
@@ -182,13 +187,11 @@ void MemoryCopy::send_late_writes(const std::function<void()>& meanwhile) {
   }
   if (pieces_.empty()) return;
   begin_pieces();
-  lanes_.finish(meanwhile);
-  for (auto& encoder : encoders_) encoder.forget_tasks();
+  finish_pieces(meanwhile);
 }
 
 void MemoryCopy::finish_send(const std::function<void()>& meanwhile) {
-  lanes_.finish(meanwhile);
-  for (auto& encoder : encoders_) encoder.forget_tasks();
+  finish_pieces(meanwhile);
   for (const auto& space : round_.spaces) {
     sent_[space.inner_pid].insert(space.scan.written);
     auto& left = left_[space.inner_pid];

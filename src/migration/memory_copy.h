@@ -85,6 +85,7 @@ class MemoryCopy {
   void cut_for_lanes(const memory::SpaceRound& space, const memory::PageSet& pages, const memory::PageSet* zero);
   void begin();
   void begin_pieces();
+  void finish_pieces(const std::function<void()>& meanwhile);
 
   pid_t root_;
   memory::WorkloadTracker tracker_;

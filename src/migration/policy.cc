@@ -11,7 +11,7 @@ namespace ferry::migration {
 
 namespace {
 
-// A round is worth its while when it takes so much off the pause.
+// A round is worth its while when it takes so much off what is to be sent in the pause.
 constexpr double kWorthwhile_ms = 2;
 // Fewer dirty bytes than the best round before by this factor: progress.
 constexpr double kShrinks = 0.9;
@@ -33,14 +33,12 @@ double throughput(const Outlook& outlook) {
 
 double send_ms(const Outlook& outlook) { return static_cast<double>(outlook.dirty_bytes) / throughput(outlook); }
 
-// What the pause would lose by sending the dirty pages first, while it goes on writing at the rate that it has written.
+// What sending in the pause would lose by sending the dirty pages first, while it goes on writing at the rate that it has
+// written. Also where the dump takes longer than that: on few CPUs they are in each other's way.
 double gain_of_another_round_ms(const Outlook& outlook) {
   const double send = send_ms(outlook);
-  if (outlook.since_ms <= 0) return send;
-  Outlook later = outlook;
-  later.dirty_bytes = static_cast<uint64_t>(
-      std::min(1.0, send / outlook.since_ms) * static_cast<double>(outlook.dirty_bytes));
-  return FreezePolicy::expected_pause_ms(outlook) - FreezePolicy::expected_pause_ms(later);
+  const double written_meanwhile = outlook.since_ms > 0 ? std::min(1.0, send / outlook.since_ms) : 0;
+  return send * (1 - written_meanwhile);
 }
 
 std::string rates(const Outlook& outlook) {
@@ -84,7 +82,7 @@ FreezeDecision FreezePolicy::decide(const Outlook& outlook) {
     if (throttle_ < most_throttle_) return slow_down(outlook);
     return settle_for(outlook, fmt::format("more rounds no longer help: {}", rates(outlook)));
   }
-  if (send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms) {
+  if (!worth_it && send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms) {
     return settle_for(outlook, "its state takes that long, and memory has no more part in it");
   }
   return {FreezeDecision::Step::kCopy, pause, {}};

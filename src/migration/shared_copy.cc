@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace ferry::migration {
 
@@ -18,7 +19,7 @@ using memory::page_of;
 constexpr uint64_t kPartBytes = 8 << 20;       // that one thread looks at in one go
 constexpr size_t kMostContent = 1 << 20;       // of one message
 constexpr int kMostRanges = 4096;              // the same
-constexpr unsigned kMostWorkers = 4;           // more than that and memory is what is slow
+constexpr size_t kMostThreads = 4;             // more than that and memory is what is slow
 
 // In whole pages.
 uint64_t bytes_of(const memory::SharedMemory& memory) { return memory::pages_around({0, memory.bytes}).end; }
@@ -110,33 +111,42 @@ void SharedCopy::send_new(const std::function<void()>& meanwhile) {
 }
 
 std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time() {
-  workers_.clear();  // of a freeze that was taken back
+  end_last_look();
   last_.clear();
   parts_.clear();
-  next_part_ = 0;
   std::vector<criu::hidden::File> hidden;
-  for (auto& [memory, unwritten, why_untracked] : writes_.last_round()) {
+  for (auto& memory : writes_.last_look()) {
     const auto known = known_.find(memory.inode);
     if (known == known_.end()) continue;
     known->second.grow(page_of(bytes_of(memory)));
     hidden.push_back({memory.device, memory.inode});
-    const auto doubtful = all_but(unwritten, memory);
     last_.push_back(std::move(memory));
-    cut_into_parts(doubtful);
   }
-  const unsigned spare = std::max(1U, std::thread::hardware_concurrency() - 1);  // CRIU has the other
-  const size_t workers = std::min<size_t>({spare, kMostWorkers, parts_.size()});
-  for (size_t i = 0; i < workers; ++i) workers_.push_back(std::async(std::launch::async, [this] { look_at_parts(); }));
+  ended_ = false;
+  if (!last_.empty()) looking_ = std::async(std::launch::async, [this] { look(); });
   return hidden;
 }
 
-// Of the last one of last_.
-void SharedCopy::cut_into_parts(const memory::PageSet& pages) {
+void SharedCopy::look() {
+  const size_t spare = std::max(1U, std::thread::hardware_concurrency() - 1);  // CRIU has the other
+  const size_t threads = std::min(spare, kMostThreads);
+  for (size_t i = 0; i < last_.size() && !ended_; ++i) cut_into_parts(i, all_but(writes_.unwritten(last_[i], threads), last_[i]));
+  base::in_parallel(parts_.size(), threads, [this](size_t i) {
+    if (!ended_) look_at(parts_[i]);
+  });
+}
+
+void SharedCopy::end_last_look() {
+  ended_ = true;
+  looking_ = {};  // waits
+}
+
+void SharedCopy::cut_into_parts(size_t memory, const memory::PageSet& pages) {
   uint64_t room = 0;
   for (const auto& range : pages) {
     for (uint64_t at = range.start; at < range.end;) {
       if (room == 0) {
-        parts_.push_back({last_.size() - 1, {}, {}});
+        parts_.push_back({memory, {}, {}});
         room = kPartBytes;
       }
       const uint64_t end = std::min(range.end, at + room);
@@ -147,20 +157,17 @@ void SharedCopy::cut_into_parts(const memory::PageSet& pages) {
   }
 }
 
-void SharedCopy::look_at_parts() {
-  for (size_t at = next_part_++; at < parts_.size(); at = next_part_++) {
-    Part& part = parts_[at];
-    const auto& memory = last_[part.memory];
-    const auto& known = known_.at(memory.inode);
-    for (const auto& range : part.pages) {
-      known.look(memory.file.get(), page_of(range.start), page_of(range.end),
-                 [&](uint64_t page, std::span<const std::byte>, memory::PageHash hash) { part.changes.push_back({page, hash}); });
-    }
+void SharedCopy::look_at(Part& part) const {
+  const auto& memory = last_[part.memory];
+  const auto& known = known_.at(memory.inode);
+  for (const auto& range : part.pages) {
+    known.look(memory.file.get(), page_of(range.start), page_of(range.end),
+               [&](uint64_t page, std::span<const std::byte>, memory::PageHash hash) { part.changes.push_back({page, hash}); });
   }
 }
 
 void SharedCopy::send_last(const std::function<void(uint64_t bytes)>& sent) {
-  for (auto& worker : std::exchange(workers_, {})) worker.get();
+  if (looking_.valid()) looking_.get();
   auto part = parts_.begin();
   for (size_t number = 0; number < last_.size(); ++number) {
     const auto& memory = last_[number];

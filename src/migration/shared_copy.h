@@ -5,8 +5,8 @@
 // where that cannot be told, by several threads and while CRIU dumps.
 #pragma once
 
-#include <atomic>
 #include <functional>
+#include <atomic>
 #include <future>
 #include <map>
 #include <span>
@@ -25,6 +25,7 @@ class SharedCopy {
  public:
   // `bandwidth`: bytes per second while the workload runs; 0: as fast as it goes.
   SharedCopy(Conversation& talk, memory::SharedWrites writes, uint64_t bandwidth) : talk_(talk), writes_(std::move(writes)), pace_(bandwidth) {}
+  ~SharedCopy() { end_last_look(); }
 
   // The workload runs. What of it the target does not have yet. `meanwhile` may throw to end it.
   void send_new(const std::function<void()>& meanwhile);
@@ -37,11 +38,13 @@ class SharedCopy {
   };
   const Found& found() const { return found_; }
 
-  // It stands still: begins to look at what is known of it. Those are what CRIU is to find empty; what has come into being since
-  // is left to it.
+  // It stands still: begins to look at what is known of it; until that has ended its trackers are not to be used for anything else. Those are what
+  // CRIU is to find empty; what has come into being since is left to it.
   [[nodiscard]] std::vector<criu::hidden::File> look_for_the_last_time();
-  // What that has found. Nothing when there was no last look.
+  // Waits for what that has found. Nothing when there was no last look.
   void send_last(const std::function<void(uint64_t bytes)>& sent);
+  // Instead: it goes on.
+  void end_last_look();
   // Of those.
   std::vector<uint64_t> inodes() const;
 
@@ -56,8 +59,9 @@ class SharedCopy {
     memory::PageSet pages;
     std::vector<Change> changes;
   };
-  void look_at_parts();
-  void cut_into_parts(const memory::PageSet& pages);
+  void look();
+  void look_at(Part& part) const;
+  void cut_into_parts(size_t memory, const memory::PageSet& pages);
 
   Conversation& talk_;
   memory::SharedWrites writes_;
@@ -66,8 +70,8 @@ class SharedCopy {
   Found found_;
   std::vector<memory::SharedMemory> last_;
   std::vector<Part> parts_;  // by memory
-  std::atomic<size_t> next_part_ = 0;
-  std::vector<std::future<void>> workers_;  // use all of the above: last, so that they end first
+  std::atomic<bool> ended_ = false;  // what it still has to look at does not matter
+  std::future<void> looking_;        // uses all of the above: last, so that it ends first
 };
 
 }  // namespace ferry::migration

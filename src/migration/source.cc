@@ -185,6 +185,7 @@ void SourceMove::dump_once() {
 // Nothing is left of the dump, and another CRIU is ready.
 void SourceMove::let_it_go_on() {
   dump_.reset();
+  if (shared_copy_) shared_copy_->end_last_look();
   frozen_->give_back();
   frozen_.reset();
   images_->clear();

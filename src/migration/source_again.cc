@@ -25,8 +25,6 @@ constexpr const char* kWhy = "it changed the flags of some memory (mlock, madvis
 }  // namespace
 
 void SourceMove::hide_memory() {
-  std::vector<criu::hidden::File> shared;
-  if (shared_copy_) shared = shared_copy_->look_for_the_last_time();  // meanwhile
   const auto trust = report_.taken_back + 1 < kMostFreezes ? trust_ : EarlySmaps::Trust::kNo;
   if (trust == EarlySmaps::Trust::kNo) memory_->distrust_flags();
   auto hidden = look_at_frozen(trust);
@@ -36,6 +34,8 @@ void SourceMove::hide_memory() {
     memory_->distrust_flags();
     hidden = look_at_frozen(EarlySmaps::Trust::kNo);
   }
+  std::vector<criu::hidden::File> shared;
+  if (shared_copy_) shared = shared_copy_->look_for_the_last_time();  // while CRIU dumps
   criu::write_hidden_memory(dump_->hidden_file(), hidden, shared);
   tell_of_frozen_memory(hidden);
 }
