@@ -87,15 +87,16 @@ Family::Step Family::fill_range(AddressRange positions) {
   return {};
 }
 
-Family::Step Family::fill(Pass pass, bool& more) {
+Family::Step Family::fill(Pass pass, uint64_t most, bool& more) {
   uint64_t filled = 0;
   more = true;
-  for (int runs = 0; runs < kMaxRunsPerStep && filled < kBatchBytes; ++runs) {
-    const auto positions = pass == Pass::kHot ? next_hot() : next_of_rest();
+  for (int runs = 0; runs < kMaxRunsPerStep && filled < most; ++runs) {
+    auto positions = pass == Pass::kHot ? next_hot() : next_of_rest();
     if (!positions) {
       more = std::exchange(paused_, false);
       return {};
     }
+    positions->end = std::min(positions->end, positions->start + most);
     const Step step = fill_range(*positions);
     if (step.put != Put::kDone) return step;
     (pass == Pass::kHot ? hot_at_ : rest_at_) = positions->end;
@@ -177,44 +178,43 @@ Family::Step Family::copy(AddressSpace& member, const Placement::Piece& piece) {
   return {put, &member};
 }
 
-Family::Step Family::serve(AddressSpace& member, uint64_t address, bool& pending) {
+Family::Served Family::serve(AddressSpace& member, uint64_t address) {
   const uint64_t page = address / kPageBytes * kPageBytes;
   const AddressRange here{page, page + kPageBytes};
-  const AddressRange window{page / kFaultWindowBytes * kFaultWindowBytes,
-                            (page / kFaultWindowBytes + 1) * kFaultWindowBytes};
-  pending = false;
-  Step step{Put::kDone, &member};
-  const auto place = member.placement.find(page, window.end);
+  const uint64_t end = (page / kFaultWindowBytes + 1) * kFaultWindowBytes;
+  Served served{{Put::kDone, &member}, Served::What::kZeros};
+  Step& step = served.step;
+  const auto place = member.placement.find(page, end);
   if (!place) {
-    step.put = member.put_zeros({page, member.placement.end_of_nowhere(page, window.end)});
+    step.put = member.put_zeros({page, member.placement.end_of_nowhere(page, end)});
   } else {
     const auto piece = backing_->look({place->position, place->position + place->at.bytes()});
     if (piece.kind == Kind::kElsewhere) {
-      pending = true;  // also where it could not be asked for: that is tried again
+      served.what = Served::What::kElsewhere;  // also where it could not be asked for: that is tried again
       (void)backing_->request({place->position, place->position + kPageBytes},
                               Backing::Urgency::kFault);
-      return step;
+      return served;
     }
     if (piece.kind == Kind::kAbsent) {
       step.put = member.put_zeros({page, page + piece.range.bytes()});
     } else {
-      step = copy(member, {here, place->position});  // the one that is waited for, first
+      served.what = Served::What::kContent;
+      step = copy(member, {{page, page + std::min(piece.range.bytes(), kFaultBytes)}, place->position});
       if (step.put == Put::kDone) step.put = member.put_zeros(here);  // where it was of zeros
-      if (step.put == Put::kDone) member.wake(here);
-      if (step.put == Put::kDone) step = serve_near(member, window);
     }
   }
   // It may have been there already, or have nothing registered any more: nothing has woken those
   // who wait for it.
   if (step.put == Put::kDone) member.wake(here);
-  return step;
+  return served;
 }
 
-Family::Step Family::serve_near(AddressSpace& member, AddressRange window) {
-  for (uint64_t at = window.start; at < window.end;) {
-    const auto place = member.placement.find(at, window.end);
+Family::Step Family::serve_near(AddressSpace& member, AddressRange& left) {
+  const uint64_t end = std::min(left.end, left.start + kFaultBytes);
+  for (uint64_t& at = left.start; at < end;) {
+    const auto place = member.placement.find(at, end);
     if (!place) {
-      at = member.placement.end_of_nowhere(at, window.end);
+      at = member.placement.end_of_nowhere(at, end);
       continue;
     }
     const auto piece = backing_->look({place->position, place->position + place->at.bytes()});

@@ -22,8 +22,9 @@ namespace ferry::memory {
 // in the second-level cache. Smaller batches cost more calls, larger ones fall out of the cache and
 // make faults wait.
 inline constexpr uint64_t kBatchBytes = kLookBytes;
-// Pages around a fault that are put in place with it.
-inline constexpr uint64_t kFaultWindowBytes = 64 << 10;
+// Put in place for a fault at once: its page and those that a value of some kilobytes goes on in. The rest of the window around it comes
+// when nobody waits: a cold page takes up to 10 µs, and who wakes up after a pause faults some thousand times one after the other.
+inline constexpr uint64_t kFaultBytes = 16 << 10, kFaultWindowBytes = 64 << 10;
 
 class Family {
  public:
@@ -38,13 +39,19 @@ class Family {
   };
   // The pages of the plan's `first` ranges, zeros too, into all members. Repeated until kDone.
   Step prefill();
-  // The page at `address` of a member, and what is near. kDone: whoever waits for it goes on, or
-  // the page is elsewhere and asked for (`pending`).
-  Step serve(AddressSpace& member, uint64_t address, bool& pending);
+  struct Served {
+    enum class What { kZeros, kContent, kElsewhere };
+    Step step;
+    What what = What::kZeros;
+  };
+  // The page at `address` of a member and some after it. kDone: whoever waits for it goes on, or the page is elsewhere and asked for.
+  Served serve(AddressSpace& member, uint64_t address);
+  // The first pages of `left`, which it is less afterwards: near a page of content that was served.
+  Step serve_near(AddressSpace& member, AddressRange& left);
 
   enum class Pass { kHot, kRest };
-  // The next batch of the background fill. `more`: there was one.
-  Step fill(Pass pass, bool& more);
+  // The next batch of the background fill, of `most` bytes. `more`: there was one.
+  Step fill(Pass pass, uint64_t most, bool& more);
   bool is_empty() const;  // the backing
   Backing& backing() const { return *backing_; }
   // Pages that had nowhere to go in the last pass and are still there; the next pass gives them up.
@@ -66,7 +73,6 @@ class Family {
                                 std::span<const std::byte> pages, uint64_t& homeless);
   AddressSpace::Put put_around_guards(AddressSpace& member, uint64_t address,
                                       std::span<const std::byte> pages, uint64_t& homeless);
-  Step serve_near(AddressSpace& member, AddressRange window);
   Step copy(AddressSpace& member, const Placement::Piece& piece);
   std::vector<AddressRange> stored_at(const AddressSpace& member, AddressRange at) const;
   std::span<std::byte> read(AddressRange positions);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "memory/store.h"
 
@@ -66,9 +67,20 @@ class FamilyTest : public ::testing::Test {
   int content(uint64_t page) const {
     return *reinterpret_cast<unsigned char*>(base_ + page * kPageBytes);
   }
+  using What = Family::Served::What;
+  void serve(uint64_t page, uint64_t byte, What expected) {
+    const auto [step, what] = family().serve(*member_, base_ + page * kPageBytes + byte);
+    ASSERT_EQ(step.put, Put::kDone);
+    EXPECT_EQ(what, expected);
+  }
+  static std::vector<uint64_t> consecutive(uint64_t first, uint64_t end) {
+    std::vector<uint64_t> pages(end - first);
+    std::iota(pages.begin(), pages.end(), first);
+    return pages;
+  }
   void fill_all() {
     for (bool more = true; more;)
-      ASSERT_EQ(family().fill(Family::Pass::kRest, more).put, Put::kDone);
+      ASSERT_EQ(family().fill(Family::Pass::kRest, kBatchBytes, more).put, Put::kDone);
   }
 
   uint64_t base_ = 0;
@@ -85,7 +97,7 @@ TEST_F(FamilyTest, HotPagesComeFirst) {
   store(50, 52, 1);
   store(90, 91, 2);
   bool more = true;
-  while (more) ASSERT_EQ(family().fill(Family::Pass::kHot, more).put, Put::kDone);
+  while (more) ASSERT_EQ(family().fill(Family::Pass::kHot, kBatchBytes, more).put, Put::kDone);
   EXPECT_EQ(present(), (Pages{50, 51, 90}));
   EXPECT_EQ(content(90), 91);
   EXPECT_EQ(store_.bytes_held(), 197 * kPageBytes);
@@ -96,22 +108,43 @@ TEST_F(FamilyTest, HotPagesComeFirst) {
     ASSERT_EQ(content(page), static_cast<int>(page % 255 + 1));
 }
 
-TEST_F(FamilyTest, AFaultBringsWhatIsNear) {
+TEST_F(FamilyTest, AFaultBringsWhatComesAfterItInItsWindow) {
   store(0, kPages);
-  const uint64_t page = 100;
-  bool pending = true;
-  ASSERT_EQ(family().serve(*member_, base_ + page * kPageBytes + 17, pending).put, Put::kDone);
-  EXPECT_FALSE(pending);
-  const Pages there = present();
-  EXPECT_EQ(there.size(), kFaultWindowBytes / kPageBytes);
-  EXPECT_NE(std::ranges::find(there, page), there.end());
-  EXPECT_EQ(store_.bytes_held(), (kPages - there.size()) * kPageBytes);
+  constexpr uint64_t kWindow = kFaultWindowBytes / kPageBytes, kAtOnce = kFaultBytes / kPageBytes;
+  const uint64_t first = kWindow - base_ / kPageBytes % kWindow;
+  serve(first + 2, 17, What::kContent);
+  EXPECT_EQ(present(), consecutive(first + 2, first + 2 + kAtOnce));
+  serve(first + kWindow - 1, 0, What::kContent);
+  EXPECT_EQ(present().size(), kAtOnce + 1) << "the next window has a fault of its own";
+  EXPECT_EQ(store_.bytes_held(), (kPages - present().size()) * kPageBytes);
+}
+
+TEST_F(FamilyTest, WhatIsNearComesStepByStep) {
+  store(0, kPages);
+  AddressRange left = pages(40, 49);
+  for (uint64_t done = 44; done <= 48; done += kFaultBytes / kPageBytes) {
+    ASSERT_EQ(family().serve_near(*member_, left).put, Put::kDone);
+    EXPECT_EQ(left, pages(done, 49));
+    EXPECT_EQ(present(), consecutive(40, done));
+  }
+  ASSERT_EQ(family().serve_near(*member_, left).put, Put::kDone);
+  EXPECT_EQ(left, pages(49, 49));
+  EXPECT_EQ(present(), consecutive(40, 49));
+}
+
+TEST_F(FamilyTest, ASmallBatchOfTheFill) {
+  store(0, kPages);
+  bool more = false;
+  ASSERT_EQ(family().fill(Family::Pass::kRest, 3 * kPageBytes, more).put, Put::kDone);
+  EXPECT_TRUE(more);
+  EXPECT_EQ(present(), consecutive(0, 3));
+  fill_all();
+  EXPECT_EQ(present().size(), kPages);
 }
 
 TEST_F(FamilyTest, TheFaultOfAPageThatIsNotStoredIsZero) {
   store(0, 1);
-  bool pending = true;
-  ASSERT_EQ(family().serve(*member_, base_ + 100 * kPageBytes, pending).put, Put::kDone);
+  serve(100, 0, What::kZeros);
   EXPECT_EQ(content(100), 0);
 }
 
@@ -122,15 +155,13 @@ TEST_F(FamilyTest, HolesAndPagesOfZerosAreNotCopied) {
   fill_all();
   EXPECT_EQ(present(), (Pages{0, 1, 2, 5}));
   EXPECT_TRUE(family().is_empty());
-  bool pending = true;
-  ASSERT_EQ(family().serve(*member_, base_ + 4 * kPageBytes, pending).put, Put::kDone);
+  serve(4, 0, What::kZeros);
   EXPECT_EQ(content(4), 0);
 }
 
 TEST_F(FamilyTest, TheFaultOfAStoredPageOfZeros) {
   store_.put(1, base_ + 4 * kPageBytes, std::vector<std::byte>(kPageBytes), 0);
-  bool pending = true;
-  ASSERT_EQ(family().serve(*member_, base_ + 4 * kPageBytes, pending).put, Put::kDone);
+  serve(4, 0, What::kContent);
   EXPECT_EQ(present(), Pages{4});
   EXPECT_EQ(content(4), 0);
 }
@@ -225,8 +256,7 @@ TEST_F(FamilyGuardsTest, StayThroughTheFillAndTheirPagesAreZeroAfterwards) {
   EXPECT_EQ(content(12), 13);
   EXPECT_EQ(content(71), 72);
   ASSERT_EQ(advise(pages(10, 12), MADV_GUARD_REMOVE), 0);
-  bool pending = false;
-  ASSERT_EQ(family().serve(*member_, base_ + 10 * kPageBytes, pending).put, Put::kDone);
+  serve(10, 0, What::kZeros);
   EXPECT_EQ(content(10), 0) << "what was there before the guard is gone";
 }
 
@@ -235,11 +265,12 @@ TEST_F(FamilyGuardsTest, NearAFaultStayToo) {
   const uint64_t first = (kWindow - base_ / kPageBytes % kWindow) % kWindow;
   store(first, first + kWindow);
   ASSERT_EQ(advise(pages(first + 4, first + 5), MADV_GUARD_INSTALL), 0);
-  bool pending = false;
-  ASSERT_EQ(family().serve(*member_, base_ + first * kPageBytes, pending).put, Put::kDone);
+  serve(first + 2, 0, What::kContent);
+  for (AddressRange left = pages(first, first + kWindow); left.start < left.end;) ASSERT_EQ(family().serve_near(*member_, left).put, Put::kDone);
   EXPECT_EQ(guards(), std::vector<AddressRange>{pages(first + 4, first + 5)});
   const auto there = present();
   EXPECT_NE(std::ranges::find(there, first + 3), there.end());
+  EXPECT_NE(std::ranges::find(there, first + 5), there.end());
 }
 
 TEST_F(FamilyGuardsTest, ThatCameAndWentBeforeTheFillCameByLeaveNoTrace) {

@@ -26,7 +26,8 @@ constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
 constexpr int kNoMemoryMs = 20;           // after ENOMEM: until the workload's cgroup may have room
 constexpr int kReadsPerLook = 16;  // of one member, so that no storm of events stops the rest
 constexpr int64_t kFaultsFirstNs = 40'000'000;  // at most: what is filled has no faults any more
-constexpr int64_t kFaultsPauseNs = 5'000'000;   // without any: nobody waits for us
+
+constexpr size_t kMostNear = 64;  // the background fill comes to all of it
 
 void read_counter(int eventfd) {
   uint64_t count = 0;
@@ -54,12 +55,17 @@ void Filler::run() {
     fill_premapped();
     retire_idle_children();
     keep_pace();
-    if (fills() && base::mono_ns() >= not_before_ns_) fill_one_batch();
+    if (!near_.empty()) {
+      fill_near();
+    } else if (fills() && base::mono_ns() >= not_before_ns_) {
+      fill_one_batch();
+    }
     if (base::mono_ns() - last_check_ns_ > kIdleMs * 1'000'000LL) check_alive();
   }
 }
 
 int Filler::next_wait_ms() const {
+  if (!near_.empty()) return 0;
   const bool prefilling =
       (state_->wanted & kWantPrefill) != 0 && state_->prefilled == Prefilled::kNo;
   if (prefilling || !std::ranges::all_of(faults_, &Fault::is_far)) return kRetryMs;
@@ -149,15 +155,16 @@ void Filler::serve_faults() {
   std::vector<Fault> waiting;
   for (const Fault& fault : std::exchange(faults_, {})) {
     if (fault.member->gone) continue;
-    bool elsewhere = false;
-    const auto step =
-        roster_.family_of(*fault.member).serve(*fault.member, fault.address, elsewhere);
+    using What = Family::Served::What;
+    const auto [step, what] = roster_.family_of(*fault.member).serve(*fault.member, fault.address);
+    const bool elsewhere = what == What::kElsewhere;
     if (step.put == Put::kGone) {
       handle(step);
     } else if (step.put != Put::kDone || elsewhere) {
       waiting.push_back(fault);
       waiting.back().is_far = elsewhere;
     } else {
+      if (what == What::kContent) want_near(*fault.member, fault.address);
       ++state_->faults;
       const auto took = static_cast<uint64_t>(base::mono_ns() - fault.since_ns);
       if (took > state_->worst_fault_ns) state_->worst_fault_ns = took;
@@ -165,6 +172,23 @@ void Filler::serve_faults() {
   }
   faults_.insert(faults_.end(), waiting.begin(), waiting.end());
   if (std::ranges::any_of(faults_, &Fault::is_far)) tell_puller();
+}
+
+// What comes after it first.
+void Filler::want_near(AddressSpace& member, uint64_t address) {
+  const uint64_t page = address / kPageBytes * kPageBytes, start = page / kFaultWindowBytes * kFaultWindowBytes;
+  if (near_.size() >= kMostNear) near_.erase(near_.begin(), near_.begin() + kMostNear / 2);
+  near_.push_back({&member, {start, page}});
+  near_.push_back({&member, {page, start + kFaultWindowBytes}});
+}
+
+// A few pages of it: then faults are looked at again.
+void Filler::fill_near() {
+  Near& near = near_.back();
+  Family::Step step;
+  if (!near.member->gone) step = roster_.family_of(*near.member).serve_near(*near.member, near.left);
+  if (near.member->gone || step.put != Put::kDone || near.left.start >= near.left.end) near_.pop_back();
+  handle(step);
 }
 
 void Filler::obey() {

@@ -16,6 +16,8 @@
 
 namespace ferry::memory {
 
+inline constexpr int64_t kFaultsPauseNs = 5'000'000;  // without any fault: nobody waits for us
+
 class Filler {
  public:
   // `guardian_died` is called when it has, and starts another.
@@ -37,6 +39,12 @@ class Filler {
     bool is_far = false;  // the page is at the source, and asked for
   };
 
+  // Around a page that was waited for.
+  struct Near {
+    AddressSpace* member;
+    AddressRange left;
+  };
+
   int next_wait_ms() const;
   void look(int wait_ms);
   void take_arrivals();
@@ -45,6 +53,8 @@ class Filler {
   void fill_premapped();
   void drain(AddressSpace& member, int64_t since_ns);
   void serve_faults();
+  void want_near(AddressSpace& member, uint64_t address);
+  void fill_near();
   void obey();
   void prefill();
   void check_coverage();
@@ -53,6 +63,7 @@ class Filler {
   void keep_pace();
   bool fills() const;
   void fill_one_batch();
+  uint64_t batch_bytes() const;
   bool fill_hot();  // a batch of it; false: there was none left
   void all_is_filled();
   void handle(const Family::Step& step);
@@ -72,6 +83,7 @@ class Filler {
   std::vector<std::unique_ptr<Premapped>> premapped_;  // those that can still be filled
   bool premapped_waits_ = false;                       // for areas to come
   std::vector<Fault> faults_;
+  std::vector<Near> near_;  // the latest is next
   bool owner_gone_ = false;
   int64_t last_look_ns_ = 0, last_check_ns_ = 0;
   int64_t not_before_ns_ = 0;  // of the background fill, where it has to wait

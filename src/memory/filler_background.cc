@@ -34,8 +34,13 @@ void Filler::fill_one_batch() {
   while (!is_open(families[current_ % families.size()])) ++current_;
   Family& family = *families[current_++ % families.size()];
   bool more = false;
-  handle(family.fill(Family::Pass::kRest, more));
+  handle(family.fill(Family::Pass::kRest, batch_bytes(), more));
   if (!more) pass_ended(family);
+}
+
+// While it goes on faulting, the next fault waits for the batch that is under way.
+uint64_t Filler::batch_bytes() const {
+  return base::mono_ns() - last_fault_ns_ < kFaultsPauseNs ? kFaultWindowBytes : kBatchBytes;
 }
 
 // A task that is held by CRIU cannot be asked to close its copy of the userfaultfd.
@@ -50,7 +55,7 @@ bool Filler::fill_hot() {
   const auto hot = std::ranges::find_if(families, is_hot);
   if (hot == families.end()) return false;
   bool more = false;
-  handle((*hot)->fill(Family::Pass::kHot, more));
+  handle((*hot)->fill(Family::Pass::kHot, batch_bytes(), more));
   if (!more) passes_[hot->get()].hot_done = true;
   return true;
 }
