@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handover/parking.h"
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 #include "base/error.h"
 #include "base/log.h"
 
 namespace ferry::handover {
+
+namespace {
+
+// Given so many times as fast as they came, within so long: who has waited least waits a little longer, and never as long as the first.
+constexpr int kTimesAsFast = 8;
+constexpr base::milliseconds kGivenWithin{25};
+
+}  // namespace
 
 void Parking::take_over() {
   if (taken_over_) return;
@@ -12,7 +24,17 @@ void Parking::take_over() {
   dropped_before_ = here_->dropped();
   here_->begin();
   taken_over_ = true;
+  taken_at_ = noted_at_ = base::mono_now();
   here_->announce();
+}
+
+void Parking::note_arrivals() {
+  if (!taken_over_) return;
+  const auto came = std::exchange(noted_at_, base::mono_now());
+  const auto room = static_cast<size_t>(kMostWaiting) - std::min(waiting_.size(), static_cast<size_t>(kMostWaiting));
+  here_->take(room, [&](Frame frame) {
+    if (here_->is_for_workload(frame)) waiting_.push_back({came, bytes_of(frame)});
+  });
 }
 
 void Parking::let_go() {
@@ -24,9 +46,11 @@ void Parking::let_go() {
 std::vector<std::string> Parking::give_back() {
   std::vector<std::string> waiting(stragglers_.begin(), stragglers_.end());
   stragglers_.clear();
-  here_->take(kMostWaiting, [&](Frame frame) {
+  const auto add = [&](Frame frame) {
     if (here_->is_for_workload(frame)) waiting.push_back(bytes_of(frame));
-  });
+  };
+  for (const auto& [came, frame] : std::exchange(waiting_, {})) add(std::as_bytes(std::span(frame)));
+  here_->take(kMostWaiting, add);
   return waiting;
 }
 
@@ -65,12 +89,24 @@ void Parking::send_held() {
   if (const auto dropped = held_->dropped(); dropped > 0) base::log("{} frames from the workload were too many", dropped);
 }
 
+// Those that come meanwhile wait in the diversion.
+void Parking::pass_on_noted() {
+  const auto began = base::mono_now();
+  const auto faster = std::max<int64_t>(kTimesAsFast, (noted_at_ - taken_at_) / kGivenWithin);
+  for (const auto& [came, frame] : std::exchange(waiting_, {})) {
+    std::this_thread::sleep_until(began + (came - taken_at_) / faster);
+    pass_on(std::as_bytes(std::span(frame)));
+  }
+}
+
 Parked Parking::release() {
   send_held();
   released_ = true;
   const auto pass = [this](Frame frame) { pass_on(frame); };
   for (const auto& frame : stragglers_) pass(std::as_bytes(std::span(frame)));
   stragglers_.clear();
+  note_arrivals();
+  pass_on_noted();
   here_->hand_over(pass);
   taken_over_ = false;
   parked_.overflow += here_->dropped() - dropped_before_;

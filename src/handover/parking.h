@@ -4,6 +4,9 @@
 // TCP client its retransmission timeout (200 ms and more). They wait in a diversion (diversion.h); release() gives them to the
 // workload, in order, and then lets the rest go there directly.
 //
+// They come to the workload in the order and the rhythm in which they came here, some times as fast: who is given all at once answers the first
+// one, at times, only after it has looked at the last one (an event loop that reads all that is there before it writes).
+//
 // The order of frames is kept: as long as one waits here, the next ones come here, too. (On a bridge the workload's port, open already, has
 // only what the workload says.)
 //
@@ -17,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "handover/diversion.h"
 #include "handover/held_frames.h"
 
@@ -36,6 +40,8 @@ class Parking {
   // The identity's frames wait here from now on, and the segment is told to send them here.
   void take_over();
   bool has_taken_over() const { return taken_over_; }
+  // Takes note of what has come since the last call. To be called every some milliseconds while frames wait, or their rhythm is not known.
+  void note_arrivals();
   // The identity is elsewhere again. What waits here stays, for give_back() or, should it be right after all, release().
   void let_go();
   // All that waits, in order; it waits here no more.
@@ -63,13 +69,20 @@ class Parking {
   }
 
  private:
+  struct Waiting {
+    base::MonoTime came;  // at the earliest
+    std::string frame;
+  };
   void pass_on(Frame frame);
+  void pass_on_noted();
   void send_held();
 
   std::unique_ptr<Diversion> here_;
   bool taken_over_ = false, released_ = false;
   uint64_t dropped_before_ = 0;
   std::deque<std::string> stragglers_;
+  std::deque<Waiting> waiting_;  // noted: no longer in the diversion
+  base::MonoTime taken_at_{}, noted_at_{};
   std::optional<HeldFrames> held_;
   Parked parked_;
 };

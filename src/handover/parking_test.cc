@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "base/clock.h"
 #include "handover/bridge_diversion.h"
@@ -167,6 +168,59 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
     segment.client_sends(400, 500);
     EXPECT_EQ(segment.workload.received(500), numbers(0, 500));
     EXPECT_TRUE(segment.other.received().empty());
+  });
+}
+
+// Only the one bound is certain on a busy machine: that it takes as long.
+TEST_F(ParkingTest, WhatWaitsIsReleasedInTheRhythmInWhichItCame) {
+  on_a_segment([](Segment& segment) {
+    Parking parking(on_bridge());
+    parking.stand_by();
+    parking.take_over();
+    segment.client_sends(0, 5);
+    for (int at = 5; at < 20; at += 5) {
+      std::this_thread::sleep_for(base::milliseconds(40));
+      parking.note_arrivals();
+      segment.client_sends(at, at + 5);
+    }
+    segment.net.set_master(segment.workload.port(), "br0");
+    const auto began = base::mono_now();
+    EXPECT_EQ(parking.release().frames, 20U);
+    EXPECT_GE(base::ms_between(began, base::mono_now()), 3 * 40 / 8);
+    EXPECT_EQ(segment.workload.received(20), numbers(0, 20));
+  });
+}
+
+TEST_F(ParkingTest, HoweverLongItWaitedItIsReleasedWithinMilliseconds) {
+  on_a_segment([](Segment& segment) {
+    Parking parking(on_bridge());
+    parking.stand_by();
+    parking.take_over();
+    std::this_thread::sleep_for(base::milliseconds(2'000));
+    parking.note_arrivals();
+    segment.client_sends(0, 5);
+    segment.net.set_master(segment.workload.port(), "br0");
+    const auto began = base::mono_now();
+    EXPECT_EQ(parking.release().frames, 5U);
+    EXPECT_LT(base::ms_between(began, base::mono_now()), 2'000 / 8);  // 25, on a machine that does nothing else
+    EXPECT_EQ(segment.workload.received(5), numbers(0, 5));
+  });
+}
+
+TEST_F(ParkingTest, NoArrivalIsLostThatWasNoted) {
+  on_a_segment([](Segment& segment) {
+    Parking parking(on_bridge());
+    parking.note_arrivals();
+    parking.stand_by();
+    parking.take_over();
+    for (int at = 0; at < 9; at += 3) {
+      segment.client_sends(at, at + 3);
+      parking.note_arrivals();
+    }
+    segment.client_sends(9, 12);
+    parking.let_go();
+    parking.note_arrivals();
+    EXPECT_EQ(numbers_in(parking.give_back()), numbers(0, 12));
   });
 }
 

@@ -20,7 +20,8 @@ ParkingArrival::ParkingArrival(handover::Parking parking, transport::Link lane, 
       netns_(std::move(netns)),
       workload_link_(std::move(workload_link)),
       lane_(std::move(lane), -1,
-            {[this](const wire::ParkingMessage& message) { hear(message); }, {}, [this] { notice_silence(); }, [this] { end(); }}) {}
+            {[this](const wire::ParkingMessage& message) { hear(message); }, {}, [this] { notice_silence(); }, [this] { parking_.note_arrivals(); },
+             [this] { end(); }}) {}
 
 ParkingArrival::~ParkingArrival() {
   lane_.post([this] { give_back(); });

@@ -28,7 +28,7 @@ ParkingDeparture::ParkingDeparture(transport::Link lane, const runtime::Workload
       netns_(workload.identity ? kernel::open_namespace(workload.root.pid, "net") : base::Fd()),
       stragglers_(workload.diversion()),
       lane_(std::move(lane), stragglers_->fd(),
-            {[this](const wire::ParkingMessage& message) { hear(message); }, [this] { forward(); }, {}, {}}) {
+            {[this](const wire::ParkingMessage& message) { hear(message); }, [this] { forward(); }, {}, {}, {}}) {
   report_.on = true;
 }
 

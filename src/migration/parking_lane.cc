@@ -114,6 +114,7 @@ void ParkingLane::serve() {
     if (entries[2].revents != 0) do_posted();
     if (!beats_ || base::mono_now() < next_beat_) continue;
     next_beat_ = base::mono_now() + kBeat;
+    if (handlers_.beat) handlers_.beat();
     wire::ParkingMessage beat;
     beat.mutable_beat();
     send(beat);

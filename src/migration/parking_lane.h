@@ -27,6 +27,7 @@ class ParkingLane {
     std::function<void(const wire::ParkingMessage&)> message;
     std::function<void()> frames;   // the extra descriptor is readable
     std::function<void()> silence;  // with every beat that hears nothing
+    std::function<void()> beat;     // with every beat
     std::function<void()> end;      // the last call: the lane is lost, or this object ends
   };
 

@@ -46,8 +46,8 @@ TEST(ParkingLane, FramesArriveInOrderHoweverManyTheyAre) {
       bytes += frame.size();
       ++frames;
     }
-  }, {}, {}, {}});
-  ParkingLane says(std::move(ends.one), -1, {[](const wire::ParkingMessage&) {}, {}, {}, {}});
+  }, {}, {}, {}, {}});
+  ParkingLane says(std::move(ends.one), -1, {[](const wire::ParkingMessage&) {}, {}, {}, {}, {}});
   constexpr size_t kFrames = 10'000;  // 15 MB: more than a message may have
   says.post([&] {
     std::vector<std::string> all;
@@ -66,8 +66,8 @@ TEST(ParkingLane, FramesArriveInOrderHoweverManyTheyAre) {
 TEST(ParkingLane, APeerThatBeatsIsNotSilentAndOneThatDoesNotIs) {
   auto ends = make_ends();
   std::atomic<int> silences = 0;
-  ParkingLane hears(std::move(ends.other), -1, {[](const wire::ParkingMessage&) {}, {}, [&] { ++silences; }, {}});
-  auto says = std::make_unique<ParkingLane>(std::move(ends.one), -1, ParkingLane::Handlers{[](const wire::ParkingMessage&) {}, {}, {}, {}});
+  ParkingLane hears(std::move(ends.other), -1, {[](const wire::ParkingMessage&) {}, {}, [&] { ++silences; }, {}, {}});
+  auto says = std::make_unique<ParkingLane>(std::move(ends.one), -1, ParkingLane::Handlers{[](const wire::ParkingMessage&) {}, {}, {}, {}, {}});
   EXPECT_EQ(hears.silent_for().count(), 0);  // nothing is expected yet
   hears.post([&] { hears.begin_beats(); });
   EXPECT_TRUE(comes_true([&] { return hears.silent_for() > 3 * ParkingLane::kBeat; }));
@@ -80,8 +80,8 @@ TEST(ParkingLane, APeerThatBeatsIsNotSilentAndOneThatDoesNotIs) {
 TEST(ParkingLane, TheEndOfThePeerIsTheEndOfTheLaneButNotOfItsWork) {
   auto ends = make_ends();
   std::atomic<bool> ended = false, worked = false;
-  ParkingLane hears(std::move(ends.other), -1, {[](const wire::ParkingMessage&) {}, {}, {}, [&] { ended = true; }});
-  { const ParkingLane says(std::move(ends.one), -1, {[](const wire::ParkingMessage&) {}, {}, {}, {}}); }
+  ParkingLane hears(std::move(ends.other), -1, {[](const wire::ParkingMessage&) {}, {}, {}, {}, [&] { ended = true; }});
+  { const ParkingLane says(std::move(ends.one), -1, {[](const wire::ParkingMessage&) {}, {}, {}, {}, {}}); }
   EXPECT_TRUE(hears.wait_for_end(milliseconds(10'000)));
   EXPECT_TRUE(ended);
   hears.post([&] { worked = true; });
