@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 # Servers and tools that run inside the lab's virtual hosts only: unpacked, never installed on this machine.
 LAYER := openssh-server openssh-client openssh-sftp-server rsync redis-server redis-tools nginx-light python3 \
-         tcpdump tshark curl iproute2 iputils-ping procps wrk iperf3 postgresql-15
+         tcpdump tshark curl iproute2 iputils-ping fping procps wrk iperf3 postgresql-15
 
 # The browser that opens the report in a test, with a font that has Chinese; unpacked too.
 BROWSER := chromium-headless-shell fonts-wqy-microhei

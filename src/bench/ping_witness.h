@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A witness of the pause that is neither ferry nor its load generator: ping(8) on the client's host,
+// A witness of the pause that is neither ferry nor its load generator: fping(8) on the client's host,
 // which asks the workload's address every few milliseconds. The kernel answers it, not the workload:
 // its silence is that of the address.
 #pragma once
@@ -26,7 +26,7 @@ class PingWitness {
   Command command_;
 };
 
-// Of ping's output with -D: "[1795860060.123456] 64 bytes from 10.77.0.9: icmp_seq=12 …".
+// Of fping's output with --timestamp: "[1795860060.12346] 10.77.0.9 : [12], 64 bytes, 0.025 ms (…)".
 std::vector<int64_t> parse_replies(std::string_view output);
 
 // How long none came around that instant; none when it lies before the first or after the last.
