@@ -20,8 +20,8 @@ namespace ferry::migration {
 
 class ParkingLane {
  public:
-  // Ten of them are missed before anyone gives up, so a busy host has time to come round.
-  static constexpr base::milliseconds kBeat{20};
+  // Twenty of them are missed before anyone gives up, so a busy host has time to come round.
+  static constexpr base::milliseconds kBeat{10};
 
   struct Handlers {
     std::function<void(const wire::ParkingMessage&)> message;
