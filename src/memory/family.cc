@@ -96,7 +96,7 @@ Family::Step Family::fill(Pass pass, uint64_t most, bool& more) {
       more = std::exchange(paused_, false);
       return {};
     }
-    positions->end = std::min(positions->end, positions->start + most);
+    positions->end = std::min(positions->end, positions->start + (most - filled));
     const Step step = fill_range(*positions);
     if (step.put != Put::kDone) return step;
     (pass == Pass::kHot ? hot_at_ : rest_at_) = positions->end;
