@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "kernel/slice.h"
 #include "kernel/tcp_repair.h"
 #include "process/listeners.h"
 #include "process/vfork.h"
@@ -247,6 +248,7 @@ void Frozen::kill_all() {
     const auto only = workload_.service ? std::optional(workload_.service->address()) : std::nullopt;
     for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid, only);
   }
+  kernel::let_end_unhurried(freezer_.pids());
   freezer_.kill_all();
 }
 
