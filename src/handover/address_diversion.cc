@@ -37,7 +37,8 @@ size_t AddressDiversion::take(size_t most, const Take& each) {
   return tap_.take(most, [&](Frame frame, const kernel::Unfinished&) {
     if (!is_from(here_, frame)) {
       each(frame);
-    } else if (speaks_) {  // it came just before the table went
+    } else if (speaks_) {
+      send_held();
       segment_.send(frame);
     } else if (held_.size() < static_cast<size_t>(kMostWaiting)) {
       held_.push_back(bytes_of(frame));
@@ -47,7 +48,11 @@ size_t AddressDiversion::take(size_t most, const Take& each) {
 
 void AddressDiversion::lead_to_workload() {
   tables_.delete_table(table_of(here_));
-  speaks_ = true;
+  speaks_ = true;  // what came just before the table went
+  send_held();
+}
+
+void AddressDiversion::send_held() {
   for (const auto& frame : std::exchange(held_, {})) segment_.send(std::as_bytes(std::span(frame)));
 }
 

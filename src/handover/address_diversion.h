@@ -4,6 +4,8 @@
 // is given to the workload comes in on the address's interface again (ingress_tap.h).
 #pragma once
 
+#include <atomic>
+
 #include "handover/address_barrier.h"
 #include "handover/diversion.h"
 #include "handover/link_socket.h"
@@ -31,6 +33,7 @@ class AddressDiversion : public Diversion {
   void send(Frame frame, const kernel::Unfinished&) override { segment_.send(frame); }
   size_t take(size_t most,
               const Take& each) override;  // what the workload itself sends too early is held here
+  void let_workload_speak() override { speaks_ = true; }
   void retire() override {}                // what is given goes by the device
   uint64_t dropped() const override { return tap_.dropped(); }
   int fd() const override { return tap_.fd(); }
@@ -39,14 +42,16 @@ class AddressDiversion : public Diversion {
   void lead_to_workload() override;
 
  private:
+  void send_held();
+
   HostAddress here_;
   kernel::Nftables::Life life_;
   kernel::Nftables tables_;
   IngressTap tap_;
   LinkSocket segment_;
   std::vector<std::string>
-      held_;  // what was sent from the address too early: it leaves when the barrier goes
-  bool speaks_ = false;  // that has gone
+      held_;  // what was sent from the address too early: it leaves when the workload may speak
+  std::atomic<bool> speaks_ = false;
 };
 
 }  // namespace ferry::handover

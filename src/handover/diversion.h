@@ -15,7 +15,7 @@
 namespace ferry::handover {
 
 // Of each kind of waiting frame, so many. 1 Gbit/s of the smallest ones for 7 ms, of large ones for 120 ms; in memory that is up to 40 MB,
-// and only while they wait.
+// and only while they wait. Parking holds as many once more.
 inline constexpr int kMostWaiting = 10'000;
 inline constexpr size_t kMostAtOnce = 64;  // taken, before anything else is looked at
 

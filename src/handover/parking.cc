@@ -46,11 +46,10 @@ void Parking::let_go() {
 std::vector<std::string> Parking::give_back() {
   std::vector<std::string> waiting(stragglers_.begin(), stragglers_.end());
   stragglers_.clear();
-  const auto add = [&](Frame frame) {
+  for (auto& [came, frame] : std::exchange(waiting_, {})) waiting.push_back(std::move(frame));
+  here_->take(kMostWaiting, [&](Frame frame) {
     if (here_->is_for_workload(frame)) waiting.push_back(bytes_of(frame));
-  };
-  for (const auto& [came, frame] : std::exchange(waiting_, {})) add(std::as_bytes(std::span(frame)));
-  here_->take(kMostWaiting, add);
+  });
   return waiting;
 }
 
@@ -89,14 +88,16 @@ void Parking::send_held() {
   if (const auto dropped = held_->dropped(); dropped > 0) base::log("{} frames from the workload were too many", dropped);
 }
 
-// Those that come meanwhile wait in the diversion.
 void Parking::pass_on_noted() {
-  const auto began = base::mono_now();
-  const auto faster = std::max<int64_t>(kTimesAsFast, (noted_at_ - taken_at_) / kGivenWithin);
+  if (waiting_.empty()) return;
+  const auto began = base::mono_now(), first = waiting_.front().came;
+  const auto faster = std::max<int64_t>(kTimesAsFast, (waiting_.back().came - first) / kGivenWithin);
   for (const auto& [came, frame] : std::exchange(waiting_, {})) {
-    std::this_thread::sleep_until(began + (came - taken_at_) / faster);
+    note_arrivals();  // where the workload's answers come here, too, they leave by that
+    std::this_thread::sleep_until(began + (came - first) / faster);
     pass_on(std::as_bytes(std::span(frame)));
   }
+  for (const auto& [came, frame] : std::exchange(waiting_, {})) pass_on(std::as_bytes(std::span(frame)));
 }
 
 Parked Parking::release() {

@@ -171,12 +171,13 @@ TEST_F(ParkingTest, FromThenOnFramesWaitAndAreReleasedInOrder) {
   });
 }
 
-// Only the one bound is certain on a busy machine: that it takes as long.
+// On a busy machine only the one bound is certain: that it takes as long.
 TEST_F(ParkingTest, WhatWaitsIsReleasedInTheRhythmInWhichItCame) {
   on_a_segment([](Segment& segment) {
     Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
+    const auto taken = base::mono_now();
     segment.client_sends(0, 5);
     for (int at = 5; at < 20; at += 5) {
       std::this_thread::sleep_for(base::milliseconds(40));
@@ -186,7 +187,8 @@ TEST_F(ParkingTest, WhatWaitsIsReleasedInTheRhythmInWhichItCame) {
     segment.net.set_master(segment.workload.port(), "br0");
     const auto began = base::mono_now();
     EXPECT_EQ(parking.release().frames, 20U);
-    EXPECT_GE(base::ms_between(began, base::mono_now()), 3 * 40 / 8);
+    const double faster = std::max(8.0, base::ms_between(taken, began) / 25);
+    EXPECT_GE(base::ms_between(began, base::mono_now()), 3 * 40 / faster);
     EXPECT_EQ(segment.workload.received(20), numbers(0, 20));
   });
 }
@@ -196,13 +198,15 @@ TEST_F(ParkingTest, HoweverLongItWaitedItIsReleasedWithinMilliseconds) {
     Parking parking(on_bridge());
     parking.stand_by();
     parking.take_over();
-    std::this_thread::sleep_for(base::milliseconds(2'000));
+    segment.client_sends(0, 2);
     parking.note_arrivals();
-    segment.client_sends(0, 5);
+    std::this_thread::sleep_for(base::milliseconds(4'000));
+    parking.note_arrivals();
+    segment.client_sends(2, 5);
     segment.net.set_master(segment.workload.port(), "br0");
     const auto began = base::mono_now();
     EXPECT_EQ(parking.release().frames, 5U);
-    EXPECT_LT(base::ms_between(began, base::mono_now()), 2'000 / 8);  // 25, on a machine that does nothing else
+    EXPECT_LT(base::ms_between(began, base::mono_now()), 4'000 / 8);  // 25, on a machine that does nothing else
     EXPECT_EQ(segment.workload.received(5), numbers(0, 5));
   });
 }

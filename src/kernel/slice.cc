@@ -22,8 +22,8 @@ namespace ferry::kernel {
 
 namespace {
 // The longest and the shortest that the kernel takes; usual are 3 ms.
-constexpr int kUnhurriedNice = 10;  // a tenth of what others get who want it, too
 constexpr uint64_t kLongestSlice_ns = 100'000'000, kShortestSlice_ns = 100'000;
+constexpr int kUnhurriedNice = 10;  // a tenth of what others get who want it, too
 
 void set_slice(uint64_t slice_ns) {
   ThreadSchedule schedule{};

@@ -199,7 +199,8 @@ Family::Served Family::serve(AddressSpace& member, uint64_t address) {
       step.put = member.put_zeros({page, page + piece.range.bytes()});
     } else {
       served.what = Served::What::kContent;
-      step = copy(member, {{page, page + std::min(piece.range.bytes(), kFaultBytes)}, place->position});
+      served.end = page + std::min(piece.range.bytes(), kFaultBytes);
+      step = copy(member, {{page, served.end}, place->position});
       if (step.put == Put::kDone) step.put = member.put_zeros(here);  // where it was of zeros
     }
   }

@@ -43,6 +43,7 @@ class Family {
     enum class What { kZeros, kContent, kElsewhere };
     Step step;
     What what = What::kZeros;
+    uint64_t end = 0;  // kContent: so far
   };
   // The page at `address` of a member and some after it. kDone: whoever waits for it goes on, or the page is elsewhere and asked for.
   Served serve(AddressSpace& member, uint64_t address);

@@ -69,7 +69,7 @@ class FamilyTest : public ::testing::Test {
   }
   using What = Family::Served::What;
   void serve(uint64_t page, uint64_t byte, What expected) {
-    const auto [step, what] = family().serve(*member_, base_ + page * kPageBytes + byte);
+    const auto [step, what, end] = family().serve(*member_, base_ + page * kPageBytes + byte);
     ASSERT_EQ(step.put, Put::kDone);
     EXPECT_EQ(what, expected);
   }

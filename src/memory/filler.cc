@@ -156,7 +156,7 @@ void Filler::serve_faults() {
   for (const Fault& fault : std::exchange(faults_, {})) {
     if (fault.member->gone) continue;
     using What = Family::Served::What;
-    const auto [step, what] = roster_.family_of(*fault.member).serve(*fault.member, fault.address);
+    const auto [step, what, end] = roster_.family_of(*fault.member).serve(*fault.member, fault.address);
     const bool elsewhere = what == What::kElsewhere;
     if (step.put == Put::kGone) {
       handle(step);
@@ -164,7 +164,7 @@ void Filler::serve_faults() {
       waiting.push_back(fault);
       waiting.back().is_far = elsewhere;
     } else {
-      if (what == What::kContent) want_near(*fault.member, fault.address);
+      if (what == What::kContent) want_near(*fault.member, fault.address, end);
       ++state_->faults;
       const auto took = static_cast<uint64_t>(base::mono_ns() - fault.since_ns);
       if (took > state_->worst_fault_ns) state_->worst_fault_ns = took;
@@ -175,11 +175,12 @@ void Filler::serve_faults() {
 }
 
 // What comes after it first.
-void Filler::want_near(AddressSpace& member, uint64_t address) {
+void Filler::want_near(AddressSpace& member, uint64_t address, uint64_t end) {
   const uint64_t page = address / kPageBytes * kPageBytes, start = page / kFaultWindowBytes * kFaultWindowBytes;
   if (near_.size() >= kMostNear) near_.erase(near_.begin(), near_.begin() + kMostNear / 2);
-  near_.push_back({&member, {start, page}});
-  near_.push_back({&member, {page, start + kFaultWindowBytes}});
+  for (const AddressRange& left : {AddressRange{start, page}, AddressRange{end, start + kFaultWindowBytes}}) {
+    if (left.start < left.end) near_.push_back({&member, left});
+  }
 }
 
 // A few pages of it: then faults are looked at again.

@@ -53,7 +53,7 @@ class Filler {
   void fill_premapped();
   void drain(AddressSpace& member, int64_t since_ns);
   void serve_faults();
-  void want_near(AddressSpace& member, uint64_t address);
+  void want_near(AddressSpace& member, uint64_t address, uint64_t end);  // its page up to `end` is there
   void fill_near();
   void obey();
   void prefill();

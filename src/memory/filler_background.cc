@@ -23,7 +23,6 @@ constexpr int64_t kNextPassNs = 50'000'000;
 constexpr int kCloseAttempts = 100;
 constexpr base::milliseconds kCloseRetry{20};
 
-
 }  // namespace
 
 void Filler::fill_one_batch() {

@@ -116,12 +116,13 @@ bool SharedWrites::track(SharedRound& round, Known& known, bool same_tasks) cons
 }
 
 // Of one that stands still. Nothing: it is not known.
-std::optional<PageSet> SharedWrites::unwritten_since(const SharedMemory& memory, const Known& known, size_t threads) const {
+std::optional<PageSet> SharedWrites::unwritten_since(const SharedMemory& memory, const Known& known, size_t threads, const std::atomic<bool>& ended) const {
   if (known.places != places_of(memory)) return std::nullopt;
   const auto& mappings = memory.mappings;
   std::vector<std::optional<PageSet>> written(mappings.size());
   static_cast<void>(known.tracked.ranges());  // merged before several threads look
   base::in_parallel(mappings.size(), threads, [&](size_t i) {
+    if (ended) return;
     const Tracker* tracker = tracker_of_(mappings[i].pid);
     if (tracker != nullptr) written[i] = tracker->try_scan_shared_frozen(mappings[i].range, seen_by(mappings[i], known.tracked));
   });
@@ -166,10 +167,10 @@ std::vector<SharedMemory> SharedWrites::last_look() {
   return shared_memory_of(pids_());
 }
 
-PageSet SharedWrites::unwritten(const SharedMemory& memory, size_t threads) const {
+PageSet SharedWrites::unwritten(const SharedMemory& memory, size_t threads, const std::atomic<bool>& ended) const {
   const auto known = known_.find(memory.inode);
   if (known == known_.end()) return {};
-  return unwritten_since(memory, known->second, threads).value_or(PageSet());
+  return unwritten_since(memory, known->second, threads, ended).value_or(PageSet());
 }
 
 }  // namespace ferry::memory

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <optional>
@@ -42,8 +43,9 @@ class SharedWrites {
   std::vector<SharedRound> round();
   // They stand still. When the move fails, round() goes on as before.
   std::vector<SharedMemory> last_look();
-  // Of one of those, by any thread (it takes `threads` of them), as long as they stand still and their trackers have nothing else to do.
-  PageSet unwritten(const SharedMemory& memory, size_t threads) const;
+  // Of one of those, by any thread (it takes `threads` of them), as long as they stand still and their trackers have nothing else to do. Nothing
+  // when that does not matter any more (`ended`).
+  PageSet unwritten(const SharedMemory& memory, size_t threads, const std::atomic<bool>& ended) const;
 
  private:
   // By process and by how far addresses are from offsets (modulo 2^64): the addresses.
@@ -58,7 +60,7 @@ class SharedWrites {
   bool open_watch(const std::vector<SharedMemory>& memories);
   std::string why_not(const SharedMemory& memory) const;
   bool track(SharedRound& round, Known& known, bool same_tasks) const;
-  std::optional<PageSet> unwritten_since(const SharedMemory& memory, const Known& known, size_t threads) const;
+  std::optional<PageSet> unwritten_since(const SharedMemory& memory, const Known& known, size_t threads, const std::atomic<bool>& ended) const;
 
   Pids pids_;
   TrackerOf tracker_of_;

@@ -64,7 +64,7 @@ class SharedWritesTest : public TrackerTest {
   // As if they stood still: they wait for their next step.
   PageSet unwritten_at_last() {
     for (const auto& memory : writes_.last_look()) {
-      if (is_regions(memory)) return writes_.unwritten(memory, 3);
+      if (is_regions(memory)) return writes_.unwritten(memory, 3, false);
     }
     ADD_FAILURE() << "it is not seen";
     return {};

@@ -248,7 +248,7 @@ void Frozen::kill_all() {
     const auto only = workload_.service ? std::optional(workload_.service->address()) : std::nullopt;
     for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid, only);
   }
-  kernel::let_end_unhurried(freezer_.pids());
+  if (workload_.has_own_cgroup()) kernel::let_end_unhurried(freezer_.pids());  // a bare tree shares its session with whom it may
   freezer_.kill_all();
 }
 

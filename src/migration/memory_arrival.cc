@@ -101,9 +101,11 @@ void MemoryArrival::serve(const wire::Restore& request) {
   for (const auto& space : request.memory()) {
     if (!space.far().empty()) far.emplace(space.pid(), pages_of(space.far()));
   }
-  if (!far.empty() && lanes_->lanes() < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
+  std::vector<transport::Link> links;
+  if (!far.empty()) links = lanes_->release();
+  if (!far.empty() && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
   settling_.serve(store_, far, static_cast<size_t>(request.memory_size()));
-  if (!far.empty()) puller_.emplace(settling_.pull_access(), lanes_->release());  // else they end with us: that takes milliseconds
+  if (!far.empty()) puller_.emplace(settling_.pull_access(), std::move(links));
 }
 
 void MemoryArrival::prefill() { settling_.prefill(mono_now() + kPrefillLimit); }
@@ -111,6 +113,7 @@ void MemoryArrival::prefill() { settling_.prefill(mono_now() + kPrefillLimit); }
 void MemoryArrival::begin_fill() {
   began_ = mono_now();
   settling_.begin_fill();
+  lanes_.reset();  // which takes milliseconds: not within the pause
 }
 
 uint64_t MemoryArrival::wait_until_arrived() {

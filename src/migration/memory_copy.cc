@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "kernel/procfs.h"
 #include "memory/criu_pages.h"
@@ -159,6 +160,7 @@ void MemoryCopy::cut_for_lanes(const memory::SpaceRound& space, const memory::Pa
 }
 
 void MemoryCopy::begin() {
+  CHECK(pieces_.empty());
   for (const auto& space : round_.spaces) cut_for_lanes(space, space.scan.written, &space.scan.zero);
   began_ = base::mono_now();
   sent_before_ = lanes_.bytes_sent();

@@ -18,7 +18,7 @@ namespace {
 
 // The workload stands still meanwhile; but a busy target must not end a move.
 constexpr milliseconds kTargetSilence{2'000};
-constexpr milliseconds kTargetTells{500};    // the frames are given to the workload within a few milliseconds
+constexpr milliseconds kTargetTells{500};    // the frames are given to the workload within some 25 milliseconds
 constexpr milliseconds kTargetReturns{300};
 
 }  // namespace

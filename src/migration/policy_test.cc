@@ -153,6 +153,19 @@ TEST(FreezePolicy, ALimitBelowTheStatesOwnCostIsSaid) {
   EXPECT_NE(decision.why.find("state"), std::string::npos) << decision.why;
 }
 
+TEST(FreezePolicy, WhoseStateAloneTakesTooLongIsNotSlowed) {
+  FreezePolicy policy({20, {}}, 80);
+  for (int round = 1;; ++round) {
+    ASSERT_LE(round, 5);
+    const auto decision = policy.next(outlook(10, 15));  // it writes ten again while ten are sent
+    EXPECT_EQ(decision.throttle, 0);
+    if (decision.step == Step::kCopy) continue;
+    EXPECT_EQ(decision.step, Step::kFreeze);
+    EXPECT_NE(decision.why.find("state"), std::string::npos) << decision.why;
+    break;
+  }
+}
+
 TEST(FreezePolicy, AWorkingSetThatBreathesGetsPatience) {
   FreezePolicy policy({});
   EXPECT_EQ(policy.next(outlook(200, 1000)).step, Step::kCopy);

@@ -130,7 +130,7 @@ std::vector<criu::hidden::File> SharedCopy::look_for_the_last_time() {
 void SharedCopy::look() {
   const size_t spare = std::max(1U, std::thread::hardware_concurrency() - 1);  // CRIU has the other
   const size_t threads = std::min(spare, kMostThreads);
-  for (size_t i = 0; i < last_.size() && !ended_; ++i) cut_into_parts(i, all_but(writes_.unwritten(last_[i], threads), last_[i]));
+  for (size_t i = 0; i < last_.size() && !ended_; ++i) cut_into_parts(i, all_but(writes_.unwritten(last_[i], threads, ended_), last_[i]));
   base::in_parallel(parts_.size(), threads, [this](size_t i) {
     if (!ended_) look_at(parts_[i]);
   });

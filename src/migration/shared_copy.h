@@ -5,8 +5,8 @@
 // where that cannot be told, by several threads and while CRIU dumps.
 #pragma once
 
-#include <functional>
 #include <atomic>
+#include <functional>
 #include <future>
 #include <map>
 #include <span>

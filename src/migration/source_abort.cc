@@ -98,7 +98,8 @@ void SourceMove::let_it_run() {
   parking_.reset();
   relay_.reset();
   entrance_.reset();
-  memory_.reset();  // not earlier: what it takes to forget the pages of a large task is no part of the pause
+  shared_copy_.reset();  // it may still be looking by the trackers
+  memory_.reset();       // not earlier: what it takes to forget the pages of a large task is no part of the pause
   if (freezer_ && !subject_.workload.is_capsule()) freezer_->remove();
   images_.reset();
   allow_restarts(subject_.workload);
