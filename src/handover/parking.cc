@@ -24,7 +24,7 @@ void Parking::take_over() {
   dropped_before_ = here_->dropped();
   here_->begin();
   taken_over_ = true;
-  taken_at_ = noted_at_ = base::mono_now();
+  noted_at_ = base::mono_now();
   here_->announce();
 }
 

@@ -82,7 +82,7 @@ class Parking {
   uint64_t dropped_before_ = 0;
   std::deque<std::string> stragglers_;
   std::deque<Waiting> waiting_;  // noted: no longer in the diversion
-  base::MonoTime taken_at_{}, noted_at_{};
+  base::MonoTime noted_at_{};
   std::optional<HeldFrames> held_;
   Parked parked_;
 };

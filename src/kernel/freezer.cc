@@ -129,8 +129,8 @@ void Freezer::kill_all() const {
 
 void Freezer::remove() const {
   if (!ours_) return;
-  // Tasks that were just killed leave the cgroup when they have given back their memory, in which they are in no hurry.
-  constexpr auto kPatience = std::chrono::milliseconds(10'000);
+  // Tasks that were just killed leave the cgroup a moment later.
+  constexpr auto kPatience = std::chrono::milliseconds(2000);
   const auto deadline = base::mono_now() + kPatience;
   while (::rmdir(path_.c_str()) < 0 && errno == EBUSY && base::mono_now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

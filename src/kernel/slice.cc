@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/slice.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string>
 
-#include "base/fd.h"
 #include "base/log.h"
-#include "kernel/procfs.h"
 #include "kernel/uapi.h"
 
 namespace ferry::kernel {
@@ -23,7 +16,6 @@ namespace ferry::kernel {
 namespace {
 // The longest and the shortest that the kernel takes; usual are 3 ms.
 constexpr uint64_t kLongestSlice_ns = 100'000'000, kShortestSlice_ns = 100'000;
-constexpr int kUnhurriedNice = 10;  // a tenth of what others get who want it, too
 
 void set_slice(uint64_t slice_ns) {
   ThreadSchedule schedule{};
@@ -43,17 +35,6 @@ void run_on_time() {
   const sched_param lowest{.sched_priority = 1};
   if (::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) != 0)
     set_slice(kShortestSlice_ns);
-}
-
-void let_end_unhurried(const std::vector<pid_t>& pids) {
-  for (const pid_t pid : pids) {
-    for (const pid_t tid : threads_of(pid)) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(tid), kUnhurriedNice);
-    if (std::ranges::find(pids, ::getsid(pid)) == pids.end()) continue;
-    if (const auto session = base::try_open_file(fmt::format("/proc/{}/autogroup", pid), O_WRONLY)) {
-      const std::string nice = std::to_string(kUnhurriedNice);
-      (void)!::write(session->get(), nice.data(), nice.size());
-    }
-  }
 }
 
 void run_as_usual() {

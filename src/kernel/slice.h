@@ -3,10 +3,6 @@
 // When a thread gets a CPU that others want, too, and how long it keeps it (sched_setattr(2)).
 #pragma once
 
-#include <sys/types.h>
-
-#include <vector>
-
 namespace ferry::kernel {
 
 // For the calling thread, which computes much and is in no hurry: whoever wakes up with less to do
@@ -19,12 +15,7 @@ void give_way_at_once();
 // wakes up. Where its cgroup has no time for real-time tasks it has at least the shortest slice.
 void run_on_time();
 
-// For processes that are about to be killed: to give back their memory, which takes each of them 50 ms per GiB,
-// they get the CPU that few others want. Where the kernel shares it out by sessions (autogroup), so do the sessions
-// whose leader is one of them.
-void let_end_unhurried(const std::vector<pid_t>& pids);
-
-// Takes back either of the first two for the calling thread; its nice value is 0 then.
+// Takes back either for the calling thread; its nice value is 0 then.
 void run_as_usual();
 
 }  // namespace ferry::kernel

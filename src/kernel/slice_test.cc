@@ -2,18 +2,12 @@
 #include "kernel/slice.h"
 
 #include <gtest/gtest.h>
-#include <fmt/format.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
-#include "base/fd.h"
-#include "kernel/procfs.h"
 #include "kernel/uapi.h"
 
 namespace ferry::kernel {
@@ -66,37 +60,6 @@ TEST(Slice, IsAsUsualAgain) {
     }
   }).join();
 }
-
-// A child that has a session of its own, or ours.
-class Slices : public ::testing::TestWithParam<bool> {};
-
-TEST_P(Slices, WhoIsAboutToEndIsInNoHurry) {
-  const auto ready = base::make_pipe();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (GetParam()) ::setsid();
-    std::thread other([&] {
-      (void)!::write(ready.second.get(), "r", 1);
-      for (;;) ::pause();
-    });
-    for (;;) ::pause();
-  }
-  char word = 0;
-  EXPECT_EQ(::read(ready.first.get(), &word, 1), 1);
-  const auto session_of = [](pid_t pid) { return base::try_read_file(fmt::format("/proc/{}/autogroup", pid)).value_or(""); };
-  const auto ours = session_of(::getpid());
-  let_end_unhurried({child});
-  const auto threads = threads_of(child);
-  EXPECT_EQ(threads.size(), 2u);
-  for (const pid_t tid : threads) EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(tid)), 10);
-  EXPECT_EQ(session_of(::getpid()), ours);
-  const auto its = session_of(child);
-  if (GetParam() && !its.empty()) EXPECT_TRUE(its.ends_with("nice 10\n")) << its;
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-}
-
-INSTANTIATE_TEST_SUITE_P(Of, Slices, ::testing::Bool());
 
 }  // namespace
 }  // namespace ferry::kernel

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "kernel/slice.h"
 #include "kernel/tcp_repair.h"
 #include "process/listeners.h"
 #include "process/vfork.h"
@@ -248,7 +247,6 @@ void Frozen::kill_all() {
     const auto only = workload_.service ? std::optional(workload_.service->address()) : std::nullopt;
     for (const pid_t pid : freezer_.pids()) kernel::begin_tcp_repair(pid, only);
   }
-  if (workload_.has_own_cgroup()) kernel::let_end_unhurried(freezer_.pids());  // a bare tree shares its session with whom it may
   freezer_.kill_all();
 }
 
