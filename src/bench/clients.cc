@@ -23,7 +23,7 @@ Clients::Clients(const Hosts& hosts, const LoadTarget& target, const LoadSpec& s
     if (target.counter || target.tool != LoadTarget::Tool::kLoadTest) {
       base::refuse("cannot hold idle connections beside the load",
                    "a counter's numbers are checked by one client, and pgbench has no connections to spare",
-                   "use a workload such as nginx or redis");
+                   "use a workload whose answers are not counted, such as nginx");
     }
     idle_.emplace(hosts, target, idle_spec(spec.idle));
   }
