@@ -26,7 +26,6 @@ constexpr int64_t kChangingNs = 100'000;  // the same, for the background fill
 constexpr int kNoMemoryMs = 20;           // after ENOMEM: until the workload's cgroup may have room
 constexpr int kReadsPerLook = 16;  // of one member, so that no storm of events stops the rest
 constexpr int64_t kFaultsFirstNs = 40'000'000;  // at most: what is filled has no faults any more
-
 constexpr size_t kMostNear = 64;  // the background fill comes to all of it
 
 void read_counter(int eventfd) {

@@ -16,8 +16,6 @@
 
 namespace ferry::memory {
 
-inline constexpr int64_t kFaultsPauseNs = 5'000'000;  // without any fault: nobody waits for us
-
 class Filler {
  public:
   // `guardian_died` is called when it has, and starts another.
@@ -26,6 +24,8 @@ class Filler {
   void run();
 
  private:
+  static constexpr int64_t kFaultsPauseNs = 5'000'000;  // without any fault: nobody waits for us
+
   // Before the workload runs as much as there is time for is put in place, what it has written last
   // first. Then faults go first: it wakes up with requests that have waited for the whole pause, and
   // touches most of what it lives on within some milliseconds. A batch between two faults makes one

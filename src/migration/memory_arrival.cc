@@ -101,11 +101,12 @@ void MemoryArrival::serve(const wire::Restore& request) {
   for (const auto& space : request.memory()) {
     if (!space.far().empty()) far.emplace(space.pid(), pages_of(space.far()));
   }
-  std::vector<transport::Link> links;
-  if (!far.empty()) links = lanes_->release();
-  if (!far.empty() && static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
-  settling_.serve(store_, far, static_cast<size_t>(request.memory_size()));
-  if (!far.empty()) puller_.emplace(settling_.pull_access(), std::move(links));
+  const auto tasks = static_cast<size_t>(request.memory_size());
+  if (far.empty()) return settling_.serve(store_, far, tasks);
+  auto links = lanes_->release();
+  if (static_cast<int>(links.size()) < kFewestPullLanes) throw BrokenProtocol("pages are far, and there is no way to them");
+  settling_.serve(store_, far, tasks);
+  puller_.emplace(settling_.pull_access(), std::move(links));
 }
 
 void MemoryArrival::prefill() { settling_.prefill(mono_now() + kPrefillLimit); }

@@ -68,24 +68,25 @@ FreezeDecision FreezePolicy::decide(const Outlook& outlook) {
 
   const double pause = expected_pause_ms(outlook);
   const bool worth_it = gain_of_another_round_ms(outlook) >= kWorthwhile_ms;
-  const bool is_of_state = send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms;
-  const char* const by_state = "its state takes that long, and memory has no more part in it";
   if (!worth_it && pause <= goal_.limit_ms) {
     return {FreezeDecision::Step::kFreeze, pause,
             fmt::format("{} are left to send, a pause of about {} is expected", base::format_bytes(outlook.dirty_bytes),
                         base::format_ms(pause))};
   }
   const int patience = throttle_ > 0 ? kRoundsWithoutGainSlowed : kRoundsWithoutGain;
-  if (without_progress_ >= patience || rounds_ >= kMostRounds) {
-    if (pause <= goal_.limit_ms) {
-      return {FreezeDecision::Step::kFreeze, pause,
-              fmt::format("more rounds make it no shorter, and a pause of about {} fits the limit", base::format_ms(pause))};
-    }
-    if (is_of_state) return settle_for(outlook, by_state);
+  const bool out_of_patience = without_progress_ >= patience || rounds_ >= kMostRounds;
+  if (out_of_patience && pause <= goal_.limit_ms) {
+    return {FreezeDecision::Step::kFreeze, pause,
+            fmt::format("more rounds make it no shorter, and a pause of about {} fits the limit", base::format_ms(pause))};
+  }
+  const bool is_of_state = send_ms(outlook) <= outlook.dump_ms + kWorthwhile_ms;
+  if (is_of_state && (!worth_it || out_of_patience)) {
+    return settle_for(outlook, "its state takes that long, and memory has no more part in it");
+  }
+  if (out_of_patience) {
     if (throttle_ < most_throttle_) return slow_down(outlook);
     return settle_for(outlook, fmt::format("more rounds no longer help: {}", rates(outlook)));
   }
-  if (!worth_it && is_of_state) return settle_for(outlook, by_state);
   return {FreezeDecision::Step::kCopy, pause, {}};
 }
 
