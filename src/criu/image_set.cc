@@ -72,7 +72,7 @@ void ImageSet::sweep(const std::string& job) {
   remove(place);
 }
 
-base::Path ImageSet::log_of(const std::string& job, const char* name) { return place_of(job).directory / name; }
+base::Path ImageSet::path_of(const std::string& job, const char* name) { return place_of(job).directory / name; }
 
 std::optional<base::Explanation> ImageSet::lack_of_room(uint64_t bytes) {
   struct statvfs room {};
@@ -92,7 +92,9 @@ ImageSet::ImageSet(const std::string& job, uint64_t bytes)
   fs::create_directory_symlink(directory_, link_);
 }
 
-ImageSet::~ImageSet() { remove({directory_, link_}); }
+ImageSet::~ImageSet() {
+  if (!directory_.empty()) remove({directory_, link_});
+}
 
 std::vector<base::Path> ImageSet::files_to_send(Of kind) const {
   std::vector<base::Path> files;

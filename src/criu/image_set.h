@@ -33,7 +33,10 @@ class ImageSet {
   std::vector<base::Path> files_to_send(Of kind = Of::kCapsule) const;
   // Removes what a ferry that was killed left of that job; its logs are kept.
   static void sweep(const std::string& job);
-  static base::Path log_of(const std::string& job, const char* name);  // while the job lasts
+  static base::Path path_of(const std::string& job, const char* name);  // while the job lasts
+
+  // The destructor leaves it to whoever finishes the job, and sweeps.
+  void leave() { directory_.clear(); }
 
   // For another dump instead of one that failed.
   void clear() const;

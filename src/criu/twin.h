@@ -15,7 +15,7 @@
 // that a kill of all that is called ferry or criu leaves it. Killed all the same, within the 1 ms or so per task in which CRIU has code
 // in it, that task dies with it. Against the OOM killer CRIU and the twin are exempt where ferry may say so (CAP_SYS_RESOURCE); without
 // that it kills both at once, as it kills all that share a memory. Only a dump has a twin (the environment
-// says kWanted): at a restore's end by force nobody may touch what is half built.
+// says kWanted): a restore's tasks die with a CRIU that is killed (release_place.h), and nothing is lost.
 #pragma once
 
 #include <sys/ptrace.h>
@@ -102,6 +102,15 @@ struct Twin {
   bool criu_ended;
   Ledger ledger;
 };
+
+// CRIU's side. Whether a call of ptrace(2) is the twin's; then it makes it, and gives -errno on failure.
+#if defined(__x86_64__)
+bool traces(long request, pid_t tid);
+long ask_to_trace(long request, pid_t tid, long address, long data);
+#else
+inline bool traces(long, pid_t) { return false; }
+inline long ask_to_trace(long, pid_t, long, long) { return 0; }
+#endif
 
 // The twin's side. None of this touches errno or allocates from the heap.
 int run(void* twin);

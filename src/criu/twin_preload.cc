@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CRIU's side of the twin: its calls of ptrace(2) and wait(2) come here, and go to the twin when they are about a task that is
-// traced. CRIU's own children, and what it traces of them to probe the kernel, stay its own.
+// CRIU's side of the twin: its calls of ptrace(2) (ptrace_preload.cc) and wait(2) come here, and go to the twin when they are about a
+// task that is traced. CRIU's own children, and what it traces of them to probe the kernel, stay its own.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,15 +130,6 @@ bool is_own_child(pid_t pid) {
   return raw(SYS_waitid, P_PID, pid, nullptr, WEXITED | WNOHANG | WNOWAIT | __WALL, nullptr) != -ECHILD;
 }
 
-bool is_for_twin(long request, pid_t tid) {
-  if (request != PTRACE_SEIZE && request != PTRACE_ATTACH) return is_here() && the_twin->ledger.find(tid) != nullptr;
-  if (is_own_child(tid)) {
-    if (request == PTRACE_SEIZE) without_twin = true;  // a restore; probes of the kernel attach
-    return false;
-  }
-  return !without_twin && is_here();
-}
-
 long own_wait(pid_t pid, int* status, int options, rusage* usage) {
   return raw(SYS_wait4, pid, status, options, usage);
 }
@@ -180,28 +170,21 @@ pid_t wait_for(pid_t pid, int* status, int options, rusage* usage) {
 }
 
 }  // namespace
+
+bool traces(long request, pid_t tid) {
+  if (request != PTRACE_SEIZE && request != PTRACE_ATTACH) return is_here() && the_twin->ledger.find(tid) != nullptr;
+  if (is_own_child(tid)) {
+    if (request == PTRACE_SEIZE) without_twin = true;  // a restore; probes of the kernel attach
+    return false;
+  }
+  return !without_twin && is_here();
+}
+
+long ask_to_trace(long request, pid_t tid, long address, long data) { return ask(SYS_ptrace, request, tid, address, data); }
+
 }  // namespace ferry::criu::twin
 
 namespace twin = ferry::criu::twin;
-
-extern "C" __attribute__((visibility("default"))) long ptrace(__ptrace_request request, ...) noexcept {
-  va_list list;
-  va_start(list, request);
-  const pid_t tid = va_arg(list, pid_t);
-  const long address = va_arg(list, long);
-  long data = va_arg(list, long);
-  va_end(list);
-  // What the library makes of these three: the value is the result.
-  long value = 0;
-  const bool is_peek = request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA || request == PTRACE_PEEKUSER;
-  if (is_peek) data = reinterpret_cast<long>(&value);
-  const long result = twin::set_errno(twin::is_for_twin(request, tid)
-                                          ? twin::ask(SYS_ptrace, request, tid, address, data)
-                                          : ferry::criu::raw(SYS_ptrace, request, tid, address, data));
-  if (!is_peek || result < 0) return result;
-  errno = 0;
-  return value;
-}
 
 extern "C" __attribute__((visibility("default"))) pid_t wait4(pid_t pid, int* status, int options, rusage* usage) noexcept {
   return twin::wait_for(pid, status, options, usage);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "capsule/spawn.h"
 #include "criu/image_set.h"
-#include "criu/restorer.h"
+#include "criu/release.h"
 #include "criu/session.h"
 #include "files/staged.h"
 #include "handover/attachment.h"
@@ -49,24 +49,12 @@ Outcome outcome_of_ended(const Logbook& book) {
   return result;
 }
 
-void end_criu(const Logbook& book) {
+// False: it hangs.
+bool end_criu(const Logbook& book) {
   const auto criu = book.process(kNoteCriu);
-  if (!criu || kernel::ends_within(*criu, kCriuEnds)) return;
+  if (!criu || kernel::ends_within(*criu, kCriuEnds)) return true;
   kernel::signal_process(*criu, SIGKILL);
-  (void)kernel::ends_within(*criu, kCapsuleEnds);
-}
-
-// Of a capsule that has ended.
-Outcome judge_by_what_is_left(const Logbook& book) {
-  const auto record = capsule::find_record(book.note.name);
-  const std::string log = base::try_read_file(criu::ImageSet::log_of(book.note.job, criu::kRestoreLog)).value_or("");
-  const auto log_says = [&log](const char* words) { return log.find(words) != std::string::npos; };
-  if ((record && record->exit_status) || log_says("Tasks resumed")) return outcome_here(Outcome::ENDED, "it ran there, and has ended since");
-  if (!book.has(kNoteAdopted)) return outcome_here(Outcome::NEVER_RAN, "its ferry was killed before it could let it run");
-  if (log_says("Aborting restore") || log_says("Killing processes because of failure")) {
-    return outcome_here(Outcome::NEVER_RAN, "CRIU gave up before it let it run");
-  }
-  return outcome_here(Outcome::UNKNOWN, "its processes are gone, and nothing says whether they had run");
+  return kernel::ends_within(*criu, kCapsuleEnds);
 }
 
 }  // namespace
@@ -81,19 +69,16 @@ Outcome outcome_here(Outcome::Fate fate, const std::string& text) {
 
 Outcome judge_resuming(const Logbook& book) {
   if (!book.same_boot) return outcome_here(Outcome::UNKNOWN, "that host was restarted just when it was to run");
-  end_criu(book);
+  if (!end_criu(book)) return outcome_here(Outcome::UNKNOWN, "its CRIU there neither ends nor can be killed");
+  const auto mark = criu::release_of(book.note.job);
+  if (!mark) return outcome_here(Outcome::UNKNOWN, "the mark of its CRIU has gone, and nothing else says whether it had run");
+  if (*mark < criu::Release::kAmidst) return outcome_here(Outcome::NEVER_RAN, "CRIU ended before it let it run");
   const auto init = book.process(kNoteCapsule);
-  const auto place = ContainerPlace::of(book);
-  const auto freezer = place ? place->freezer() : kernel::Freezer::find(book.note.name);
-  auto progress = criu::Progress::kNone;
-  comes_true_within(kCapsuleEnds, [&] {
-    if (freezer) progress = criu::progress_of(freezer->pids());
-    return progress != criu::Progress::kNone || !is_alive(init);
-  });
-  if (!is_alive(init)) return judge_by_what_is_left(book);
-  if (progress == criu::Progress::kRan) return outcome_here(Outcome::RUNS, "it runs there");
-  if (progress == criu::Progress::kHeld) return outcome_here(Outcome::NEVER_RAN, "CRIU died before it let it run");
-  return outcome_here(Outcome::UNKNOWN, "its capsule is empty, and nothing says whether it had run");
+  const bool is_unsure = *mark == criu::Release::kAmidst;
+  const bool lives = is_unsure ? init && !kernel::ends_within(*init, kCapsuleEnds) : is_alive(init);
+  if (lives) return outcome_here(Outcome::RUNS, "it runs there");
+  if (is_unsure) return outcome_here(Outcome::UNKNOWN, "CRIU was killed in the very moment in which it let it run");
+  return outcome_here(Outcome::ENDED, "it ran there, and has ended since");
 }
 
 namespace {
@@ -123,18 +108,22 @@ class Arrival {
   // Said only of what is dead, and journalled as such.
   Outcome never_ran(Outcome found, std::optional<TargetEvent> step) {
     remove_all();
-    if (step) walk_->step(*step);
-    walk_->journal().note(kNoteTidy, true);
+    end_job(step);
     return found;
+  }
+
+  // The images last: until the last step the mark among them says what became of the tasks.
+  void end_job(std::optional<TargetEvent> step) {
+    if (step) walk_->step(*step);
+    criu::ImageSet::sweep(book_.note.job);
+    walk_->journal().note(kNoteTidy, true);
   }
 
   Outcome ran(std::optional<TargetEvent> step) {
     if (is_alive(book_.process(kNoteCapsule))) let_clients_in();
     if (const auto service = ServicePlace::of(book_)) service->barrier().open();
     for_each_staged([this](const std::string& path, uint64_t) { files::StagedFile::keep(path, book_.note.job); });
-    criu::ImageSet::sweep(book_.note.job);
-    if (step) walk_->step(*step);
-    walk_->journal().note(kNoteTidy, true);
+    end_job(step);
     return outcome_of_ended(book_);
   }
 
@@ -183,7 +172,6 @@ class Arrival {
       remove_capsule();
     }
     if (service) service->barrier().open();
-    criu::ImageSet::sweep(book_.note.job);
   }
 
   void remove_capsule() {

@@ -27,7 +27,6 @@ inline constexpr const char* kNoteLeaves = "leaves";      // paths of files that
 // The target's:
 inline constexpr const char* kNoteEarlier = "earlier";    // the record of an earlier stay, whole
 inline constexpr const char* kNoteArrival = "arrival";    // the record that the workload gets here
-inline constexpr const char* kNoteAdopted = "adopted";    // the capsule lives on without its ferry
 inline constexpr const char* kNoteResumed = "resumed";    // CLOCK_MONOTONIC of the moment, ns
 inline constexpr const char* kNoteCapsule = "capsule";    // a process: the capsule's init
 inline constexpr const char* kNoteService = "service";    // of a service address: service_place.h

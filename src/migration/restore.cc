@@ -21,8 +21,8 @@ namespace {
 constexpr milliseconds kRestoreStarts{30'000};
 constexpr milliseconds kCriuResumes{15'000};
 
-std::vector<std::string> restore_environment(criu::Pages pages) {
-  std::vector<std::string> environment{fmt::format("{}=1", criu::kSharedVariable)};
+std::vector<std::string> restore_environment(criu::Pages pages, const criu::ReleaseMark& release) {
+  std::vector<std::string> environment{fmt::format("{}=1", criu::kSharedVariable), release.setting()};
   if (pages == criu::Pages::kOnDemand) environment.push_back(criu::hold_setting());
   return environment;
 }
@@ -31,9 +31,9 @@ std::vector<std::string> restore_environment(criu::Pages pages) {
 
 HeldRestore::HeldRestore(const std::string& name, const std::string& job, const criu::ImageSet& images,
                          const kernel::Namespaces& capsule, const kernel::Freezer& freezer, criu::Pages pages)
-    : name_(name), job_(job), images_(images), pages_(pages) {
+    : name_(name), job_(job), images_(images), pages_(pages), release_(images) {
   base::SpawnOptions options;
-  options.environment = restore_environment(pages);
+  options.environment = restore_environment(pages, release_);
   options.in_child = [&freezer] { freezer.add(0); };
   if (pages == criu::Pages::kOnDemand) {
     reserve_ = std::make_unique<criu::Reserve>();
@@ -48,8 +48,8 @@ HeldRestore::HeldRestore(const std::string& name, const std::string& job, const 
 
 HeldRestore::HeldRestore(const runtime::OciContainer& container, const std::string& job, const criu::ImageSet& images,
                          criu::Pages pages, int netns)
-    : name_(container.text()), job_(job), images_(images), pages_(pages), has_netns_(netns >= 0) {
-  criu_ = start_restore_by_engine(container, images, restore_environment(pages), netns);
+    : name_(container.text()), job_(job), images_(images), pages_(pages), has_netns_(netns >= 0), release_(images) {
+  criu_ = start_restore_by_engine(container, images, restore_environment(pages, release_), netns);
 }
 
 void HeldRestore::build(const StateOptions& options, uint64_t memory_bytes) {
@@ -83,15 +83,12 @@ void HeldRestore::refuse() noexcept {
   }
 }
 
-// Up to pre-resume a CRIU that fails has killed the tasks. One that dies there, or that we must end, may have let them go: it
-// holds them by ptrace only (criu/cr-restore.c: compel_stop_on_syscall … finalize_restore_detach).
 void HeldRestore::let_go(const std::function<void()>& before_running) {
+  release_.grant();
+  is_granted_ = true;
   criu_->answer(true);
-  const auto event = criu_->run_until("pre-resume", mono_now() + kCriuResumes);
-  may_have_run_ = !std::holds_alternative<criu::Notified>(event) && !std::holds_alternative<criu::Finished>(event);
-  require(event, "resume");
+  require(criu_->run_until("pre-resume", mono_now() + kCriuResumes), "resume");
   before_running();
-  may_have_run_ = true;
   criu_->answer(true);
   require(criu_->run_until("post-resume", mono_now() + kCriuResumes), "resume");
 }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "criu/image_set.h"
+#include "criu/release.h"
 #include "criu/reserve.h"
 #include "criu/session.h"
 #include "kernel/freezer.h"
@@ -39,9 +40,9 @@ class HeldRestore {
   criu::Reserve* reserve() const { return reserve_.get(); }
   bool has_lost_engine() const { return criu_->has_lost_engine(); }
   // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
-  // fail. Throws Error; may_have_run() then says what that error leaves open.
+  // fail. Throws Error; where is_granted() the mark that CRIU leaves then says whether they run (criu/release.h).
   void let_go(const std::function<void()>& before_running);
-  bool may_have_run() const { return may_have_run_; }
+  bool is_granted() const { return is_granted_; }
   // After build(): the root task, in CRIU's pid namespace.
   pid_t root() const { return root_; }
   // Of a container, before let_go(): CRIU kills what it has built, and the engine tidies up after itself. Never throws.
@@ -60,9 +61,10 @@ class HeldRestore {
   pid_t root_ = 0;
   bool has_netns_ = false, has_loopback_ = false;
   std::unique_ptr<criu::Reserve> reserve_;
+  criu::ReleaseMark release_;
   kernel::ReadyBreakpoints breakpoints_;
   std::optional<criu::Session> criu_;
-  bool may_have_run_ = false;
+  bool is_granted_ = false;
 };
 
 }  // namespace ferry::migration

@@ -253,7 +253,6 @@ void TargetMove::resume() {
   walk_->step(TargetEvent::kGranted);
   FAULT_POINT("target.resuming");
   if (capsule_) capsule_->adopt(plan_.root_pid(), *freezer_);
-  walk_->journal().note(kNoteAdopted, true);
   if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   prepare_relay();
   restore_->let_go([this] { open_gate(); });

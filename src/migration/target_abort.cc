@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An arrival that cannot go on. Before the point of no return nothing of it stays; after it, what the kernel says of the tasks
-// decides.
+// An arrival that cannot go on. Before the point of no return nothing of it stays; after it, the mark that CRIU has left decides.
 #include <signal.h>
 
 #include <cstdio>
@@ -34,7 +33,7 @@ void TargetMove::end(TargetEvent event, const std::exception& failure) {
   std::fprintf(stderr, "ferry: %s\n", failure.what());
   try {
     bool dead = true;
-    if (restore_ && restore_->may_have_run()) {
+    if (restore_ && restore_->is_granted()) {
       if (has_run_all_the_same()) return;
       dead = verdict_ == wire::Outcome::NEVER_RAN;
     }
@@ -69,7 +68,9 @@ void TargetMove::end_job() {
   if (!walk_) return;
   const bool ended = is_end(walk_->state());
   try {
-    if (walk_->state() == Target::kRunning) images_.reset();
+    // Not before the last step: until then the mark among them says what became of the tasks.
+    if (!ended && images_) images_->leave();
+    images_.reset();
     if (ended) walk_->journal().note(kNoteTidy, true);
   } catch (const std::exception& failure) {
     base::log("the journal: {}", failure.what());
@@ -105,7 +106,6 @@ void TargetMove::tear_down() {
   if (freezer_) freezer_->remove();
   if (service_ && gate_) gate_->open();
   incoming_.reset();
-  images_.reset();
   if (!walk_ || plan_.has_container()) return;
   if (earlier_) {
     capsule::save_record(*earlier_);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "criu/release.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace ferry::criu {
+namespace {
+
+constexpr const char* kFile = "release";
+
+void write_mark(const base::Fd& file, Release mark) {
+  if (::pwrite(file.get(), &mark, sizeof mark, 0) != sizeof mark) throw base::SysError("pwrite", errno, kFile);
+}
+
+}  // namespace
+
+ReleaseMark::ReleaseMark(const ImageSet& images)
+    : path_(images.directory() / kFile), file_(base::open_file(path_, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  write_mark(file_, Release::kNotYet);
+}
+
+std::string ReleaseMark::setting() const { return fmt::format("{}={}", kReleaseVariable, path_.string()); }
+
+void ReleaseMark::grant() const { write_mark(file_, Release::kGranted); }
+
+std::optional<Release> release_of(const std::string& job) {
+  const auto file = base::try_open_file(ImageSet::path_of(job, kFile), O_RDONLY);
+  Release mark;
+  if (!file || ::pread(file->get(), &mark, sizeof mark, 0) != sizeof mark) return std::nullopt;
+  return mark;
+}
+
+}  // namespace ferry::criu

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ferry's end of release_place.h.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "criu/image_set.h"
+#include "criu/release_place.h"
+
+namespace ferry::criu {
+
+class ReleaseMark {
+ public:
+  explicit ReleaseMark(const ImageSet& images);
+  ReleaseMark(const ReleaseMark&) = delete;
+
+  std::string setting() const;  // for the environment of the CRIU that restores
+  // Before the last gate is answered.
+  void grant() const;
+
+ private:
+  const base::Path path_;
+  base::Fd file_;
+};
+
+// Of a job whose CRIU has gone; nothing: no CRIU was ever started for it, or its images have been swept.
+std::optional<Release> release_of(const std::string& job);
+
+}  // namespace ferry::criu

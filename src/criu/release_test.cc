@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real CRIU is killed while it lets its tasks go: they run and the mark says so, or they are dead and never ran.
+#include "criu/release.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "criu/test_lazy_restore.h"
+
+namespace ferry::criu {
+namespace {
+
+constexpr int kKills = 12;
+constexpr int kLatest_us = 2'500;  // it takes 1 to 2 ms
+constexpr int kThreads = 4, kToTick_us = 20'000;
+
+class Released : public LazyRestore {
+ protected:
+  void will_start(base::SpawnOptions& options) override {
+    mark_.emplace(dump_.images());
+    options.environment.push_back(mark_->setting());
+  }
+  void grant() {
+    EXPECT_EQ(release(), Release::kNotYet);
+    mark_->grant();
+  }
+  Release release() {
+    Release mark{};
+    const std::string bytes = base::read_file(dump_.images().directory() / "release");
+    std::memcpy(&mark, bytes.data(), sizeof mark);
+    return mark;
+  }
+
+  std::optional<ReleaseMark> mark_;
+};
+
+// It says so as long as it runs.
+void tick(const TestTask::Say& say) {
+  map_at(kFlag, 1, MAP_SHARED);
+  map_at(kArea, kPages);
+  write_area(1);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(wait_for_go);
+  say("ready");
+  while (flag().go == 0) {
+    ::usleep(100);
+    say("tick");
+  }
+  for (auto& thread : threads) thread.join();
+  say(fmt::format("wrong {}", wrong_in_area(1)));
+}
+
+TEST_F(Released, IsMarkedWhenTheyRun) {
+  const TestTask task(tick);
+  task.await("ready");
+  ASSERT_NO_FATAL_FAILURE(dump(task, {task.pid()}));
+  ASSERT_NO_FATAL_FAILURE(build());
+  grant();
+  ASSERT_NO_FATAL_FAILURE(run());
+  EXPECT_EQ(release(), Release::kDone);
+  say_go(task.pid());
+  EXPECT_NE(task.await("wrong").find("wrong 0"), std::string::npos) << task.said();
+}
+
+TEST_F(Released, AKilledCriuTakesAllAlongOrNone) {
+  std::mt19937 random(std::random_device{}());
+  int died = 0;
+  for (int i = 0; i < kKills; ++i) {
+    dump_.images().clear();
+    pages_.clear();
+    const TestTask task(tick);
+    task.await("ready");
+    ASSERT_NO_FATAL_FAILURE(dump(task, {task.pid()}));
+    const std::string said = task.said();
+    ASSERT_NO_FATAL_FAILURE(build());
+    grant();
+    const auto criu = session_->process();
+    session_->answer(true);
+    std::thread kill([&] {
+      std::this_thread::sleep_for(std::chrono::microseconds(std::uniform_int_distribution(0, kLatest_us)(random)));
+      kernel::signal_process(criu, SIGKILL);
+    });
+    (void)session_->run_until("", base::mono_now() + kTestLimit);
+    kill.join();
+    ASSERT_TRUE(kernel::ends_within(criu, kTestLimit));
+    const Release mark = release();
+    ::usleep(kToTick_us);
+    const bool runs = task.said() != said;
+    if (mark != Release::kAmidst) {  // that is some µs, in which nobody can know
+      EXPECT_EQ(runs, mark == Release::kDone) << static_cast<int>(mark);
+    }
+    if (runs) {
+      say_go(task.pid());
+      EXPECT_NE(task.await("wrong").find("wrong 0"), std::string::npos) << task.said();
+    } else {
+      ++died;
+    }
+    session_.reset();
+    server_.reset();
+    ::munmap(reinterpret_cast<void*>(kFlag), kTestPage);
+  }
+  std::printf("%d of %d died with CRIU\n", died, kKills);
+}
+
+}  // namespace
+}  // namespace ferry::criu
