@@ -25,6 +25,8 @@ std::string ReleaseMark::setting() const { return fmt::format("{}={}", kReleaseV
 
 void ReleaseMark::grant() const { write_mark(file_, Release::kGranted); }
 
+void ReleaseMark::take_back() const { write_mark(file_, Release::kAmidst); }
+
 std::optional<Release> release_of(const std::string& job) {
   const auto file = base::try_open_file(ImageSet::path_of(job, kFile), O_RDONLY);
   Release mark;

@@ -18,8 +18,10 @@ class ReleaseMark {
   ReleaseMark(const ReleaseMark&) = delete;
 
   std::string setting() const;  // for the environment of the CRIU that restores
-  // Before the last gate is answered.
+  // Before post-restore is answered.
   void grant() const;
+  // At pre-resume, before ferry kills them.
+  void take_back() const;
 
  private:
   const base::Path path_;

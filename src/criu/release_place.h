@@ -3,10 +3,11 @@
 // Whether tasks that CRIU has restored ever ran, in one byte that outlives CRIU: a file in the directory of the images, which the
 // library that CRIU is loaded with maps.
 //
-// Past the last gate CRIU has its tasks run through breakpoints, unmap its code and enter their own context, and then detaches from one
-// after the other (criu/cr-restore.c: catch_tasks … finalize_restore_detach). Until the first is let go none has executed an instruction
-// of its own, and a CRIU that is killed takes them all along (PTRACE_O_EXITKILL): what it leaves would die of its breakpoints, or
-// run with its code still in it. Before the first is let go, that option is taken from all.
+// Once it is granted CRIU has its tasks run through breakpoints, unmap its code and enter their own context; then it stands at its
+// gate pre-resume, and after that it detaches from one after the other (criu/cr-restore.c: catch_tasks … finalize_restore_detach).
+// Up to that gate a CRIU that is killed takes all tasks along (PTRACE_O_EXITKILL): none has executed an instruction of its own, and
+// what it left would die of its breakpoints, or run with its code still in it. From the gate on its death lets all of them run: they
+// are whole, and the network may be open to them, so they must not die with their connections.
 #pragma once
 
 #include <sys/types.h>
@@ -16,10 +17,10 @@
 namespace ferry::criu {
 
 enum class Release : uint8_t {
-  kNotYet,     // CRIU waits at a gate, or has not come there
-  kGranted,    // ferry has answered its last gate: its death is the tasks'
-  kAmidst,     // some would die with it, some would run
-  kDone,       // they run
+  kNotYet,   // CRIU waits at post-restore, or has not come there
+  kGranted,  // ferry has answered that: CRIU's death is the tasks'
+  kAmidst,   // of several processes some would die with it, some would run; or ferry, not CRIU, has killed them after all
+  kDone,     // they run, if not yet then when CRIU ends
 };
 
 inline constexpr const char* kReleaseVariable = "FERRY_RELEASE";  // the file, in the environment of a restoring CRIU

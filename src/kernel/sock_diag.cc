@@ -29,21 +29,31 @@ namespace {
 
 constexpr size_t kReadBytes = 64 * 1024;  // a dump's messages come in pieces of at most 32 KiB
 
-// Asks for all that `request` is about; `each` has what comes.
-template <typename Request>
-void list_sockets(uint16_t type, const Request& request, const std::string& what,
-                  const std::function<void(const nlmsghdr*)>& each) {
-  const base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+base::Fd open_sock_diag() {
+  base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!socket) throw SysError("socket", errno, "NETLINK_SOCK_DIAG");
+  return socket;
+}
+
+template <typename Request>
+void send_request(const base::Fd& socket, uint16_t type, uint16_t flags, const Request& request) {
   struct {
     nlmsghdr header;
     Request request;
   } message{};
   message.header.nlmsg_len = sizeof message;
   message.header.nlmsg_type = type;
-  message.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  message.header.nlmsg_flags = NLM_F_REQUEST | flags;
   message.request = request;
   if (::send(socket.get(), &message, sizeof message, 0) < 0) throw SysError("send", errno, "sock_diag");
+}
+
+// Asks for all that `request` is about; `each` has what comes.
+template <typename Request>
+void list_sockets(uint16_t type, const Request& request, const std::string& what,
+                  const std::function<void(const nlmsghdr*)>& each) {
+  const base::Fd socket = open_sock_diag();
+  send_request(socket, type, NLM_F_DUMP, request);
   alignas(nlmsghdr) char buffer[kReadBytes];
   for (;;) {
     const ssize_t got = ::recv(socket.get(), buffer, sizeof buffer, 0);
@@ -60,20 +70,21 @@ void list_sockets(uint16_t type, const Request& request, const std::string& what
   }
 }
 
-// Of an address as inet_diag has it; nothing: of IPv6 proper.
-std::optional<IpAddr> ipv4_of(int family, const uint32_t (&words)[4]) {
+// As inet_diag has it; an address of IPv4 is one in a socket of IPv6, too.
+IpAddr address_of(int family, const uint32_t (&words)[4]) {
   constexpr uint32_t kMapped = 0xffff;  // ::ffff:a.b.c.d
-  if (family == AF_INET6 && (words[0] != 0 || words[1] != 0 || words[2] != htonl(kMapped))) return std::nullopt;
   IpAddr address;
-  std::memcpy(address.bytes.data(), &words[family == AF_INET6 ? 3 : 0], address.size);
+  const bool is_ipv4 = family == AF_INET || (words[0] == 0 && words[1] == 0 && words[2] == htonl(kMapped));
+  if (!is_ipv4) address.size = sizeof words;
+  std::memcpy(address.bytes.data(), &words[is_ipv4 && family == AF_INET6 ? 3 : 0], address.size);
   return address;
 }
 
 std::optional<TcpConnection> parse_connection(const nlmsghdr* header) {
   const auto* told = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
-  const auto local = ipv4_of(told->idiag_family, told->id.idiag_src), remote = ipv4_of(told->idiag_family, told->id.idiag_dst);
-  if (!local || !remote || told->id.idiag_dport == 0) return std::nullopt;
-  return TcpConnection{*local, *remote, ntohs(told->id.idiag_sport), ntohs(told->id.idiag_dport), told->idiag_state};
+  const auto local = address_of(told->idiag_family, told->id.idiag_src), remote = address_of(told->idiag_family, told->id.idiag_dst);
+  if (local.family() != AF_INET || remote.family() != AF_INET || told->id.idiag_dport == 0) return std::nullopt;
+  return TcpConnection{local, remote, ntohs(told->id.idiag_sport), ntohs(told->id.idiag_dport), told->idiag_state};
 }
 
 UnixSocket parse_socket(const nlmsghdr* header) {
@@ -120,6 +131,24 @@ std::vector<TcpConnection> tcp_connections() {
     if (const auto found = parse_connection(header)) connections.push_back(*found);
   });
   return connections;
+}
+
+void destroy_tcp_connections_from(const IpAddr& local) {
+  inet_diag_req_v2 request{};
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = ~(1U << TCP_LISTEN);
+  std::vector<inet_diag_req_v2> found;
+  for (const uint8_t family : {AF_INET, AF_INET6}) {
+    request.sdiag_family = family;
+    list_sockets(SOCK_DIAG_BY_FAMILY, request, "connections of TCP", [&](const nlmsghdr* header) {
+      const auto* told = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+      if (address_of(told->idiag_family, told->id.idiag_src) != local) return;
+      auto& one = found.emplace_back(request);
+      one.id = told->id;
+    });
+  }
+  const base::Fd socket = open_sock_diag();
+  for (const auto& one : found) send_request(socket, SOCK_DESTROY, 0, one);  // without an answer, unless it has just ended
 }
 
 std::string socket_protocol(pid_t pid, int fd) {

@@ -34,6 +34,10 @@ struct TcpConnection {
 // Of the calling thread's network namespace. The kernel walks the table of all namespaces: 1.5 ms, measured. Throws SysError.
 std::vector<TcpConnection> tcp_connections();
 
+// Those from this address come to an end at once, also what nobody holds any more and still tries to say that it has ended. Each peer
+// that can be reached gets a reset. Of the calling thread's network namespace. Throws SysError (Linux 4.5, CONFIG_INET_DIAG_DESTROY).
+void destroy_tcp_connections_from(const IpAddr& local);
+
 // The protocol of an open socket as the kernel calls it ("TCP", "UDPv6", "UNIX-STREAM", "MPTCP", "PACKET"…), by its link in
 // /proc/PID/fd; empty when it cannot be told.
 std::string socket_protocol(pid_t pid, int fd);

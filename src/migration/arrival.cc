@@ -176,6 +176,7 @@ class Arrival {
 
   void remove_capsule() {
     if (const auto init = book_.process(kNoteCapsule)) capsule::destroy_capsule(*init);
+    remove_link();
     if (const auto freezer = kernel::Freezer::find(book_.note.name)) freezer->remove();
     for_each_staged([this](const std::string& path, uint64_t inode) { files::StagedFile::take_back(path, book_.note.job, inode); });
     if (const auto* earlier = book_.find(kNoteEarlier)) {
@@ -183,6 +184,14 @@ class Arrival {
     } else if (const auto here = capsule::find_record(book_.note.name); !here || !capsule::is_running(*here)) {
       capsule::remove_record(book_.note.name);
     }
+  }
+
+  // It goes with its network namespace, which connections that had begun to end keep for minutes.
+  void remove_link() {
+    const auto* noted = book_.find(kNoteArrival);
+    if (!noted) return;  // none can have begun
+    const auto record = capsule::from_text(*noted);
+    if (const auto identity = runtime::identity_of(record)) handover::remove_link(handover::attachment_of(record.name, *identity), *identity, {});
   }
 
   // Its ferry gone, CRIU and the engine come to an end by themselves, and the engine may tidy up.

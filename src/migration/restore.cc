@@ -85,10 +85,16 @@ void HeldRestore::refuse() noexcept {
 
 void HeldRestore::let_go(const std::function<void()>& before_running) {
   release_.grant();
-  is_granted_ = true;
+  may_have_run_ = true;
   criu_->answer(true);
   require(criu_->run_until("pre-resume", mono_now() + kCriuResumes), "resume");
-  before_running();
+  try {
+    before_running();
+  } catch (const std::exception&) {
+    release_.take_back();
+    may_have_run_ = false;
+    throw;
+  }
   criu_->answer(true);
   require(criu_->run_until("post-resume", mono_now() + kCriuResumes), "resume");
 }

@@ -40,9 +40,9 @@ class HeldRestore {
   criu::Reserve* reserve() const { return reserve_.get(); }
   bool has_lost_engine() const { return criu_->has_lost_engine(); }
   // Lets them run; returns as soon as they do. `before_running` is called last, when CRIU has nothing left to do that could
-  // fail. Throws Error; where is_granted() the mark that CRIU leaves then says whether they run (criu/release.h).
+  // fail. Throws Error; where may_have_run() the mark that CRIU leaves then says whether they do (criu/release.h).
   void let_go(const std::function<void()>& before_running);
-  bool is_granted() const { return is_granted_; }
+  bool may_have_run() const { return may_have_run_; }
   // After build(): the root task, in CRIU's pid namespace.
   pid_t root() const { return root_; }
   // Of a container, before let_go(): CRIU kills what it has built, and the engine tidies up after itself. Never throws.
@@ -64,7 +64,7 @@ class HeldRestore {
   criu::ReleaseMark release_;
   kernel::ReadyBreakpoints breakpoints_;
   std::optional<criu::Session> criu_;
-  bool is_granted_ = false;
+  bool may_have_run_ = false;
 };
 
 }  // namespace ferry::migration

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "capsule/record.h"
 #include "handover/address_probe.h"
+#include "kernel/sock_diag.h"
 #include "migration/source.h"
 #include "process/listeners.h"
 #include "process/outsiders.h"
@@ -219,7 +220,10 @@ json ServicePlace::note() const {
 }
 
 void ServicePlace::take_off() const {
-  if (is_on_) handover::take_off(here_);
+  if (!is_on_) return;
+  handover::take_off(here_);
+  // Of IPv6 the kernel would go on sending: the end of each connection of what has died, once the barrier is open.
+  kernel::destroy_tcp_connections_from(here_.address());
 }
 
 }  // namespace ferry::migration

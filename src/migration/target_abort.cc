@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/log.h"
+#include "handover/attachment.h"
 #include "migration/arrival.h"
 #include "migration/host.h"
 #include "migration/target_move.h"
@@ -33,7 +34,7 @@ void TargetMove::end(TargetEvent event, const std::exception& failure) {
   std::fprintf(stderr, "ferry: %s\n", failure.what());
   try {
     bool dead = true;
-    if (restore_ && restore_->is_granted()) {
+    if (restore_ && restore_->may_have_run()) {
       if (has_run_all_the_same()) return;
       dead = verdict_ == wire::Outcome::NEVER_RAN;
     }
@@ -100,6 +101,7 @@ void TargetMove::tear_down() {
   netns_.reset();  // a capsule's ends with it
   if (place_) place_->remove();
   if (capsule_) capsule_->destroy();
+  if (capsule_ && attachment_) handover::remove_link(*attachment_, *identity_, {});  // connections that had begun to end keep its namespace for minutes
   capsule_.reset();
   if (memory_) memory_->abort();
   memory_.reset();

@@ -2,7 +2,7 @@
 //
 // The kill campaign:
 //
-//     fault_campaign N [--kills] [--seed S] [--only I] [--part K/M] [--verbose]
+//     fault_campaign N [--kills | --releases] [--seed S] [--only I] [--part K/M] [--verbose]
 //
 // runs the trials 0 to N - 1 of a seed (of those, every M-th from the K-th on), several in a lab, a fresh one after a failure. One line
 // each, and at the end what came of them; 0 only if all is well.
@@ -73,7 +73,9 @@ struct Arguments {
   uint64_t count = 0, seed = 1;
   std::optional<uint64_t> only;
   uint64_t part = 0, parts = 1;
-  bool kills = false, verbose = false;
+  bool kills = false, releases = false, verbose = false;
+
+  Trial draw(uint64_t index) const { return kills ? draw_kill(seed, index) : releases ? draw_release(seed, index) : draw_trial(seed, index); }
 };
 
 Tally run_all(const Arguments& arguments) {
@@ -82,7 +84,7 @@ Tally run_all(const Arguments& arguments) {
   int in_this_lab = 0;
   for (uint64_t index = 0; index < arguments.count; ++index) {
     if (arguments.only ? index != *arguments.only : index % arguments.parts != arguments.part) continue;
-    const Trial trial = arguments.kills ? draw_kill(arguments.seed, index) : draw_trial(arguments.seed, index);
+    const Trial trial = arguments.draw(index);
     fmt::print("FERRY faults seed {} trial {}: {}: ", trial.seed, trial.index, trial.describe());
     std::fflush(stdout);
     if (!field || in_this_lab == kTrialsPerLab) {
@@ -107,6 +109,7 @@ int run(int argc, char** argv) {
   CLI::App app("strikes ferry at every point of a move and counts what is left alive");
   app.add_option("N", arguments.count, "how many trials")->required();
   app.add_flag("--kills", arguments.kills, "ferry is killed at any moment, on the way there and back; nothing else is done");
+  app.add_flag("--releases", arguments.releases, "CRIU at the target is killed while it lets the workload go");
   app.add_option("--seed", arguments.seed, "which trials (1)");
   app.add_option("--only", arguments.only, "just this one");
   app.add_option("--part", part, "K/M: every M-th, from the K-th on");

@@ -121,6 +121,17 @@ Trial draw_kill(uint64_t seed, uint64_t index) {
   return trial;
 }
 
+Trial draw_release(uint64_t seed, uint64_t index) {
+  constexpr double kLetsGo_ms = 8;
+  Trial trial{seed, index};
+  Dice dice(seed, index);
+  trial.victim = dice.one_of(std::array{Victim::kTargetCriu, Victim::kTargetAll});
+  trial.point = "target.resuming";
+  trial.action = "pause";
+  trial.delay_ms = dice.up_to(kLetsGo_ms);
+  return trial;
+}
+
 std::string Trial::faults() const {
   if (point.empty()) return "";
   return fmt::format("{}={}{}", point, action, visit > 0 ? fmt::format("@{}", visit) : "");

@@ -2,7 +2,7 @@
 //
 // What one trial of the kill campaign does to a move: drawn from a seed and the trial's number, so that each can be had again.
 // The first kCoverage numbers go through every victim at every phase; those after it are drawn freely. Or, draw_kill(), the
-// ferry of a service is killed at any moment at all, on the way there or back.
+// ferry of a service is killed at any moment at all, on the way there or back; or, draw_release(), the CRIU that lets it go.
 #pragma once
 
 #include <array>
@@ -54,5 +54,6 @@ struct Trial {
 
 Trial draw_trial(uint64_t seed, uint64_t index);
 Trial draw_kill(uint64_t seed, uint64_t index);
+Trial draw_release(uint64_t seed, uint64_t index);
 
 }  // namespace ferry::faults
