@@ -289,6 +289,34 @@ TEST_P(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
   });
 }
 
+// While what has waited for it is still being given to it.
+TEST_P(HostAddressTest, OnceItMaySpeakItsAnswersLeaveAtOnce) {
+  on_a_host([this](Host& host) {
+    const Talker service(kService.address);
+    host.client->send(0, kService.address);
+    ASSERT_EQ(service.received(1), std::vector<int>({0}));  // both know each other's MAC
+    AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
+    diversion.stand_by();
+    std::vector<std::string> came;
+    const auto take = [&] {
+      constexpr size_t kMost = 100;
+      (void)diversion.take(kMost, [&](Frame frame) { came.push_back(bytes_of(frame)); });
+    };
+    service.send(1, kVisitor.address);
+    take();
+    EXPECT_EQ(host.client->received(0), std::vector<int>());
+    diversion.let_workload_speak();
+    service.send(2, kVisitor.address);
+    take();
+    EXPECT_EQ(host.client->received(2), std::vector<int>({1, 2}));
+    host.client->send(3, kService.address);
+    EXPECT_EQ(service.received(0), std::vector<int>());  // it comes by the diversion still
+    diversion.hand_over([&](Frame frame) { came.push_back(bytes_of(frame)); });
+    for (const auto& frame : came) diversion.give(std::as_bytes(std::span(frame)));
+    EXPECT_EQ(service.received(1), std::vector<int>({3}));
+  });
+}
+
 // As at the target: the address comes when the table is there, and who has asked for it is answered
 // in the end.
 TEST_P(HostAddressTest, AQuestionForTheAddressWaitsToo) {

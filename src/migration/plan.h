@@ -11,6 +11,7 @@
 #include "migration/dump.h"
 #include "migration/memory_need.h"
 #include "migration/source.h"
+#include "migration/state_cost.h"
 #include "process/connections.h"
 #include "process/view.h"
 #include "runtime/workload.h"
@@ -32,6 +33,8 @@ struct Subject {
   MemoryNeed memory;
   StateOptions state;
   std::vector<process::InetSocket> connections;  // open TCP connections to others
+
+  StateSize state_size() const { return {view.tree.pids.size(), connections.size()}; }
 };
 
 // Throws Error (refused) when it is not there or cannot move, with every reason in the workload itself.

@@ -339,7 +339,7 @@ void SourceMove::remember_cost() const {
     if (phase.name == "dump") cost.dump_ms += phase.ms;
   }
   cost.rest_ms = std::max(0.0, report_.frozen_ms - cost.dump_ms);
-  remember_state_cost(subject_.view.tree.pids.size(), cost);
+  remember_state_cost(subject_.state_size(), cost);
 }
 
 // It lives over there: what is frozen here is only a copy.

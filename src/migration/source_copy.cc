@@ -139,7 +139,7 @@ void SourceMove::copy_some_memory() {
 
 Outlook SourceMove::outlook() const {
   const auto shared = shared_copy_ ? shared_copy_->found() : SharedCopy::Found{};
-  const auto cost = expected_state_cost(subject_.view.tree.pids.size());
+  const auto cost = expected_state_cost(subject_.state_size());
   uint64_t left = memory_->found_bytes() + memory_->untracked().bytes;
   if (!shared_copy_) left += subject_.memory.images;
   return {.dirty_bytes = left,

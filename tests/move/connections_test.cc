@@ -15,16 +15,25 @@ class ConnectionsTest : public MoveTest {
     ASSERT_TRUE(comes_true([&] { return log_on("east") == "READY\n"; }));
   }
   std::string log_on(const std::string& host) const { return ferry(host, {"logs", "shapes"}).out; }
-  // There and, where `back`, back again while the connections are in the shape; the move's last report. What the client has measured is
-  // in "measured".
-  Json move_in_shape(const std::string& shape, bool back = false, const std::string& address = kAddress) const {
+  Background drive(const std::string& shape, const std::string& address = kAddress) const {
     Background client = lab().start("client", {"/usr/bin/python3", program("tcp_shapes.py"), "drive", address, std::to_string(kPort), shape});
     EXPECT_EQ(client.read_line(kReady_ms), "READY");
-    Json report = move("shapes", "east", "west");
-    if (back && !report.is_null()) report = move("shapes", "west", "east");
+    return client;
+  }
+  // What the client says once it has checked both ends.
+  static std::string checked(Background& client) {
     client.write("moved\n");
     const auto said = client.read_line(kChecked_ms).value_or("nothing");
     EXPECT_TRUE(said.starts_with("PASS ")) << said;
+    return said;
+  }
+  // There and, where `back`, back again while the connections are in the shape; the move's last report. What the client has measured is
+  // in "measured".
+  Json move_in_shape(const std::string& shape, bool back = false, const std::string& address = kAddress) const {
+    Background client = drive(shape, address);
+    Json report = move("shapes", "east", "west");
+    if (back && !report.is_null()) report = move("shapes", "west", "east");
+    const auto said = checked(client);
     EXPECT_EQ(log_on(back ? "east" : "west"), "READY\n");
     if (report.is_null() || !said.starts_with("PASS ")) return {};
     report["measured"] = Json::parse(said.substr(5));
@@ -70,6 +79,18 @@ TEST_F(ConnectionsTest, AThousandHalfOfThemInUse) {
   const Json report = move_in_shape("thousand", true);
   ASSERT_FALSE(report.is_null());
   EXPECT_EQ(report.at("tcp").at("connections"), 1000);
+}
+
+// On a host that knows of no earlier move.
+TEST_F(ConnectionsTest, APauseThatAThousandMakeTooLongIsNotBegun) {
+  serve();
+  Background client = drive("thousand");
+  const Result moved = ferry("east", {"move", "shapes", "root@west", "--pause-max", "150ms"});
+  EXPECT_NE(moved.status, 0);
+  EXPECT_NE(moved.err.find("did not freeze shapes"), std::string::npos) << moved.err;
+  EXPECT_EQ(state_of("east", "shapes"), "running");
+  checked(client);
+  EXPECT_EQ(log_on("east"), "READY\n");
 }
 
 // One socket for both families: its connections of IPv4 are IPv6 sockets.
