@@ -5,7 +5,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "criu/image_set.h"
 #include "criu/release_place.h"
@@ -18,8 +17,10 @@ class ReleaseMark {
   ReleaseMark(const ReleaseMark&) = delete;
 
   std::string setting() const;  // for the environment of the CRIU that restores
-  // Before post-restore is answered.
+  // Before post-restore is answered. Throws Error when that CRIU does not keep the mark.
   void grant() const;
+  // At pre-resume. Throws Error when CRIU has not marked that they run from here on.
+  void require_whole() const;
   // At pre-resume, before ferry kills them.
   void take_back() const;
 

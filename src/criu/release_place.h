@@ -5,9 +5,9 @@
 //
 // Once it is granted CRIU has its tasks run through breakpoints, unmap its code and enter their own context; then it stands at its
 // gate pre-resume, and after that it detaches from one after the other (criu/cr-restore.c: catch_tasks … finalize_restore_detach).
-// Up to that gate a CRIU that is killed takes all tasks along (PTRACE_O_EXITKILL): none has executed an instruction of its own, and
-// what it left would die of its breakpoints, or run with its code still in it. From the gate on its death lets all of them run: they
-// are whole, and the network may be open to them, so they must not die with their connections.
+// Up to that gate a CRIU that is killed takes all tasks along (PTRACE_O_EXITKILL of each thread): none has executed an instruction of
+// its own, and what it left would die of its breakpoints, or run with its code still in it. From the gate on its death lets all of them
+// run: they are whole, and the network may be open to them, so they must not die with their connections.
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +17,10 @@
 namespace ferry::criu {
 
 enum class Release : uint8_t {
+  kUnknown,  // no CRIU has come that would change it
   kNotYet,   // CRIU waits at post-restore, or has not come there
   kGranted,  // ferry has answered that: CRIU's death is the tasks'
-  kAmidst,   // of several processes some would die with it, some would run; or ferry, not CRIU, has killed them after all
+  kAmidst,   // it changes from one to the other, or something has failed that never should: alive or dead, nobody knows why
   kDone,     // they run, if not yet then when CRIU ends
 };
 

@@ -4,6 +4,7 @@
 // kReleaseVariable.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,18 +23,17 @@ namespace {
 using Mark = std::atomic<Release>;
 
 constexpr size_t kPage = 4096;
-constexpr size_t kMostProcesses = 32'768;  // of one restore; more of them are as they are without this
-
+constexpr size_t kMostTasks = 65'536;         // threads of one restore
 constexpr const char* kWhole = "pre-resume";  // the gate's name
 
-struct Process {
-  pid_t pid;
-  int options;  // CRIU's own, of its first thread
+struct Task {
+  pid_t tid;
+  int options;  // CRIU's own
 };
 
 Mark* mark = nullptr;
 long criu;  // its children have all of this, too
-Process* all = nullptr;
+Task* all = nullptr;
 size_t count = 0;
 
 void* map(size_t bytes, int sharing, int fd) {
@@ -45,50 +45,85 @@ __attribute__((constructor)) void open_mark() {
   const char* path = getenv(kReleaseVariable);
   if (path == nullptr) return;
   const long fd = raw(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+  unsetenv(kReleaseVariable);  // nor does it concern what CRIU runs
   if (is_error(fd)) return;
-  all = static_cast<Process*>(map(kMostProcesses * sizeof(Process), MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
-  void* at = map(kPage, MAP_SHARED | MAP_POPULATE, static_cast<int>(fd));
+  all = static_cast<Task*>(map(kMostTasks * sizeof(Task), MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1));
+  auto* found = static_cast<Mark*>(map(kPage, MAP_SHARED | MAP_POPULATE, static_cast<int>(fd)));
   raw(SYS_close, fd);
-  if (all == nullptr || at == nullptr) return;
+  if (all == nullptr || found == nullptr) return;
   criu = raw(SYS_getpid);
-  mark = static_cast<Mark*>(at);
+  auto unknown = Release::kUnknown;
+  if (found->compare_exchange_strong(unknown, Release::kNotYet)) mark = found;
 }
 
-bool is_granted() { return mark != nullptr && *mark == Release::kGranted && raw(SYS_getpid) == criu; }
-
-// One thread takes its whole process along, so one system call decides for that.
-bool is_first_thread(pid_t tid) { return !is_error(raw(SYS_tgkill, tid, tid, 0)); }
+bool is_criu() { return raw(SYS_getpid) == criu; }
+bool is_granted() { return mark != nullptr && *mark == Release::kGranted && is_criu(); }
 
 // CRIU sets options twice where a task has a seccomp filter.
-bool note(pid_t pid, long options) {
-  const bool is_again = count > 0 && all[count - 1].pid == pid;
-  if (!is_again && count == kMostProcesses) return false;
-  all[is_again ? count - 1 : count++] = {pid, static_cast<int>(options)};
+bool note(pid_t tid, long options) {
+  const bool is_again = count > 0 && all[count - 1].tid == tid;
+  if (!is_again && count == kMostTasks) return false;
+  all[is_again ? count - 1 : count++] = {tid, static_cast<int>(options)};
   return true;
 }
 
+bool let_live(size_t from, size_t to) {
+  bool all_do = true;
+  for (size_t i = from; i < to; ++i) {
+    all_do = !is_error(raw(SYS_ptrace, PTRACE_SETOPTIONS, all[i].tid, 0, all[i].options)) && all_do;
+  }
+  return all_do;
+}
+
+// When a tracer dies the kernel deals with its tasks one by one, the last that it took hold of first (kernel/ptrace.c: exit_ptrace). So a
+// process dies whole as long as its last thread is to die, and here that one comes last. The first process is the last of all:
+// while it is to die, the rest dies with its namespace.
 void let_live_without_criu() {
   *mark = Release::kAmidst;
-  for (size_t i = 0; i < count; ++i) raw(SYS_ptrace, PTRACE_SETOPTIONS, all[i].pid, 0, all[i].options);
-  *mark = Release::kDone;
+  size_t first = 0;
+  while (first < count && !is_error(raw(SYS_tgkill, all[0].tid, all[first].tid, 0))) ++first;
+  const bool others = let_live(first, count);
+  if (let_live(0, first) && others) *mark = Release::kDone;
+}
+
+long trace_granted(long request, pid_t tid, long address, long data) {
+  bool is_known = true;
+  if (request == PTRACE_SETOPTIONS) {
+    is_known = note(tid, data);
+    data |= PTRACE_O_EXITKILL;
+  }
+  if (request == PTRACE_DETACH && count > 0) let_live_without_criu();
+  const long result = raw(SYS_ptrace, request, tid, address, data);
+  // CRIU goes on without some of them.
+  const bool takes_hold = request == PTRACE_SEIZE || request == PTRACE_SETOPTIONS;
+  if (!is_known || (takes_hold && is_error(result))) *mark = Release::kAmidst;
+  return result;
 }
 
 }  // namespace
 
 long trace_restored(long request, pid_t tid, long address, long data) {
-  if (request == PTRACE_SETOPTIONS && is_granted() && is_first_thread(tid) && note(tid, data)) data |= PTRACE_O_EXITKILL;
-  if (request == PTRACE_DETACH && is_granted() && count > 0) let_live_without_criu();
-  return raw(SYS_ptrace, request, tid, address, data);
+  return is_granted() ? trace_granted(request, tid, address, data) : raw(SYS_ptrace, request, tid, address, data);
 }
 
 }  // namespace ferry::criu
 
-// In the log and to ferry CRIU says that all of them are in their own context now.
+// To ferry, and in a verbose log, CRIU says that all of them are in their own context now.
 extern "C" __attribute__((visibility("default"))) ssize_t write(int fd, const void* bytes, size_t size) {
   using namespace ferry::criu;
   if (is_granted() && memmem(bytes, size, kWhole, strlen(kWhole)) != nullptr) let_live_without_criu();
   const long result = raw(SYS_write, fd, bytes, size);
   if (!is_error(result)) return result;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
+// A CRIU that fails after all kills its tasks.
+extern "C" __attribute__((visibility("default"))) int kill(pid_t pid, int number) noexcept {
+  using namespace ferry::criu;
+  if (number == SIGKILL && mark != nullptr && *mark == Release::kDone && is_criu()) *mark = Release::kAmidst;
+  const long result = raw(SYS_kill, pid, number);
+  if (!is_error(result)) return 0;
   errno = static_cast<int>(-result);
   return -1;
 }

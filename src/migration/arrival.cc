@@ -72,12 +72,13 @@ Outcome judge_resuming(const Logbook& book) {
   if (!end_criu(book)) return outcome_here(Outcome::UNKNOWN, "its CRIU there neither ends nor can be killed");
   const auto mark = criu::release_of(book.note.job);
   if (!mark) return outcome_here(Outcome::UNKNOWN, "the mark of its CRIU has gone, and nothing else says whether it had run");
+  // Not granted to a CRIU that is not known to change it.
   if (*mark < criu::Release::kAmidst) return outcome_here(Outcome::NEVER_RAN, "CRIU ended before it let it run");
   const auto init = book.process(kNoteCapsule);
   const bool is_unsure = *mark == criu::Release::kAmidst;
   const bool lives = is_unsure ? init && !kernel::ends_within(*init, kCapsuleEnds) : is_alive(init);
   if (lives) return outcome_here(Outcome::RUNS, "it runs there");
-  if (is_unsure) return outcome_here(Outcome::UNKNOWN, "CRIU was killed in the very moment in which it let it run");
+  if (is_unsure) return outcome_here(Outcome::UNKNOWN, "CRIU failed or was killed in the very moment in which it let it run");
   return outcome_here(Outcome::ENDED, "it ran there, and has ended since");
 }
 
@@ -171,7 +172,9 @@ class Arrival {
     } else {
       remove_capsule();
     }
-    if (service) service->barrier().open();
+    if (!service) return;
+    service->end_connections();
+    service->barrier().open();
   }
 
   void remove_capsule() {
@@ -191,6 +194,8 @@ class Arrival {
     const auto* noted = book_.find(kNoteArrival);
     if (!noted) return;  // none can have begun
     const auto record = capsule::from_text(*noted);
+    const auto here = capsule::find_record(record.name);
+    if (here && capsule::is_running(*here) && !(here->init == record.init)) return;  // a later one has that name
     if (const auto identity = runtime::identity_of(record)) handover::remove_link(handover::attachment_of(record.name, *identity), *identity, {});
   }
 

@@ -89,6 +89,7 @@ void HeldRestore::let_go(const std::function<void()>& before_running) {
   criu_->answer(true);
   require(criu_->run_until("pre-resume", mono_now() + kCriuResumes), "resume");
   try {
+    release_.require_whole();
     before_running();
   } catch (const std::exception&) {
     release_.take_back();

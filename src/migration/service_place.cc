@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "capsule/record.h"
 #include "handover/address_probe.h"
 #include "kernel/sock_diag.h"
@@ -220,10 +221,16 @@ json ServicePlace::note() const {
 }
 
 void ServicePlace::take_off() const {
-  if (!is_on_) return;
-  handover::take_off(here_);
-  // Of IPv6 the kernel would go on sending: the end of each connection of what has died, once the barrier is open.
-  kernel::destroy_tcp_connections_from(here_.address());
+  if (is_on_) handover::take_off(here_);
+}
+
+// Of IPv6 the kernel goes on sending from an address that has been taken off: the end of each connection.
+void ServicePlace::end_connections() const noexcept {
+  try {
+    if (is_on_) kernel::destroy_tcp_connections_from(here_.address());
+  } catch (const std::exception& failure) {
+    base::log("connections from {}: {}", here_.text(), failure.what());
+  }
 }
 
 }  // namespace ferry::migration

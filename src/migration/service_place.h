@@ -48,6 +48,8 @@ class ServicePlace {
   void put_on() const { handover::put_on(here_); }
   // First of all that is undone here: then nothing that is killed says anything from it.
   void take_off() const;
+  // Of what has died, before the barrier is opened. Never throws.
+  void end_connections() const noexcept;
 
  private:
   explicit ServicePlace(handover::HostAddress here) : here_(std::move(here)) {}

@@ -87,6 +87,12 @@ void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
   talk_.send(message);
 }
 
+void TargetMove::kill_tasks_of_container() const {
+  for (const pid_t pid : freezer_->pids()) {
+    if (pid != restore_->criu().pid) ::kill(pid, SIGKILL);
+  }
+}
+
 // Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
 void TargetMove::tear_down() {
   parking_.reset();  // first: what waits goes back to the source
@@ -96,6 +102,8 @@ void TargetMove::tear_down() {
   if (images_) images_->keep_log(criu::kRestoreLog, plan_.job());
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
+  // Past the grant CRIU does not heed a refusal.
+  if (place_ && restore_ && freezer_ && walk_ && walk_->state() == Target::kResuming) kill_tasks_of_container();
   if (place_ && restore_) restore_->refuse();
   restore_.reset();
   netns_.reset();  // a capsule's ends with it
@@ -106,6 +114,7 @@ void TargetMove::tear_down() {
   if (memory_) memory_->abort();
   memory_.reset();
   if (freezer_) freezer_->remove();
+  if (service_) service_->end_connections();
   if (service_ && gate_) gate_->open();
   incoming_.reset();
   if (!walk_ || plan_.has_container()) return;
