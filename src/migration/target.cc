@@ -255,7 +255,10 @@ void TargetMove::resume() {
   if (capsule_) capsule_->adopt(plan_.root_pid(), *freezer_);
   if (capsule_) capsule::save_record(arrival_record(), base::Durable::kNo);  // within the pause; the journal has what a crash must not lose
   prepare_relay();
-  restore_->let_go([this] { open_gate(); });
+  restore_->let_go([this] {
+    FAULT_POINT("target.opening");
+    open_gate();
+  });
   conclude();
   tell_peers();
   restore_->finish();

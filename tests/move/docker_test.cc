@@ -389,7 +389,7 @@ TEST_F(DockerTest, DockersOwnCheckpointIsAsBefore) {
 TEST_F(DockerTest, AFailedMoveLeadsBack) {
   run_looper("looper", "--restart always");
   for (const char* fault : {"target.created=fail", "target.defined=fail", "source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail",
-                            "source.sent=fail", "target.restoring=fail", "target.restored=fail", "target.resuming=fail"}) {
+                            "source.sent=fail", "target.restoring=fail", "target.restored=fail", "target.resuming=fail", "target.opening=fail"}) {
     const auto result = ferry("east", {"move", "docker:looper", "root@west"}, fault);
     EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
     EXPECT_NE(result.err.find("goes on here, unharmed"), std::string::npos) << fault << result.err;

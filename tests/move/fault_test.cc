@@ -20,6 +20,8 @@ const std::set<std::string> kBeforeTheCommit = {
 };
 const std::set<std::string> kOfContainers = {"target.created",   // DockerTest
                                              "target.defined"};                   // PodmanTest
+// Committed, and taken back: it has not run there.
+const std::set<std::string> kAtTheLastGate = {"target.opening"};
 const std::set<std::string> kAfterTheCommit = {"source.committed", "source.granted", "source.done", "target.resuming", "target.running"};
 
 const std::set<std::string> kOfPostCopy = {"source.serving", "target.pulling", "target.arrived"};  // PostCopyFaults, of memory_test.cc
@@ -37,6 +39,7 @@ TEST(FaultPoints, AreAllKnownHere) {
   }
   std::set<std::string> known = kBeforeTheCommit;
   known.insert(kOfContainers.begin(), kOfContainers.end());
+  known.insert(kAtTheLastGate.begin(), kAtTheLastGate.end());
   known.insert(kAfterTheCommit.begin(), kAfterTheCommit.end());
   known.insert(kOfPostCopy.begin(), kOfPostCopy.end());
   known.insert(kOfTakingBack.begin(), kOfTakingBack.end());
@@ -50,9 +53,9 @@ TEST_P(FaultTest, LeavesTheWorkloadUnharmed) {
   expect_next_move_works();
 }
 
-INSTANTIATE_TEST_SUITE_P(, FaultTest, ::testing::ValuesIn(kBeforeTheCommit), [](const auto& one) {
-  return std::regex_replace(one.param, std::regex("[._]"), "");
-});
+std::string name_of_point(const ::testing::TestParamInfo<std::string>& one) { return std::regex_replace(one.param, std::regex("[._]"), ""); }
+INSTANTIATE_TEST_SUITE_P(, FaultTest, ::testing::ValuesIn(kBeforeTheCommit), name_of_point);
+INSTANTIATE_TEST_SUITE_P(LastGate, FaultTest, ::testing::ValuesIn(kAtTheLastGate), name_of_point);
 
 struct Spoilt {
   std::string fault;

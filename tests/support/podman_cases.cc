@@ -63,7 +63,7 @@ void PodmanTest::a_failed_move_leads_back() const {
   for (const char* fault :
        {"target.defined=fail", "source.before_freeze=fail", "source.frozen=fail",
         "source.dumped=fail", "source.sent=fail", "target.restoring=fail", "target.restored=fail",
-        "source.restored=fail"}) {
+        "source.restored=fail", "target.opening=fail"}) {
     const auto result = ferry("east", {"move", "podman:box", "root@west"}, fault);
     EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
     EXPECT_TRUE(goes_on("east")) << fault << log("east");

@@ -269,7 +269,8 @@ void RuncTest::a_failed_move_leads_back() const {
   run_looper();
   for (const char* fault :
        {"source.before_freeze=fail", "source.frozen=fail", "source.dumped=fail", "source.sent=fail",
-        "target.restoring=fail", "target.restored=fail", "source.restored=fail"}) {
+        "target.restoring=fail", "target.restored=fail", "source.restored=fail",
+        "target.opening=fail"}) {
     const auto result = ferry("east", {"move", engine() + ":box", "root@west"}, fault);
     EXPECT_EQ(result.status, 1) << fault << result.out << result.err;
     EXPECT_TRUE(goes_on("east")) << fault << log("east");
