@@ -138,6 +138,12 @@ kernel::LinkChain what_leaves(const HostAddress& here, const std::optional<Waiti
   const auto& layout = layout_of(here.address());
   const auto source = match_of(layout.source, here.address());
   kernel::LinkChain chain{Way::kOut, here.link, {}};
+  if (waiting) {  // what has waited leaves by a socket, while the rest still comes here
+    LinkRule sent_on;
+    sent_on.verdict = LinkRule::Verdict::kAccept;
+    sent_on.mark = kSentByFerry;
+    chain.rules.push_back(std::move(sent_on));
+  }
   if (!layout.announcement.empty()) {
     auto announced = layout.announcement;
     announced.push_back(source);

@@ -22,6 +22,8 @@ LinkSocket::LinkSocket(const std::string& link)
   if (::setsockopt(socket_.get(), SOL_PACKET, PACKET_VNET_HDR, &with_header, sizeof with_header) <
       0)
     throw SysError("setsockopt", errno, "PACKET_VNET_HDR");
+  if (::setsockopt(socket_.get(), SOL_SOCKET, SO_MARK, &kSentByFerry, sizeof kSentByFerry) < 0)
+    throw SysError("setsockopt", errno, "SO_MARK");
   sockaddr_ll where{};
   where.sll_family = AF_PACKET;
   where.sll_ifindex = static_cast<int>(::if_nametoindex(link.c_str()));

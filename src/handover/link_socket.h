@@ -3,11 +3,15 @@
 // Puts whole Ethernet frames onto a link, past any bridge (packet(7)).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "handover/bridge_tap.h"
 
 namespace ferry::handover {
+
+// SO_MARK of what it sends: a table at the link's egress can let that pass.
+inline constexpr uint32_t kSentByFerry = 0x66727279;  // "frry"
 
 class LinkSocket {
  public:

@@ -181,6 +181,10 @@ void add_expressions(Message& list, const LinkRule& rule) {
     const uint16_t type = htons(*rule.ethertype);
     add_compare(list, &type, sizeof type);
   }
+  if (rule.mark) {
+    add_meta(list, NFT_META_MARK);
+    add_compare(list, &*rule.mark, sizeof *rule.mark);
+  }
   for (const auto& match : rule.matches) add_match(list, match);
   if (rule.is_in) add_lookup(list, *rule.is_in);
   switch (rule.verdict) {

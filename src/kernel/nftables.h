@@ -51,6 +51,7 @@ struct LinkRule {
   int forward_to =
       0;  // index of a link, which sends the frame as it is; dropped when that has gone
   std::optional<LinkSet> is_in;  // and its bytes are an element of that set
+  std::optional<uint32_t> mark;  // and the socket that has sent it has this SO_MARK
 };
 
 struct LinkChain {
