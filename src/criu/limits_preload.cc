@@ -73,6 +73,5 @@ extern "C" __attribute__((visibility("default"))) long syscall(long number, ...)
       limit_from_proc(arguments[0], arguments[1], reinterpret_cast<rlimit*>(arguments[3]))) {
     return 0;
   }
-  errno = static_cast<int>(-result);
-  return -1;
+  return ferry::criu::with_errno(result);
 }

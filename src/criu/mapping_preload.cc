@@ -2,7 +2,6 @@
 //
 // Loaded into the criu process only, as limits_preload.cc is. What CRIU maps and moves in a restore: each of those who want to
 // know of it is told here.
-#include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -12,16 +11,6 @@
 #include "criu/raw_syscall.h"
 #include "criu/reserve_place.h"
 #include "criu/shared_memory_place.h"
-
-namespace {
-
-void* as_answer(long result) {
-  if (!ferry::criu::is_error(result)) return reinterpret_cast<void*>(result);
-  errno = static_cast<int>(-result);
-  return MAP_FAILED;
-}
-
-}  // namespace
 
 #define FERRY_INSTEAD extern "C" __attribute__((visibility("default")))
 
@@ -35,7 +24,7 @@ FERRY_INSTEAD void* mmap64(void* at, size_t bytes, int protection, int flags, in
     note_premapped(mapped, bytes, flags, offset, is_prepared);
     note_mapped_file(mapped, bytes, protection, flags, fd, offset);
   }
-  return as_answer(result);
+  return reinterpret_cast<void*>(with_errno(result));  // MAP_FAILED is -1
 }
 
 FERRY_INSTEAD void* mremap(void* from, size_t old_bytes, size_t new_bytes, int flags, ...) noexcept {
@@ -46,5 +35,5 @@ FERRY_INSTEAD void* mremap(void* from, size_t old_bytes, size_t new_bytes, int f
   va_end(list);
   const long result = raw(SYS_mremap, from, old_bytes, new_bytes, flags, to);
   if (!is_error(result) && old_bytes == new_bytes) note_inherited(from, reinterpret_cast<void*>(result), new_bytes);
-  return as_answer(result);
+  return reinterpret_cast<void*>(with_errno(result));  // MAP_FAILED is -1
 }

@@ -29,17 +29,12 @@ namespace {
 
 using ferry::criu::is_error;
 using ferry::criu::raw;
+using ferry::criu::with_errno;
 namespace hidden = ferry::criu::hidden;
 
 constexpr int kNotReadable =
     ENODATA;  // said for any of the above: CRIU prints it with its own words of what it was at
 constexpr uint64_t kPage = 4096;
-
-long set_errno(long result) {
-  if (!is_error(result)) return result;
-  errno = static_cast<int>(-result);
-  return -1;
-}
 
 // No objects that want a constructor or a guard: this is loaded without the C++ library.
 int wanted = -1;  // not known yet
@@ -171,8 +166,8 @@ FERRY_INSTEAD int ioctl(int fd, unsigned long request, ...) noexcept {
   void* argument = va_arg(list, void*);
   va_end(list);
   if (request != ferry::criu::kPagemapScan)
-    return static_cast<int>(set_errno(raw(SYS_ioctl, fd, request, argument)));
-  return static_cast<int>(set_errno(scan(fd, *static_cast<ferry::criu::PagemapScan*>(argument))));
+    return static_cast<int>(with_errno(raw(SYS_ioctl, fd, request, argument)));
+  return static_cast<int>(with_errno(scan(fd, *static_cast<ferry::criu::PagemapScan*>(argument))));
 }
 
 namespace {
@@ -180,7 +175,7 @@ namespace {
 int open_at_with(int directory, const char* path, int flags, va_list list) {
   const bool creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
   const mode_t mode = creates ? va_arg(list, mode_t) : 0;
-  return static_cast<int>(set_errno(open_at(directory, path, flags, mode)));
+  return static_cast<int>(with_errno(open_at(directory, path, flags, mode)));
 }
 
 }  // namespace
@@ -203,14 +198,14 @@ FERRY_INSTEAD int openat64(int directory, const char* path, int flags, ...) {
 
 // What a CRIU that was built with _FORTIFY_SOURCE calls.
 FERRY_INSTEAD int __openat64_2(int directory, const char* path, int flags) {
-  return static_cast<int>(set_errno(open_at(directory, path, flags, 0)));
+  return static_cast<int>(with_errno(open_at(directory, path, flags, 0)));
 }
 
 // By this CRIU finds what is in memory that tasks share (criu/shmem.c: next_data_segment): nothing but a hole.
 FERRY_INSTEAD off64_t lseek64(int fd, off64_t offset, int whence) noexcept {
-  return set_errno(whence == SEEK_DATA && is_hidden_file(fd) ? -ENXIO : raw(SYS_lseek, fd, offset, whence));
+  return with_errno(whence == SEEK_DATA && is_hidden_file(fd) ? -ENXIO : raw(SYS_lseek, fd, offset, whence));
 }
 
 FERRY_INSTEAD ssize_t pread64(int fd, void* buffer, size_t size, off64_t offset) {
-  return set_errno(read_at(fd, buffer, size, offset));
+  return with_errno(read_at(fd, buffer, size, offset));
 }

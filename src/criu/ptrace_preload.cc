@@ -22,8 +22,9 @@ extern "C" __attribute__((visibility("default"))) long ptrace(__ptrace_request r
   long value = 0;
   const bool is_peek = request == PTRACE_PEEKTEXT || request == PTRACE_PEEKDATA || request == PTRACE_PEEKUSER;
   if (is_peek) data = reinterpret_cast<long>(&value);
-  const long result = twin::traces(request, tid) ? twin::ask_to_trace(request, tid, address, data)
-                                                 : trace_restored(request, tid, address, data);
-  errno = is_error(result) ? static_cast<int>(-result) : is_peek ? 0 : errno;
-  return is_error(result) ? -1 : is_peek ? value : result;
+  const long result = with_errno(twin::traces(request, tid) ? twin::ask_to_trace(request, tid, address, data)
+                                                            : trace_restored(request, tid, address, data));
+  if (!is_peek || result < 0) return result;
+  errno = 0;
+  return value;
 }

@@ -83,8 +83,5 @@ extern "C" __attribute__((visibility("default"))) char* mkdtemp(char* pattern) n
 
 extern "C" __attribute__((visibility("default"))) int rmdir(const char* path) noexcept {
   if (path == lent) return 0;
-  const long result = raw(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
-  if (!is_error(result)) return 0;
-  errno = static_cast<int>(-result);
-  return -1;
+  return static_cast<int>(ferry::criu::with_errno(raw(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR)));
 }

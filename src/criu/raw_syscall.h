@@ -4,6 +4,8 @@
 // with it errno, see twin.h) can both make them.
 #pragma once
 
+#include <errno.h>
+
 namespace ferry::criu {
 
 // The system call itself, as syscall(2) makes it. Returns -errno on failure.
@@ -46,6 +48,13 @@ long raw(long number, Words... words) {
 inline bool is_error(long result) {
   constexpr long kLowestError = -4095;
   return result < 0 && result >= kLowestError;
+}
+
+// For what stands in for a function of the library: as that would give it.
+inline long with_errno(long result) {
+  if (!is_error(result)) return result;
+  errno = static_cast<int>(-result);
+  return -1;
 }
 
 }  // namespace ferry::criu

@@ -2,7 +2,6 @@
 //
 // Loaded into the criu process only, as limits_preload.cc is; does something only in a restore for which ferry has set
 // kReleaseVariable.
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -112,18 +111,12 @@ long trace_restored(long request, pid_t tid, long address, long data) {
 extern "C" __attribute__((visibility("default"))) ssize_t write(int fd, const void* bytes, size_t size) {
   using namespace ferry::criu;
   if (is_granted() && memmem(bytes, size, kWhole, strlen(kWhole)) != nullptr) let_live_without_criu();
-  const long result = raw(SYS_write, fd, bytes, size);
-  if (!is_error(result)) return result;
-  errno = static_cast<int>(-result);
-  return -1;
+  return with_errno(raw(SYS_write, fd, bytes, size));
 }
 
 // A CRIU that fails after all kills its tasks.
 extern "C" __attribute__((visibility("default"))) int kill(pid_t pid, int number) noexcept {
   using namespace ferry::criu;
   if (number == SIGKILL && mark != nullptr && *mark == Release::kDone && is_criu()) *mark = Release::kAmidst;
-  const long result = raw(SYS_kill, pid, number);
-  if (!is_error(result)) return 0;
-  errno = static_cast<int>(-result);
-  return -1;
+  return static_cast<int>(with_errno(raw(SYS_kill, pid, number)));
 }

@@ -6,7 +6,6 @@
 // bytes) until CRIU tells it what had been agreed on (TCP_REPAIR_OPTIONS). Linux up to 6.18 remembers that and goes on with the segments
 // it has reckoned with, until the path's MTU changes: for good, usually. Setting the IP options that the socket has anyway (none)
 // makes it reckon anew (net/ipv4/ip_sockglue.c: icsk_sync_mss), before the socket's queue is filled.
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,11 +16,8 @@
 extern "C" __attribute__((visibility("default"))) int setsockopt(int socket, int level, int option, const void* value,
                                                                  socklen_t size) noexcept {
   using ferry::criu::raw;
-  const long result = raw(SYS_setsockopt, socket, level, option, value, size);
-  if (ferry::criu::is_error(result)) {
-    errno = static_cast<int>(-result);
-    return -1;
-  }
+  const long result = ferry::criu::with_errno(raw(SYS_setsockopt, socket, level, option, value, size));
+  if (result < 0) return -1;
   if (level == IPPROTO_TCP && option == TCP_REPAIR_OPTIONS) raw(SYS_setsockopt, socket, IPPROTO_IP, IP_OPTIONS, nullptr, 0);
   return static_cast<int>(result);
 }

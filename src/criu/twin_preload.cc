@@ -74,12 +74,6 @@ long ask(long number, long a, long b, long c, long d) {
   return result;
 }
 
-long set_errno(long result) {
-  if (!is_error(result)) return result;
-  errno = static_cast<int>(-result);
-  return -1;
-}
-
 void write_oom_score(const char* score) {
   const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
@@ -166,7 +160,7 @@ pid_t wait_for(pid_t pid, int* status, int options, rusage* usage) {
   } else {
     result = own_wait(pid, status, options, usage);
   }
-  return static_cast<pid_t>(set_errno(result));
+  return static_cast<pid_t>(with_errno(result));
 }
 
 }  // namespace

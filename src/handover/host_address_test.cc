@@ -115,6 +115,11 @@ class HostAddressTest : public kernel::OwnNetworkTest,
       work(host);
     });
   }
+  // Afterwards both know each other's MAC.
+  void meet(const Host& host, const Talker& service) const {
+    host.client->send(0, kService.address);
+    ASSERT_EQ(service.received(1), std::vector<int>({0}));
+  }
   static IpAddr any() { return {{}, GetParam().host_own.address.size}; }
   static bool has(const Netlink& net, const IpAddr& address) {
     return std::ranges::any_of(net.addresses(),
@@ -267,8 +272,7 @@ TEST_P(HostAddressTest, FromOneThatIsTakenOffNothingIsSent) {
 TEST_P(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
   on_a_host([this](Host& host) {
     const Talker service(kService.address);
-    host.client->send(0, kService.address);
-    ASSERT_EQ(service.received(1), std::vector<int>({0}));  // both know each other's MAC
+    ASSERT_NO_FATAL_FAILURE(meet(host, service));
     AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
     diversion.stand_by();
     for (int i = 1; i <= 3; ++i) service.send(i, kVisitor.address);
@@ -293,8 +297,7 @@ TEST_P(HostAddressTest, WhatIsSentFromItTooEarlyIsHeldAndThenLeaves) {
 TEST_P(HostAddressTest, OnceItMaySpeakItsAnswersLeaveAtOnce) {
   on_a_host([this](Host& host) {
     const Talker service(kService.address);
-    host.client->send(0, kService.address);
-    ASSERT_EQ(service.received(1), std::vector<int>({0}));  // both know each other's MAC
+    ASSERT_NO_FATAL_FAILURE(meet(host, service));
     AddressDiversion diversion(host.here, kernel::Nftables::Life::kLasting);
     diversion.stand_by();
     std::vector<std::string> came;

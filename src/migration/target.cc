@@ -230,13 +230,17 @@ void TargetMove::pin(const wire::Pinned& pinned, wire::Restored& answer) {
   answer.add_warnings(fmt::format("{} of its threads may run on every CPU now: {} has none of the CPUs {}", unpinned, host_name(), pinned.cpus()));
 }
 
+// In a container's cgroup CRIU stands too, by its number on this host.
+std::vector<pid_t> TargetMove::tasks() const {
+  auto pids = freezer_->pids();
+  std::erase(pids, restore_->criu().pid);
+  return pids;
+}
+
 void TargetMove::set_up_sockets(const wire::Restore& request, wire::Restored& answer) {
   if (request.sockets().empty()) return;
   std::map<pid_t, kernel::TaskFds> files;  // by pid as the workload sees it
-  for (const pid_t pid : freezer_->pids()) {
-    // In a container's cgroup CRIU stands too, by its number on this host.
-    if (pid != restore_->criu().pid) files.try_emplace(kernel::inner_pid(pid).value_or(0), pid);
-  }
+  for (const pid_t pid : tasks()) files.try_emplace(kernel::inner_pid(pid).value_or(0), pid);
   int incomplete = 0;
   for (const auto& told : request.sockets()) {
     const auto task = files.find(told.pid());

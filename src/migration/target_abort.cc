@@ -87,12 +87,6 @@ void TargetMove::tell_failure(const std::exception& failure, bool never_ran) {
   talk_.send(message);
 }
 
-void TargetMove::kill_tasks_of_container() const {
-  for (const pid_t pid : freezer_->pids()) {
-    if (pid != restore_->criu().pid) ::kill(pid, SIGKILL);
-  }
-}
-
 // Nothing that this move brought stays: neither the record nor the directory, unless they were here before.
 void TargetMove::tear_down() {
   parking_.reset();  // first: what waits goes back to the source
@@ -103,7 +97,9 @@ void TargetMove::tear_down() {
   // All killed at once, CRIU reaped, and only then waited for: a pid namespace does not end before our child in it is reaped.
   if (capsule_) kernel::signal_process(capsule_->init(), SIGKILL);
   // Past the grant CRIU does not heed a refusal.
-  if (place_ && restore_ && freezer_ && walk_ && walk_->state() == Target::kResuming) kill_tasks_of_container();
+  if (place_ && restore_ && freezer_ && walk_ && walk_->state() == Target::kResuming) {
+    for (const pid_t pid : tasks()) ::kill(pid, SIGKILL);
+  }
   if (place_ && restore_) restore_->refuse();
   restore_.reset();
   netns_.reset();  // a capsule's ends with it

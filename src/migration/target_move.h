@@ -81,7 +81,7 @@ class TargetMove {
   bool has_run_all_the_same();
   void end_job();
   void tear_down();
-  void kill_tasks_of_container() const;
+  std::vector<pid_t> tasks() const;  // that CRIU has built
   void tell_failure(const std::exception& failure, bool never_ran);
 
   transport::Accepted& source_;
