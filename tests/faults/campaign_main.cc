@@ -109,7 +109,7 @@ int run(int argc, char** argv) {
   CLI::App app("strikes ferry at every point of a move and counts what is left alive");
   app.add_option("N", arguments.count, "how many trials")->required();
   app.add_flag("--kills", arguments.kills, "ferry is killed at any moment, on the way there and back; nothing else is done");
-  app.add_flag("--releases", arguments.releases, "CRIU at the target is killed while it lets the workload go");
+  app.add_flag("--releases", arguments.releases, "CRIU at the target is killed while it lets the workload go")->excludes("--kills");
   app.add_option("--seed", arguments.seed, "which trials (1)");
   app.add_option("--only", arguments.only, "just this one");
   app.add_option("--part", part, "K/M: every M-th, from the K-th on");
